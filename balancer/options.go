@@ -1,0 +1,107 @@
+package balancer
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"fermata/internal/secret"
+)
+
+// NodeOptions describe one Reverb node.
+type NodeOptions struct {
+	// Name identifies the node in cookies, metrics, logs and commands. A node
+	// that keeps its name over a reload is the same node.
+	Name string `yaml:"name"`
+	// URL is where the node listens.
+	URL URL `yaml:"url"`
+	// Weight is the node's share of the clients, relative to the others; at
+	// least 1, and 1 when it is not given.
+	Weight int `yaml:"weight"`
+	// MaxConnections caps the clients of this node; 0 means no cap. Without
+	// ext-uv a Reverb node dies at about 1,017 connections.
+	MaxConnections int `yaml:"max_connections"`
+}
+
+// SetDefaults fills what a node's entry does not say.
+func (o *NodeOptions) SetDefaults() { o.Weight = 1 }
+
+// StickyOptions say how clients are pinned to nodes.
+type StickyOptions struct {
+	// By is "cookie" (a cookie set on the 101, and the hash of the address for
+	// clients without one) or "ip" (the hash alone).
+	By     string        `yaml:"by"`
+	Cookie CookieOptions `yaml:"cookie"`
+	IP     IPOptions     `yaml:"ip"`
+	// BoundedLoad skips, for unpinned clients, a node whose load is above this
+	// many times the mean; 0 switches that off, other values are at least 1.
+	BoundedLoad float64 `yaml:"bounded_load"`
+}
+
+// What StickyOptions.By can be.
+const (
+	ByCookie = "cookie"
+	ByIP     = "ip"
+)
+
+// CookieOptions are the attributes of the pin's cookie.
+type CookieOptions struct {
+	Name   string        `yaml:"name"`
+	MaxAge time.Duration `yaml:"max_age"` // 0: until the browser is closed
+	Path   string        `yaml:"path"`
+	Domain string        `yaml:"domain"` // empty: this host only
+	// SameSite is "lax", "strict" or "none".
+	SameSite string `yaml:"same_site"`
+	// Secure is "auto" (when the client came over TLS), "always" or "never".
+	Secure string `yaml:"secure"`
+	// Secrets key the cookie's value: the first one signs, all are accepted.
+	// Without any, whoever knows a node's name can compute its cookie.
+	Secrets []secret.Text `yaml:"secrets"`
+}
+
+// IPOptions say how much of a client's address counts for the hash, in bits.
+type IPOptions struct {
+	IPv4Prefix int `yaml:"ipv4_prefix"`
+	IPv6Prefix int `yaml:"ipv6_prefix"`
+}
+
+// DefaultSticky is what a configuration without a sticky section means.
+func DefaultSticky() StickyOptions {
+	return StickyOptions{
+		By: ByCookie,
+		Cookie: CookieOptions{
+			Name: "fermata", MaxAge: 24 * time.Hour, Path: "/", SameSite: "lax", Secure: "auto",
+		},
+		IP:          IPOptions{IPv4Prefix: 32, IPv6Prefix: 64},
+		BoundedLoad: 1.25,
+	}
+}
+
+// URL is a node's address: http://HOST:PORT, without a path, since a client's
+// path reaches the node byte for byte.
+type URL struct {
+	Host string // HOST:PORT
+}
+
+// UnmarshalText reads http://HOST[:PORT]; the port is 80 when not given.
+func (u *URL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" {
+		return fmt.Errorf("got %q, want http://HOST:PORT", text)
+	}
+	if parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" || (parsed.Path != "" && parsed.Path != "/") {
+		return fmt.Errorf("got %q, want http://HOST:PORT with nothing behind it", text)
+	}
+	port := parsed.Port()
+	if port == "" {
+		port = "80"
+	}
+	u.Host = net.JoinHostPort(parsed.Hostname(), port)
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+func (u URL) String() string { return "http://" + u.Host }

@@ -1,0 +1,104 @@
+// Package admin is the way into a running Fermata: the JSON API with its
+// dashboard, and the client that the command line uses.
+package admin
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"fermata/internal/secret"
+)
+
+// Options are the admin section of the configuration.
+type Options struct {
+	// Address is unix:PATH or HOST:PORT. A TCP address other than loopback
+	// needs a token. Empty: there is no admin endpoint.
+	Address string `yaml:"address"`
+	// Token is what a caller must bring as "Authorization: Bearer TOKEN";
+	// empty: none is asked for.
+	Token secret.Text `yaml:"token"`
+}
+
+// Control is what the API can see and do; the running Fermata is it. Its
+// methods may be called concurrently.
+type Control interface {
+	Nodes() []Node
+	// Drain errors with ErrUnknownNode or ErrRefused.
+	Drain(node string, request DrainRequest) (Node, error)
+	// Undrain errors with ErrUnknownNode.
+	Undrain(node string) (Node, error)
+	// Reload errors with what is wrong in the file; then nothing has changed.
+	Reload() error
+	// Explain says which node a client would get now; it takes no place there.
+	Explain(ip netip.Addr, cookie string) Explanation
+	// Ready is false with no usable node, and while Fermata stops.
+	Ready() bool
+}
+
+// Errors of Control that have a status of their own. Their text is for people.
+var (
+	ErrUnknownNode = errors.New("no such node")
+	ErrRefused     = errors.New("refused")
+)
+
+// Node is a node as the API shows it.
+type Node struct {
+	Name           string `json:"name"`
+	URL            string `json:"url"`
+	Health         string `json:"health"` // up or down
+	Reason         string `json:"reason"` // why it is that
+	State          string `json:"state"`  // ready, draining or drained
+	Connections    int    `json:"connections"`
+	MaxConnections int    `json:"max_connections"` // 0: no cap
+	Weight         int    `json:"weight"`
+	Drain          *Drain `json:"drain"` // null while the node is ready
+}
+
+// Drain is a node's drain, under way or done.
+type Drain struct {
+	Started   time.Time `json:"started"`
+	Deadline  time.Time `json:"deadline"`
+	Rate      int       `json:"rate"` // clients per second, 0: all at once
+	CloseCode int       `json:"close_code"`
+	Initial   int       `json:"initial"` // clients when it started
+	Remaining int       `json:"remaining"`
+}
+
+// DrainRequest is the body of a drain. What is nil is as the configuration
+// has it.
+type DrainRequest struct {
+	Grace     *Duration `json:"grace,omitempty"`
+	Rate      *int      `json:"rate,omitempty"`
+	Deadline  *Duration `json:"deadline,omitempty"`
+	CloseCode *int      `json:"close_code,omitempty"`
+	Force     bool      `json:"force,omitempty"`   // even if no usable node is left
+	DryRun    bool      `json:"dry_run,omitempty"` // only say whether it would be done
+}
+
+// Explanation says which node a client gets, and why.
+type Explanation struct {
+	Node   string `json:"node"` // empty: none
+	Reason string `json:"reason"`
+}
+
+// Event is something that happened, as /v1/events sends it.
+type Event struct {
+	Time    time.Time `json:"time"`
+	Type    string    `json:"type"` // node_up, node_down, drain, drained, undrain, reload, certificate, stopping
+	Node    string    `json:"node,omitempty"`
+	Message string    `json:"message"`
+}
+
+// Duration is a time.Duration that JSON has as text: "10m".
+type Duration time.Duration
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }

@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Timeouts bound everything that waits. None of them can be zero.
+type Timeouts struct {
+	// Header bounds a client's TLS handshake and its request's head.
+	Header time.Duration `yaml:"header"`
+	// Request bounds reading a whole plain request, its body included.
+	Request time.Duration `yaml:"request"`
+	// Idle closes a client's connection that brings no further request.
+	Idle time.Duration `yaml:"idle"`
+	// Dial bounds connecting to one node.
+	Dial time.Duration `yaml:"dial"`
+	// Answer bounds one node's answer to an upgrade; then the next is tried.
+	Answer time.Duration `yaml:"answer"`
+	// Handshake bounds the whole search for a node that takes an upgrade.
+	// pusher-js shows "unavailable" after about ten seconds.
+	Handshake time.Duration `yaml:"handshake"`
+	// Response bounds a node's answer to a plain request. One frozen peer
+	// makes Reverb's /channels take ten seconds on every node.
+	Response time.Duration `yaml:"response"`
+	// Stall ends a client that takes no bytes for so long while some wait.
+	Stall time.Duration `yaml:"stall"`
+	// Close is how long a client may take to answer a Close frame.
+	Close time.Duration `yaml:"close"`
+}
+
+// Limits bound what strangers can make Fermata hold.
+type Limits struct {
+	// MaxHeaderBytes is the largest request head that a node gets. Reverb
+	// answers 413 to a request of 10,000 bytes and more.
+	MaxHeaderBytes int `yaml:"max_header_bytes"`
+	// MaxBodyBytes is the largest body of a plain request.
+	MaxBodyBytes int64 `yaml:"max_body_bytes"`
+	// MaxClients caps all clients together; 0: what the file descriptors allow.
+	MaxClients int `yaml:"max_clients"`
+}
+
+// DrainOptions are the drain's settings where a request does not give its own.
+type DrainOptions struct {
+	// Grace is how long clients are left alone at first.
+	Grace time.Duration `yaml:"grace"`
+	// Rate is how many clients are moved per second; 0: all at once.
+	Rate int `yaml:"rate"`
+	// Deadline is when the last client is gone, counted from the start.
+	Deadline time.Duration `yaml:"deadline"`
+	// CloseCode is what a client is closed with. pusher-js comes back at once
+	// on 4200–4299, after a second on 4100–4199, 1000, 1001, 1012 and 1013,
+	// and never on the others of 4000–4999.
+	CloseCode int `yaml:"close_code"`
+}
+
+// What NoUsableNode can be.
+const (
+	// NoNodeClose accepts an upgrade and closes it with 4100, on which
+	// pusher-js tries again every second.
+	NoNodeClose = "close"
+	// NoNode503 answers 503, on which pusher-js waits 15 seconds and more.
+	NoNode503 = "503"
+)
+
+// DefaultTimeouts is what a configuration without timeouts means.
+func DefaultTimeouts() Timeouts {
+	return Timeouts{
+		Header:    10 * time.Second,
+		Request:   30 * time.Second,
+		Idle:      60 * time.Second,
+		Dial:      time.Second,
+		Answer:    3 * time.Second,
+		Handshake: 8 * time.Second,
+		Response:  30 * time.Second,
+		Stall:     30 * time.Second,
+		Close:     5 * time.Second,
+	}
+}
+
+// DefaultLimits is what a configuration without limits means.
+func DefaultLimits() Limits {
+	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20}
+}
+
+// DefaultDrain is what a configuration without a drain section means.
+func DefaultDrain() DrainOptions {
+	return DrainOptions{Rate: 100, Deadline: 10 * time.Minute, CloseCode: 4200}
+}
+
+// CheckCloseCode refuses a code that a client may not be sent, or after which
+// pusher-js never comes back.
+func CheckCloseCode(code int) error {
+	switch {
+	case code >= 4100 && code <= 4299, code == 1000, code == 1001, code == 1012, code == 1013:
+		return nil
+	}
+	return fmt.Errorf("got %d, want 4200–4299 (clients come back at once), 4100–4199, 1000, 1001, 1012 or 1013 (after a second)", code)
+}
+
+// Network is a range of addresses, or one address, in the configuration.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText reads 10.0.0.0/8, 10.0.0.1, fd00::/8 and the like.
+func (n *Network) UnmarshalText(text []byte) error {
+	s := string(text)
+	if addr, err := netip.ParseAddr(s); err == nil && !strings.Contains(s, "%") {
+		n.Prefix = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return fmt.Errorf("got %q, want a network such as 10.0.0.0/8 or an address", s)
+	}
+	n.Prefix = prefix.Masked()
+	return nil
+}

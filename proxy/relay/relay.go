@@ -1,0 +1,90 @@
+// Package relay moves bytes between a client and its node after the 101, and
+// ends that with a clean Close frame whoever ends it.
+package relay
+
+import (
+	"net"
+	"time"
+)
+
+// By says who ended a relay; it is a label of the metrics.
+type By string
+
+// Who can end a relay.
+const (
+	ByClient   By = "client"    // its Close frame, or its connection's end, came first
+	ByNode     By = "node"      // the node's Close frame came first
+	ByNodeLost By = "node_lost" // the node's connection ended, or the node went down, without a Close frame
+	ByDrain    By = "drain"
+	ByLimit    By = "limit"   // a malformed or oversized frame
+	ByTimeout  By = "timeout" // it took no bytes for Options.Stall
+	ByShutdown By = "shutdown"
+)
+
+// Close is a Close frame for a client, and who wants it sent.
+type Close struct {
+	Code   int    // RFC 6455 section 7.4
+	Reason string // at most 123 bytes
+	By     By
+}
+
+// Options bound a relay's waiting. All must be set.
+type Options struct {
+	// Stall ends a relay one of whose legs takes no bytes for so long.
+	Stall time.Duration
+	// Close is how long a leg may take to end after a Close frame or a FIN.
+	Close time.Duration
+}
+
+// Pair is what is relayed: the two legs of one client.
+type Pair struct {
+	// Client and Node belong to the engine from Start on; it closes both.
+	Client, Node net.Conn
+	// ToNode is what the client sent ahead of the 101; it goes out first.
+	ToNode []byte
+	// ToClient is what the node sent right behind its 101.
+	ToClient []byte
+	// Options bound this relay's waiting.
+	Options Options
+	// Lost is asked once, when the node's leg ends without a Close frame, for
+	// what to tell the client.
+	Lost func() Close
+	// Done is called once, after both legs are closed, on a goroutine of the
+	// engine, which it must not hold up.
+	Done func(End)
+}
+
+// End is how a relay ended.
+type End struct {
+	By   By
+	Code int   // status of the first Close frame, ours included; 1005: it had none; 0: no frame was seen
+	Err  error // the I/O or protocol error behind the end; nil for a clean one
+
+	BytesToNode, BytesToClient       int64
+	MessagesToNode, MessagesToClient int64 // data messages, not control frames
+}
+
+// Totals counts what an engine has relayed, ended relays and running ones.
+type Totals struct {
+	BytesToNode, BytesToClient       int64
+	MessagesToNode, MessagesToClient int64
+}
+
+// Engine relays any number of pairs. Its methods may be called concurrently.
+type Engine interface {
+	// Start takes the pair over and returns at once.
+	Start(Pair) Conn
+	// Totals may be read at any time and only grows.
+	Totals() Totals
+	// Wait returns when every relay that was started has ended.
+	Wait()
+}
+
+// Conn is one running relay. Its methods may be called concurrently, after its
+// end too, where they do nothing.
+type Conn interface {
+	// Close sends the client a Close frame at the next frame boundary and ends
+	// the relay once the client has answered, or after Options.Close. Only the
+	// first call counts. It does not wait.
+	Close(Close)
+}
