@@ -1,0 +1,263 @@
+// Package balancer is the pool: which nodes there are, which of them can take
+// clients, how many each has, and which one a client gets.
+//
+// It is pure: a client's key goes in, a node and the reason come out. It does
+// no I/O, starts no goroutine and reads no clock.
+package balancer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// Errors that callers branch on.
+var (
+	ErrNoUsableNode = errors.New("no usable node")
+	ErrUnknownNode  = errors.New("no such node")
+	ErrLastNode     = errors.New("it is the last usable node")
+)
+
+// Pool is the set of nodes. Its methods may be called concurrently.
+type Pool struct {
+	mu     sync.Mutex
+	nodes  []*Node // in the order of the configuration, removed ones behind
+	sticky StickyOptions
+	turn   int // rotates plain requests
+}
+
+// New returns a pool of these nodes, all of them up until a check says
+// otherwise.
+func New(nodes []NodeOptions, sticky StickyOptions) *Pool {
+	p := &Pool{}
+	p.Replace(nodes, sticky)
+	return p
+}
+
+// Replace swaps the configuration. Nodes that keep their name keep their
+// clients, health and drain; a node that is gone from the list takes no new
+// clients and disappears with its last one. It returns the latter.
+func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) (removed []*Node) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.nodes
+	p.sticky, p.nodes = sticky, nil
+	for _, o := range nodes {
+		n := find(old, o.Name)
+		if n == nil {
+			n = &Node{name: o.Name, up: true, reason: "not checked yet"}
+		}
+		n.options, n.pins, n.removed = o, pinsOf(sticky.Cookie.Secrets, o.Name), false
+		p.nodes = append(p.nodes, n)
+	}
+	for _, n := range old {
+		if find(p.nodes, n.name) == nil && n.connections > 0 {
+			n.removed = true
+			p.nodes = append(p.nodes, n)
+			removed = append(removed, n)
+		}
+	}
+	return removed
+}
+
+// Acquire picks a node for a client and counts the client there, until
+// release is called; calling it more than once does no harm. The error is
+// ErrNoUsableNode.
+func (p *Pool) Acquire(key Key) (pick Pick, release func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pick, ok := p.pick(key)
+	if !ok {
+		return Pick{}, nil, ErrNoUsableNode
+	}
+	pick.Node.connections++
+	return pick, sync.OnceFunc(func() { p.release(pick.Node) }), nil
+}
+
+func (p *Pool) release(n *Node) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n.connections--
+	if n.removed && n.connections == 0 {
+		p.nodes = slices.DeleteFunc(p.nodes, func(other *Node) bool { return other == n })
+	}
+}
+
+// Explain picks as Acquire does, but takes no place.
+func (p *Pool) Explain(key Key) (Pick, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pick, ok := p.pick(key)
+	if !ok {
+		return pick, ErrNoUsableNode
+	}
+	return pick, nil
+}
+
+// Next returns a node for a plain request: usable ones in turn, and when
+// there are none a draining or full one, which still answers. The error is
+// ErrNoUsableNode.
+func (p *Pool) Next(tried []*Node) (*Node, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turn++
+	var spare *Node
+	for i := range p.nodes {
+		n := p.nodes[(p.turn+i)%len(p.nodes)]
+		switch p.obstacle(n, tried) {
+		case "":
+			return n, nil
+		case ReasonDraining, ReasonFull:
+			if spare == nil && !n.removed {
+				spare = n
+			}
+		}
+	}
+	if spare == nil {
+		return nil, ErrNoUsableNode
+	}
+	return spare, nil
+}
+
+// Address is where a node listens now, as HOST:PORT.
+func (p *Pool) Address(n *Node) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return n.options.URL.Host
+}
+
+// Pin is the cookie value that pins a client to a node; empty when clients
+// are not pinned by cookie.
+func (p *Pool) Pin(n *Node) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sticky.By != ByCookie {
+		return ""
+	}
+	return n.pins[0]
+}
+
+// Cookie are the attributes of the pin's cookie.
+func (p *Pool) Cookie() CookieOptions {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sticky.Cookie
+}
+
+// CanMove is whether a client of n could go to another node.
+func (p *Pool) CanMove(n *Node) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.othersUsable(n)
+}
+
+func (p *Pool) othersUsable(n *Node) bool {
+	return slices.ContainsFunc(p.nodes, func(other *Node) bool {
+		return other != n && p.obstacle(other, nil) == ""
+	})
+}
+
+// Usable is whether any node can take a client.
+func (p *Pool) Usable() bool { return p.CanMove(nil) }
+
+// Nodes returns every node's status, in the order of the configuration.
+func (p *Pool) Nodes() []Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]Status, len(p.nodes))
+	for i, n := range p.nodes {
+		all[i] = n.status()
+	}
+	return all
+}
+
+// Node returns one node's status. The error is ErrUnknownNode.
+func (p *Pool) Node(name string) (Status, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := find(p.nodes, name)
+	if n == nil {
+		return Status{}, fmt.Errorf("node %q: %w", name, ErrUnknownNode)
+	}
+	return n.status(), nil
+}
+
+// Status returns a node's status, after it has left the pool too.
+func (p *Pool) Status(n *Node) Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return n.status()
+}
+
+// SetHealth sets whether a node is up, and why. A name that the pool does not
+// know is ignored: the check was for a node that has just been removed.
+func (p *Pool) SetHealth(name string, up bool, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := find(p.nodes, name); n != nil {
+		n.up, n.reason = up, reason
+	}
+}
+
+// CheckDrain errors as Drain would.
+func (p *Pool) CheckDrain(name string, force bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.drainable(name, force)
+	return err
+}
+
+// Drain takes a node out of new clients' reach. A node that is draining
+// already gets the new settings and keeps Started and Initial. The error is
+// ErrUnknownNode, or ErrLastNode if no usable node would be left; force allows
+// that.
+func (p *Pool) Drain(name string, d Drain) (Status, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, err := p.drainable(name, d.Force)
+	if err != nil {
+		return Status{}, err
+	}
+	if n.drain != nil {
+		d.Started, d.Initial = n.drain.Started, n.drain.Initial
+	} else if d.Initial == 0 {
+		d.Initial = n.connections
+	}
+	n.drain = &d
+	return n.status(), nil
+}
+
+func (p *Pool) drainable(name string, force bool) (*Node, error) {
+	n := find(p.nodes, name)
+	if n == nil {
+		return nil, fmt.Errorf("node %q: %w", name, ErrUnknownNode)
+	}
+	takesAway := n.up && n.drain == nil
+	if takesAway && !force && !p.othersUsable(n) {
+		return nil, fmt.Errorf("drain node %q: %w", name, ErrLastNode)
+	}
+	return n, nil
+}
+
+// Undrain makes a node ready again; one that is ready stays so. The error is
+// ErrUnknownNode.
+func (p *Pool) Undrain(name string) (Status, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := find(p.nodes, name)
+	if n == nil {
+		return Status{}, fmt.Errorf("node %q: %w", name, ErrUnknownNode)
+	}
+	n.drain = nil
+	return n.status(), nil
+}
+
+func find(nodes []*Node, name string) *Node {
+	for _, n := range nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
+}

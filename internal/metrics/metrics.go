@@ -1,0 +1,108 @@
+// Package metrics is what Fermata counts, as Prometheus reads it. Labels are
+// few and bounded: a node, never a client or a path.
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the counters that others write to. What the pool and the relay
+// know anyway is read from them at each scrape instead: see Observe.
+type Metrics struct {
+	picks             *prometheus.CounterVec
+	handshakes        *prometheus.CounterVec
+	handshakeSeconds  prometheus.Histogram
+	closed            *prometheus.CounterVec
+	connectionSeconds prometheus.Histogram
+	checkSeconds      *prometheus.HistogramVec
+	reloadOK          prometheus.Gauge
+	reloadTime        prometheus.Gauge
+	certificateExpiry prometheus.Gauge
+}
+
+// New registers the metrics.
+func New(registry prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		picks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fermata_picks_total", Help: "Nodes picked for clients, by node and why.",
+		}, []string{"node", "reason"}),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fermata_handshakes_total", Help: "Upgrades asked of nodes, by node and result.",
+		}, []string{"node", "result"}),
+		handshakeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "fermata_handshake_seconds", Help: "Time from a client's upgrade request to its 101.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}),
+		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fermata_connections_closed_total", Help: "Clients that ended, by node and who ended them.",
+		}, []string{"node", "by"}),
+		connectionSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "fermata_connection_seconds", Help: "How long clients were connected.",
+			Buckets: []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600},
+		}),
+		checkSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "fermata_health_check_seconds", Help: "Time that health checks took, by node.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"node"}),
+		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fermata_config_last_reload_successful", Help: "Whether the last reload of the configuration was taken over.",
+		}),
+		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fermata_config_last_reload_success_timestamp_seconds", Help: "When a configuration was last taken over.",
+		}),
+		certificateExpiry: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fermata_certificate_not_after_timestamp_seconds", Help: "When the first of the certificates expires; 0 without TLS.",
+		}),
+	}
+	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.closed, m.connectionSeconds,
+		m.checkSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry)
+	return m
+}
+
+// Picked counts a pick.
+func (m *Metrics) Picked(node, reason string) { m.picks.WithLabelValues(node, reason).Inc() }
+
+// Handshake counts an upgrade that was asked of a node.
+func (m *Metrics) Handshake(node, result string) { m.handshakes.WithLabelValues(node, result).Inc() }
+
+// Connected notes how long a client waited for its 101.
+func (m *Metrics) Connected(wait time.Duration) { m.handshakeSeconds.Observe(wait.Seconds()) }
+
+// Closed counts a client's end.
+func (m *Metrics) Closed(node, by string, lasted time.Duration) {
+	m.closed.WithLabelValues(node, by).Inc()
+	m.connectionSeconds.Observe(lasted.Seconds())
+}
+
+// Checked notes how long a health check took.
+func (m *Metrics) Checked(node string, took time.Duration) {
+	m.checkSeconds.WithLabelValues(node).Observe(took.Seconds())
+}
+
+// Reloaded notes whether a configuration was taken over.
+func (m *Metrics) Reloaded(ok bool, now time.Time) {
+	if !ok {
+		m.reloadOK.Set(0)
+		return
+	}
+	m.reloadOK.Set(1)
+	m.reloadTime.Set(float64(now.Unix()))
+}
+
+// CertificateExpiry notes when the first certificate expires.
+func (m *Metrics) CertificateExpiry(at time.Time) {
+	if !at.IsZero() {
+		m.certificateExpiry.Set(float64(at.Unix()))
+	}
+}
+
+// Forget drops the series of a node that is gone.
+func (m *Metrics) Forget(node string) {
+	labels := prometheus.Labels{"node": node}
+	m.picks.DeletePartialMatch(labels)
+	m.handshakes.DeletePartialMatch(labels)
+	m.closed.DeletePartialMatch(labels)
+	m.checkSeconds.DeletePartialMatch(labels)
+}
