@@ -1,0 +1,140 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Pair names the PEM files of one certificate and its private key. Both may be
+// the same file.
+type Pair struct {
+	// Cert holds the certificate, followed by its intermediates.
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Check says what keeps a pair from being served at the given time: a missing
+// or unreadable file, a key of another certificate, a validity that is over or
+// has not begun. The error never shows any of the key.
+func Check(p Pair, now time.Time) error {
+	_, err := load(p, now)
+	return err
+}
+
+func load(p Pair, now time.Time) (tls.Certificate, error) {
+	text, err := read(p)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return parse(p, text, now)
+}
+
+// pairText is what the two files of a pair hold.
+type pairText struct{ cert, key []byte }
+
+func read(p Pair) (text pairText, err error) {
+	if text.cert, err = readFile(p.Cert); err != nil {
+		return text, err
+	}
+	text.key, err = readFile(p.Key)
+	return text, err
+}
+
+// maxFileSize is far above what a chain of certificates needs.
+const maxFileSize = 1 << 20
+
+// readFile reads regular files only: opening a pipe would block for ever.
+func readFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFileSize {
+		return nil, fmt.Errorf("%s: got a folder, a device or more than 1 MiB, want a PEM file", name)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFileSize))
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	return text, nil
+}
+
+// fileError puts the name in front and leaves the system call out.
+func fileError(name string, err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+func parse(p Pair, text pairText, now time.Time) (tls.Certificate, error) {
+	leaf, err := parseLeaf(text.cert)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s: %w", p.Cert, err)
+	}
+	if isEncrypted(text.key) {
+		return tls.Certificate{}, fmt.Errorf("%s: got an encrypted key, want one without a passphrase", p.Key)
+	}
+	cert, err := tls.X509KeyPair(text.cert, text.key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s is no key for %s (%s): %s", p.Key, p.Cert, subject(leaf), strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	if err := checkValidity(leaf, now); err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s (%s): %w", p.Cert, subject(leaf), err)
+	}
+	return cert, nil
+}
+
+// parseLeaf returns the first certificate of a PEM file, the one that the key
+// belongs to.
+func parseLeaf(text []byte) (*x509.Certificate, error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			return x509.ParseCertificate(block.Bytes)
+		}
+	}
+	return nil, errors.New("got no certificate, want one in PEM")
+}
+
+func isEncrypted(key []byte) bool {
+	return bytes.Contains(key, []byte("BEGIN ENCRYPTED")) || bytes.Contains(key, []byte("4,ENCRYPTED"))
+}
+
+func checkValidity(leaf *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("expired %s, it is %s", date(leaf.NotAfter), date(now))
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("not valid before %s, it is %s", date(leaf.NotBefore), date(now))
+	}
+	return nil
+}
+
+func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// subject is what a person calls the certificate: the names that it is for.
+func subject(leaf *x509.Certificate) string {
+	names := slices.Clone(leaf.DNSNames)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		return leaf.Subject.String()
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,100 @@
+// Package certs keeps the certificates of the TLS listeners: it checks them,
+// chooses among them by SNI, and swaps them when their files change.
+package certs
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Store holds the certificates that are served now. A swap touches no client
+// that is connected: a TLS connection keeps what its handshake took. Its
+// methods may be called concurrently.
+type Store struct {
+	current atomic.Pointer[generation]
+}
+
+// generation is one set of certificates, which never changes.
+type generation struct {
+	pairs  []Pair
+	digest digest // of the files
+	certs  []tls.Certificate
+}
+
+// Load reads and checks every pair, and errors with all that is wrong. The
+// first certificate is for clients whose name fits none of them.
+func Load(pairs []Pair, now time.Time) (*Store, error) {
+	if len(pairs) == 0 {
+		return nil, errors.New("got no certificates, want at least one")
+	}
+	texts, digest, err := readAll(pairs)
+	if err != nil {
+		return nil, err
+	}
+	certs, err := parseAll(pairs, texts, now)
+	if err != nil {
+		return nil, err
+	}
+	s := new(Store)
+	s.current.Store(&generation{pairs: pairs, digest: digest, certs: certs})
+	return s, nil
+}
+
+type digest [sha256.Size]byte
+
+// readAll also returns the digest of what it read; where files cannot be read,
+// that is the digest of why.
+func readAll(pairs []Pair) ([]pairText, digest, error) {
+	texts := make([]pairText, len(pairs))
+	errs := make([]error, len(pairs))
+	hash := sha256.New()
+	for i, p := range pairs {
+		texts[i], errs[i] = read(p)
+		fmt.Fprintf(hash, "%q %q %v\n", texts[i].cert, texts[i].key, errs[i])
+	}
+	return texts, digest(hash.Sum(nil)), errors.Join(errs...)
+}
+
+func parseAll(pairs []Pair, texts []pairText, now time.Time) ([]tls.Certificate, error) {
+	certs := make([]tls.Certificate, len(pairs))
+	errs := make([]error, len(pairs))
+	for i, p := range pairs {
+		certs[i], errs[i] = parse(p, texts[i], now)
+	}
+	return certs, errors.Join(errs...)
+}
+
+// Config is for a listener; it follows every later swap. Session tickets
+// outlive a swap: crypto/tls takes their keys from the configuration that is
+// returned here, and not from the one made for each handshake.
+func (s *Store) Config(minVersion uint16) *tls.Config {
+	return &tls.Config{
+		MinVersion: minVersion,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{
+				MinVersion:   minVersion,
+				Certificates: s.current.Load().certs,
+				NextProtos:   []string{"http/1.1"}, // an upgrade to WebSocket needs it
+			}, nil
+		},
+	}
+}
+
+// Replace takes over the pairs and certificates of another store, which was
+// loaded from a new configuration. It cannot fail.
+func (s *Store) Replace(with *Store) { s.current.Store(with.current.Load()) }
+
+// NotAfter is when the first of the certificates expires.
+func (s *Store) NotAfter() time.Time {
+	var first time.Time
+	for _, cert := range s.current.Load().certs {
+		if first.IsZero() || cert.Leaf.NotAfter.Before(first) {
+			first = cert.Leaf.NotAfter
+		}
+	}
+	return first
+}
