@@ -1,0 +1,125 @@
+// Package health checks whether a node works. It knows one node at a time and
+// tells what it finds through a func; it knows nothing of a pool.
+package health
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Result is what is known of a node after a check, or after a dial that failed.
+type Result struct {
+	// Up is the verdict, after rise and fall; not whether this check passed.
+	Up bool
+	// Changed says that the verdict is another one than before, or the first.
+	Changed bool
+	// Reason is for people: "pong in 3ms", "dial refused". It starts with
+	// "failed 1 of 2" or "passed 1 of 2" while more of the same would change
+	// the verdict.
+	Reason string
+	// Took is how long the check took; 0 when a client's dial failed.
+	Took time.Duration
+}
+
+// Checker checks one node. Make it with New.
+type Checker struct {
+	options Options
+	probe   probe
+	report  func(Result)
+	dials   chan error // of failed dials, with room for one: more say nothing new
+	verdict verdict    // Run's
+}
+
+// New returns the checker of the node at address, HOST:PORT. It starts
+// nothing, and it trusts the options: Interval and Timeout are positive, and a
+// Type that it does not know is tcp. Run calls report, which must not block.
+func New(address string, o Options, report func(Result)) *Checker {
+	return &Checker{
+		options: o,
+		probe:   newProbe(address, o),
+		report:  report,
+		dials:   make(chan error, 1),
+		verdict: verdict{rise: o.Rise, fall: o.Fall},
+	}
+}
+
+// DialFailed says that a client's dial to the node failed with err, which
+// counts as a failed check and brings the next one forward. Between two checks
+// all such failures count as one, so that a burst of them does not outvote a
+// check. It never blocks and may be called at any time from any goroutine.
+// A dial that was cancelled says nothing about the node and does not count.
+func (c *Checker) DialFailed(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	select {
+	case c.dials <- err:
+	default:
+	}
+}
+
+// Run checks the node, the first time at once, until ctx ends, and returns why
+// it ended. It may be called once. Checks start an interval apart, give or take
+// a tenth of it, so that nodes and balancers do not fall into step.
+func (c *Checker) Run(ctx context.Context) error {
+	clock := time.NewTimer(0)
+	defer clock.Stop()
+	var dials <-chan error // nil, which is never ready, until a check was made since the last failure
+	var hurry pace
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-clock.C:
+			clock.Reset(jittered(c.options.Interval))
+			c.check(ctx)
+			dials = c.dials
+		case err := <-dials:
+			dials = nil
+			c.count(false, dialError(err, 0).Error(), 0)
+			if c.verdict.up {
+				clock.Reset(hurry.wait(c.options.Interval / 10))
+			}
+		}
+	}
+}
+
+// check probes the node once and reports.
+func (c *Checker) check(ctx context.Context) {
+	bounded, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	start := time.Now()
+	reason, err := c.probe(bounded)
+	took := time.Since(start)
+	if ctx.Err() != nil {
+		return // we are stopping; nothing was learnt about the node
+	}
+	if err != nil {
+		reason = err.Error()
+	}
+	c.count(err == nil, reason, took)
+}
+
+// count adds one outcome to the verdict, and reports.
+func (c *Checker) count(passed bool, reason string, took time.Duration) {
+	changed := c.verdict.add(passed)
+	c.report(Result{Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(reason), Took: took})
+}
+
+// jittered is d, give or take up to a tenth.
+func jittered(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.9 + 0.2*rand.Float64()))
+}
+
+// pace keeps events apart. Its zero value lets the first one go at once.
+type pace struct{ next time.Time }
+
+// wait is how long the event that wants to happen now has to wait, to be gap
+// behind the one before it.
+func (p *pace) wait(gap time.Duration) time.Duration {
+	wait := max(0, time.Until(p.next))
+	p.next = time.Now().Add(wait + gap)
+	return wait
+}

@@ -1,0 +1,253 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+
+func TestTheFirstCheckIsAtOnceAndDecides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{err: errors.New("no pong in 1s")}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 3, Fall: 3})
+		node.wantResults(t, Result{Changed: true, Reason: "no pong in 1s"})
+	})
+}
+
+func TestReasonsSayHowFarTheNextVerdictIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 3, Fall: 2})
+		node.fails(errors.New("dial refused"))
+		pass(5 * time.Second)
+		node.fails(nil)
+		pass(7 * time.Second)
+		node.wantResults(t,
+			Result{Up: true, Changed: true, Reason: "fine"},
+			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
+			Result{Changed: true, Reason: "dial refused"},
+			Result{Reason: "passed 1 of 3: fine"},
+			Result{Reason: "passed 2 of 3: fine"},
+			Result{Up: true, Changed: true, Reason: "fine"},
+		)
+	})
+}
+
+func TestChecksAreAnIntervalApartGiveOrTakeATenth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{takes: 500 * time.Millisecond}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second})
+		pass(20 * time.Minute)
+
+		gaps := map[time.Duration]bool{}
+		for i, at := range node.starts[1:] {
+			gap := at.Sub(node.starts[i])
+			if gap < 1800*time.Millisecond || gap > 2200*time.Millisecond {
+				t.Fatalf("got %v between two checks, want 2s ± 10%%", gap)
+			}
+			gaps[gap] = true
+		}
+		if len(node.starts) < 500 || len(gaps) < len(node.starts)/2 {
+			t.Errorf("got %d checks with %d gaps, want about 600 and as many", len(node.starts), len(gaps))
+		}
+	})
+}
+
+func TestACheckEndsWhenItsTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{takes: time.Hour}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second})
+		pass(1500 * time.Millisecond)
+		node.wantResults(t, Result{Changed: true, Reason: "context deadline exceeded", Took: time.Second})
+	})
+}
+
+func TestStoppingEndsACheckAndReportsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{takes: time.Hour}
+		stop := node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second})
+		why := errors.New("reloaded")
+		if got := stop(why); got != why {
+			t.Errorf("Run returned %v, want %v", got, why)
+		}
+		node.wantResults(t)
+	})
+}
+
+func TestADeadNodeIsDownAsSoonAsAClientCannotDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		pass(100 * time.Millisecond)
+		died := time.Now()
+		node.fails(errors.New("dial refused"))
+		node.checker.DialFailed(errRefused)
+		pass(time.Nanosecond)
+		node.wantResults(t,
+			Result{Up: true, Changed: true, Reason: "fine"},
+			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
+			Result{Changed: true, Reason: "dial refused"},
+		)
+		if last := node.starts[len(node.starts)-1]; !last.Equal(died) {
+			t.Errorf("the next check was %v after the dial, want at once", last.Sub(died))
+		}
+	})
+}
+
+func TestHundredsOfFailedDialsMakeHardlyAnyCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		var clients sync.WaitGroup
+		for range 500 {
+			clients.Go(func() { node.checker.DialFailed(errRefused) })
+		}
+		clients.Wait()
+		pass(time.Second)
+		// The first one, one at once, and one for those that failed meanwhile.
+		if got := len(node.starts); got < 2 || got > 3 {
+			t.Errorf("got %d checks, want 2 or 3", got)
+		}
+		if slices.ContainsFunc(node.results, func(r Result) bool { return !r.Up }) {
+			t.Errorf("a node that passes its checks went down: %+v", node.results)
+		}
+	})
+}
+
+func TestDialsThatKeepFailingDoNotMakeABusyLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		for range 10_000 {
+			node.checker.DialFailed(errRefused)
+			pass(time.Millisecond)
+		}
+		if got := len(node.starts); got < 40 || got > 60 {
+			t.Errorf("got %d checks in 10 s, want about ten in an interval of 2 s", got)
+		}
+	})
+}
+
+func TestADialThatFailedBeforeTheFirstCheckDoesNotDecide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{takes: time.Millisecond}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		node.checker.DialFailed(errRefused)
+		pass(time.Second)
+		node.wantResults(t,
+			Result{Up: true, Changed: true, Reason: "fine", Took: time.Millisecond},
+			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
+			Result{Up: true, Reason: "fine", Took: time.Millisecond},
+		)
+	})
+}
+
+func TestADialToADownNodeDoesNotHurryTheNextCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{err: errors.New("no pong in 1s")}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		node.checker.DialFailed(errRefused)
+		pass(time.Second)
+		node.wantResults(t,
+			Result{Changed: true, Reason: "no pong in 1s"},
+			Result{Reason: "dial refused"},
+		)
+	})
+}
+
+func TestACancelledDialDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1})
+		node.checker.DialFailed(&net.OpError{Op: "dial", Err: context.Canceled})
+		node.wantResults(t, Result{Up: true, Changed: true, Reason: "fine"})
+	})
+}
+
+func TestWhatANodeSendsIsReportedAsOneShortPlainLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{err: errors.New("a\x1b[2J\nb" + strings.Repeat("é", 1000))}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second})
+		node.wantResults(t, Result{Changed: true, Reason: "a [2J b" + strings.Repeat("é", 153) + "…"})
+	})
+}
+
+// pass lets so much of the bubble's time go by.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// fakeNode is a node without a socket: its check takes so long, and fails with
+// err unless that is nil. For use in a bubble, where synctest.Wait makes the
+// fields safe to read.
+type fakeNode struct {
+	checker *Checker
+	takes   time.Duration
+	starts  []time.Time // of the checks
+	results []Result
+
+	mu  sync.Mutex
+	err error
+}
+
+// check runs a checker until stop is called or the test ends; the first check
+// has then begun.
+func (n *fakeNode) check(t *testing.T, o Options) (stop func(why error) error) {
+	t.Helper()
+	n.checker = New("", o, func(r Result) { n.results = append(n.results, r) })
+	n.checker.probe = n.probe
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var err error
+	var running sync.WaitGroup
+	running.Go(func() { err = n.checker.Run(ctx) })
+	stop = func(why error) error {
+		cancel(why)
+		running.Wait()
+		return err
+	}
+	t.Cleanup(func() { stop(nil) })
+	synctest.Wait()
+	return stop
+}
+
+func (n *fakeNode) probe(ctx context.Context) (string, error) {
+	n.starts = append(n.starts, time.Now())
+	if n.takes > 0 {
+		select {
+		case <-time.After(n.takes):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return "fine", n.err
+}
+
+func (n *fakeNode) fails(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.err = err
+}
+
+func (n *fakeNode) wantResults(t *testing.T, want ...Result) {
+	t.Helper()
+	synctest.Wait()
+	if !slices.Equal(n.results, want) {
+		t.Errorf("reported\n%+v, want\n%+v", n.results, want)
+	}
+}

@@ -1,0 +1,183 @@
+package health
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// The events of the Pusher protocol that a check meets.
+const (
+	eventEstablished = "pusher:connection_established"
+	eventError       = "pusher:error"
+	eventPing        = "pusher:ping"
+	eventPong        = "pusher:pong"
+)
+
+// codeUnknownApp is what Reverb says to an app key that it does not know,
+// before it hangs up.
+const codeUnknownApp = 4001
+
+// reverbProbe connects as a client does, waits to be greeted, and sends a ping.
+// The pong decides: a node that greets with an error and still answers works,
+// it has only refused this one client, for being over the app's quota (4004)
+// or from the wrong origin (4009). An unknown app key always fails the check.
+func reverbProbe(address string, o Options) probe {
+	return func(ctx context.Context) (string, error) {
+		start := time.Now()
+		link, err := dial(ctx, address, o.Timeout)
+		if err != nil {
+			return "", err
+		}
+		defer link.Close()
+		socket, err := handshake(ctx, link, address, o)
+		if err != nil {
+			return "", err
+		}
+		defer socket.CloseNow()
+		talk := &talk{socket: socket, limit: o.Timeout}
+		if err := talk.ping(ctx); err != nil {
+			return "", err
+		}
+		took := time.Since(start)
+		socket.Close(websocket.StatusNormalClosure, "") // a node that does not answer it keeps us until ctx ends
+		return talk.outcome(took), nil
+	}
+}
+
+// handshake makes a WebSocket of the link. The caller closes both.
+func handshake(ctx context.Context, l *link, address string, o Options) (*websocket.Conn, error) {
+	header := http.Header{"User-Agent": {"fermata"}}
+	if o.Reverb.Origin != "" {
+		header.Set("Origin", o.Reverb.Origin)
+	}
+	target := "ws://" + address + "/app/" + url.PathEscape(o.Reverb.AppKey) + "?protocol=7&client=fermata&version=1.0"
+	socket, _, err := websocket.Dial(ctx, target, &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: upgrade{l}},
+		HTTPHeader: header,
+	})
+	if err != nil {
+		return nil, answerError("handshake", err, o.Timeout)
+	}
+	return socket, nil
+}
+
+// upgrade is a transport for one request, over one link, which is the body of
+// the 101. Every other answer is an error at once, because Reverb does not end
+// the connection after refusing a handshake.
+type upgrade struct{ link *link }
+
+// RoundTrip implements http.RoundTripper.
+func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := u.link.ask(r)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("status %d", answer.StatusCode)
+	}
+	answer.Body = u.link
+	return answer, nil
+}
+
+// talk is what a check and a node say to each other after the 101.
+type talk struct {
+	socket    *websocket.Conn
+	limit     time.Duration
+	complaint *complaint // the node's last pusher:error, or nil
+}
+
+// ping waits for the greeting, or the error in its place, then for a pong.
+func (t *talk) ping(ctx context.Context) error {
+	if err := t.await(ctx, eventEstablished, eventEstablished, eventError); err != nil {
+		return err
+	}
+	ping := []byte(`{"event":"` + eventPing + `","data":{}}`)
+	if err := t.socket.Write(ctx, websocket.MessageText, ping); err != nil {
+		return t.missing(ctx, "pong", err)
+	}
+	return t.await(ctx, "pong", eventPong)
+}
+
+// await reads until one of the events comes; what is their name for people.
+func (t *talk) await(ctx context.Context, what string, events ...string) error {
+	for {
+		_, text, err := t.socket.Read(ctx)
+		if err != nil {
+			return t.missing(ctx, what, err)
+		}
+		message := parse(text)
+		if message.Event == eventError {
+			t.complaint = parseComplaint(message.Data)
+		}
+		if t.complaint != nil && t.complaint.Code == codeUnknownApp {
+			return t.complaint
+		}
+		if slices.Contains(events, message.Event) {
+			return nil
+		}
+	}
+}
+
+// missing says why what did not come. The node's own words go first.
+func (t *talk) missing(ctx context.Context, what string, err error) error {
+	switch code := websocket.CloseStatus(err); {
+	case t.complaint != nil:
+		return t.complaint
+	case code != -1:
+		return fmt.Errorf("connection closed with %d before the %s", code, what)
+	case ctx.Err() != nil:
+		return fmt.Errorf("no %s in %v", what, t.limit)
+	case hungUp(err):
+		return fmt.Errorf("connection closed before the %s", what)
+	}
+	return fmt.Errorf("no %s: %w", what, root(err))
+}
+
+// outcome says what the node did.
+func (t *talk) outcome(took time.Duration) string {
+	if t.complaint != nil {
+		return fmt.Sprintf("pong in %v, after %v", short(took), t.complaint)
+	}
+	return fmt.Sprintf("pong in %v", short(took))
+}
+
+// message is one event of the Pusher protocol.
+type message struct {
+	Event string
+	Data  json.RawMessage
+}
+
+// parse reads a message; what is none is returned as one without a name.
+func parse(text []byte) (m message) {
+	json.Unmarshal(text, &m)
+	return m
+}
+
+// complaint is what a pusher:error says.
+type complaint struct {
+	Code    int
+	Message string
+}
+
+func (c *complaint) Error() string {
+	return fmt.Sprintf("%s %d: %s", eventError, c.Code, c.Message)
+}
+
+// parseComplaint reads an error's data: an object or, as Reverb sends it, a
+// string with the object's JSON in it. What cannot be read stays zero.
+func parseComplaint(data json.RawMessage) *complaint {
+	var quoted string
+	if json.Unmarshal(data, &quoted) == nil {
+		data = json.RawMessage(quoted)
+	}
+	var c complaint
+	json.Unmarshal(data, &c)
+	return &c
+}

@@ -1,0 +1,70 @@
+package health
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// tcpProbe connects and closes. The kernel accepts for a frozen node too, so
+// this sees only a node that is gone.
+func tcpProbe(address string, o Options) probe {
+	return func(ctx context.Context) (string, error) {
+		start := time.Now()
+		link, err := dial(ctx, address, o.Timeout)
+		if err != nil {
+			return "", err
+		}
+		took := time.Since(start)
+		link.Close()
+		return fmt.Sprintf("connected in %v", short(took)), nil
+	}
+}
+
+// link is a check's connection to the node. It is closed when the check's time
+// is up, which ends whatever waits for it, with net.ErrClosed.
+type link struct {
+	net.Conn
+	in      *bufio.Reader
+	release func() bool
+}
+
+// mostBytes is what a check reads at most; past it the node seems to hang up.
+const mostBytes = 64 << 10
+
+// dial connects to address until ctx ends; limit is how long that is, for the
+// error. The caller closes the link.
+func dial(ctx context.Context, address string, limit time.Duration) (*link, error) {
+	var dialer net.Dialer
+	dialer.SetMultipathTCP(false)
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, dialError(err, limit)
+	}
+	return &link{
+		Conn:    conn,
+		in:      bufio.NewReader(io.LimitReader(conn, mostBytes)),
+		release: context.AfterFunc(ctx, func() { conn.Close() }),
+	}, nil
+}
+
+// Read continues behind what ask has read.
+func (l *link) Read(p []byte) (int, error) { return l.in.Read(p) }
+
+// Close may be called more than once.
+func (l *link) Close() error {
+	l.release()
+	return l.Conn.Close()
+}
+
+// ask sends the request and reads the head of the answer.
+func (l *link) ask(r *http.Request) (*http.Response, error) {
+	if err := r.Write(l.Conn); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(l.in, r)
+}
