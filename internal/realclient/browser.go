@@ -1,0 +1,120 @@
+package realclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	cdp "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// browserLife bounds everything that a browser does in one test.
+const browserLife = 5 * time.Minute
+
+// StartBrowser runs clients in one page of a headless Chromium, which ends
+// with the test. The page comes over https when the clients' URL is wss, since
+// a page of another scheme would be another site to the cookie.
+func StartBrowser(t testing.TB, o Options) *Clients {
+	t.Helper()
+	o.setDefaults()
+	config, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClients(o)
+	page := servePage(t, o)
+	tab := newTab(t, o)
+	c.command = func(line []byte) error { return call(tab, "runClient", line) }
+	if err := c.listen(tab); err != nil {
+		t.Fatalf("the browser: %v", err)
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(page+"/page.html")); err != nil {
+		t.Fatalf("the page: %v", err)
+	}
+	if err := call(tab, "startClients", config); err != nil {
+		t.Fatalf("the clients: %v", err)
+	}
+	return c
+}
+
+// newTab opens a browser with one tab.
+func newTab(t testing.TB, o Options) context.Context {
+	t.Helper()
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
+	if o.Insecure {
+		flags = append(flags, chromedp.IgnoreCertErrors)
+	}
+	life, end := context.WithTimeout(context.Background(), browserLife)
+	browser, stop := chromedp.NewExecAllocator(life, flags...)
+	tab, closeTab := chromedp.NewContext(browser)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Logf("closing the browser: %v", err)
+		}
+		closeTab()
+		stop()
+		end()
+	})
+	return tab
+}
+
+// listen takes the lines that the page passes to emitLine.
+func (c *Clients) listen(tab context.Context) error {
+	err := chromedp.Listen(tab, func(event any) {
+		if line, ok := event.(*cdp.EventBindingCalled); ok {
+			if err := c.take([]byte(line.Payload)); err != nil {
+				c.end(err)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	_, err = chromedp.Call(tab, cdp.AddBinding, cdp.AddBindingParams{Name: "emitLine"})
+	return err
+}
+
+// call calls one of the page's functions.
+func call(tab context.Context, function string, argument []byte) error {
+	return chromedp.Do(tab, chromedp.Evaluate[chromedp.Void](fmt.Sprintf("void %s(%s)", function, argument)))
+}
+
+// servePage serves the page and what it loads, and returns the URL.
+func servePage(t testing.TB, o Options) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(pageHandler(modules(t)))
+	t.Cleanup(server.Close)
+	if strings.HasPrefix(o.URL, "wss:") {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	return server.URL
+}
+
+func pageHandler(modules string) http.Handler {
+	files := map[string]string{
+		"/page.html":     filepath.Join(folder(), "page.html"),
+		"/clients.mjs":   filepath.Join(folder(), "clients.mjs"),
+		"/pusher.min.js": filepath.Join(modules, "pusher-js/dist/web/pusher.min.js"),
+		"/echo.iife.js":  filepath.Join(modules, "laravel-echo/dist/echo.iife.js"),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		file, ok := files[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if filepath.Ext(file) == ".mjs" {
+			w.Header().Set("Content-Type", "text/javascript")
+		}
+		http.ServeFile(w, r, file)
+	})
+}

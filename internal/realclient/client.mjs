@@ -1,0 +1,36 @@
+// Runs clients in node: the configuration is the one argument, commands come
+// as lines of JSON on stdin, and lines of JSON go to stdout. It ends when
+// stdin does.
+import { createInterface } from 'node:readline';
+import { createRequire } from 'node:module';
+import Echo from 'laravel-echo';
+import { start } from './clients.mjs';
+
+const config = JSON.parse(process.argv[2]);
+const require = createRequire(import.meta.url);
+const Pusher = require(config.library === 'pusher-js-8-1' ? 'pusher-js-8-1' : 'pusher-js');
+const emit = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+// The cookies that a browser would keep: client → name=value. pusher-js in
+// node keeps none, but the WebSocket it brings along takes and shows headers.
+const jar = new Map();
+
+function open(url, client) {
+  const Socket = Pusher.Runtime.getWebSocketAPI();
+  const cookie = jar.get(client);
+  const socket = new Socket(url, [], { headers: cookie ? { Cookie: cookie } : {} });
+  socket.addEventListener('open', () => keepCookie(socket.headers['set-cookie'], client));
+  return socket;
+}
+
+function keepCookie(header, client) {
+  if (!header || !config.cookies) return;
+  const [cookie] = header.split(';');
+  jar.set(client, cookie);
+  emit({ client, type: 'cookie', cookie });
+}
+
+const run = start(config, { Pusher, Echo, emit, open });
+createInterface({ input: process.stdin })
+  .on('line', (line) => run(JSON.parse(line)))
+  .on('close', () => process.exit(0));

@@ -1,0 +1,151 @@
+// The clients themselves, for node and for the browser: pusher-js or
+// laravel-echo as they come from npm, and a line for everything they see.
+
+// start makes config.clients clients. The platform brings the Pusher and Echo
+// of its kind, emit(line), which takes a line away, and open(url, client),
+// which opens a socket for the client of that number.
+export function start(config, platform) {
+  tapSockets(platform);
+  const make = config.library === 'laravel-echo' ? echoClient : pusherClient;
+  const clients = Array.from({ length: config.clients }, (_, number) => make(config, platform, number));
+  return (command) => run(clients[command.client], command);
+}
+
+// tapSockets puts itself where pusher-js opens sockets, since what a socket
+// ends with, and what the node says first, goes no further than pusher-js.
+// timelineParams is the one option that travels along untouched.
+function tapSockets({ Pusher, open, emit }) {
+  Pusher.Runtime.Transports.ws.hooks.getSocket = (url, options) => {
+    const { client } = options.timeline.options.params;
+    const socket = open(url, client);
+    socket.addEventListener('open', () => emit({ client, type: 'open' }));
+    socket.addEventListener('close', ({ code, reason, wasClean }) => emit({ client, type: 'closed', code, reason, clean: wasClean }));
+    socket.addEventListener('message', ({ data }) => greeting(JSON.parse(data), client, emit));
+    return socket;
+  };
+}
+
+function greeting(message, client, emit) {
+  if (message.event !== 'pusher:connection_established') return;
+  const { socket_id: socket, node } = JSON.parse(message.data);
+  emit({ client, type: 'established', socket, node });
+}
+
+function pusherOptions(config, client) {
+  const url = new URL(config.url);
+  const port = Number(url.port || (url.protocol === 'wss:' ? 443 : 80));
+  return {
+    cluster: '',
+    wsHost: url.hostname,
+    wsPort: port,
+    wssPort: port,
+    wsPath: url.pathname === '/' ? '' : url.pathname,
+    forceTLS: url.protocol === 'wss:',
+    enabledTransports: ['ws', 'wss'],
+    timelineParams: { client },
+    channelAuthorization: {
+      customHandler: ({ socketId, channelName }, done) =>
+        authorize(config, client, socketId, channelName).then((auth) => done(null, auth), (error) => done(error, null)),
+    },
+  };
+}
+
+// authorize is what Laravel's /broadcasting/auth answers.
+async function authorize({ key, secret }, client, socketId, channel) {
+  const member = channel.startsWith('presence-')
+    ? JSON.stringify({ user_id: String(client), user_info: { name: `client ${client}` } })
+    : undefined;
+  const signed = [socketId, channel, member].filter((part) => part !== undefined).join(':');
+  return { auth: `${key}:${await hmac(secret, signed)}`, channel_data: member };
+}
+
+async function hmac(secret, text) {
+  const bytes = (s) => new TextEncoder().encode(s);
+  const key = await crypto.subtle.importKey('raw', bytes(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  const sum = new Uint8Array(await crypto.subtle.sign('HMAC', key, bytes(text)));
+  return Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+// followConnection reports what pusher-js says about its connection.
+function followConnection(pusher, client, emit) {
+  pusher.connection.bind('state_change', ({ current }) => emit({ client, type: 'state', state: current }));
+  pusher.connection.bind('error', (error) => emit({ client, type: 'error', data: errorData(error) }));
+}
+
+function errorData(error) {
+  return error?.data ?? error?.error?.data ?? String(error?.error?.message ?? error?.type ?? error);
+}
+
+function pusherClient(config, { Pusher, emit }, client) {
+  const pusher = new Pusher(config.key, pusherOptions(config, client));
+  followConnection(pusher, client, emit);
+  const subscribe = (name) => pusher.subscribe(name).bind_global((event, data) => heard(client, name, event, data, emit));
+  config.channels.forEach(subscribe);
+  return {
+    subscribe,
+    whisper: (name, event, data) => pusher.channel(name).trigger(`client-${event}`, data),
+    connect: () => pusher.connect(),
+    disconnect: () => pusher.disconnect(),
+  };
+}
+
+// heard turns the events of pusher-js into the lines that Echo's calls make.
+function heard(client, channel, event, data, emit) {
+  switch (event) {
+    case 'pusher:subscription_succeeded':
+      emit({ client, type: 'subscribed', channel });
+      if (channel.startsWith('presence-')) emit({ client, type: 'here', channel, members: Object.values(data.members).map(({ name }) => name) });
+      return;
+    case 'pusher:subscription_error':
+      return emit({ client, type: 'error', channel, data });
+    case 'pusher:member_added':
+      return emit({ client, type: 'joining', channel, members: [data.info.name] });
+    case 'pusher:member_removed':
+      return emit({ client, type: 'leaving', channel, members: [data.info.name] });
+    case 'pusher:subscription_count':
+      return undefined;
+  }
+  return emit({ client, type: 'event', channel, event, data });
+}
+
+function echoClient(config, { Echo, Pusher, emit }, client) {
+  const echo = new Echo({ ...pusherOptions(config, client), broadcaster: 'reverb', key: config.key, Pusher });
+  followConnection(echo.connector.pusher, client, emit);
+  const joined = new Map();
+  const subscribe = (name) => joined.set(name, listen(echoChannel(echo, name), name, config, client, emit));
+  config.channels.forEach(subscribe);
+  return {
+    subscribe,
+    whisper: (name, event, data) => joined.get(name).whisper(event, data),
+    connect: () => echo.connector.pusher.connect(),
+    disconnect: () => echo.disconnect(),
+  };
+}
+
+// echoChannel leaves the prefix to Echo, which puts it back.
+function echoChannel(echo, name) {
+  if (name.startsWith('private-')) return echo.private(name.slice('private-'.length));
+  if (name.startsWith('presence-')) return echo.join(name.slice('presence-'.length));
+  return echo.channel(name);
+}
+
+function listen(channel, name, { events }, client, emit) {
+  channel.subscribed(() => emit({ client, type: 'subscribed', channel: name }));
+  channel.error((data) => emit({ client, type: 'error', channel: name, data }));
+  for (const event of events) {
+    channel.listen(event, (data) => emit({ client, type: 'event', channel: name, event, data }));
+    channel.listenForWhisper(event, (data) => emit({ client, type: 'event', channel: name, event: `client-${event}`, data }));
+  }
+  if (name.startsWith('presence-')) followMembers(channel, name, client, emit);
+  return channel;
+}
+
+function followMembers(channel, name, client, emit) {
+  const say = (type) => (members) => emit({ client, type, channel: name, members: [members].flat().map(({ name }) => name) });
+  channel.here(say('here')).joining(say('joining')).leaving(say('leaving'));
+}
+
+// run does one command, which names a method of a client.
+function run(client, { do: method, channel, event, data }) {
+  client[method](channel, event, data);
+}

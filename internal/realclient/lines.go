@@ -1,0 +1,74 @@
+package realclient
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// line is what a client reports, one at a time.
+type line struct {
+	Client  int             `json:"client"`
+	Type    string          `json:"type"`
+	State   string          `json:"state"`
+	Code    int             `json:"code"`
+	Reason  string          `json:"reason"`
+	Clean   bool            `json:"clean"`
+	Socket  string          `json:"socket"`
+	Node    string          `json:"node"`
+	Cookie  string          `json:"cookie"`
+	Channel string          `json:"channel"`
+	Event   string          `json:"event"`
+	Members []string        `json:"members"`
+	Data    json.RawMessage `json:"data"`
+}
+
+// take adds a line to what its client has seen, and wakes who waits.
+func (c *Clients) take(text []byte) error {
+	var l line
+	if err := json.Unmarshal(text, &l); err != nil {
+		return fmt.Errorf("a line of the clients: %w: %s", err, text)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.Client < 0 || l.Client >= len(c.clients) {
+		return fmt.Errorf("a line of client %d, want less than %d", l.Client, len(c.clients))
+	}
+	c.clients[l.Client].take(l)
+	close(c.changed)
+	c.changed = make(chan struct{})
+	return nil
+}
+
+// end says that no more lines come.
+func (c *Clients) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = err
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// take never changes what an earlier copy of the client can see.
+func (c *Client) take(l line) {
+	switch l.Type {
+	case "state":
+		c.State = l.State
+	case "established":
+		c.Node, c.Socket = l.Node, l.Socket
+		c.Nodes = append(slices.Clip(c.Nodes), l.Node)
+	case "closed":
+		c.Closes = append(slices.Clip(c.Closes), Close{l.Code, l.Reason, l.Clean})
+		c.Subscribed = nil
+	case "cookie":
+		c.Cookie = l.Cookie
+	case "error":
+		c.Errors = append(slices.Clip(c.Errors), string(l.Data))
+	case "subscribed":
+		c.Subscribed = append(slices.Clip(c.Subscribed), l.Channel)
+	case "event":
+		c.Events = append(slices.Clip(c.Events), Event{Channel: l.Channel, Name: l.Event, Data: l.Data})
+	case "here", "joining", "leaving":
+		c.Events = append(slices.Clip(c.Events), Event{Channel: l.Channel, Name: l.Type, Members: l.Members})
+	}
+}
