@@ -4,6 +4,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -31,6 +32,7 @@ type Control interface {
 	// Reload errors with what is wrong in the file; then nothing has changed.
 	Reload() error
 	// Explain says which node a client would get now; it takes no place there.
+	// Either may be missing: the zero Addr, the empty string.
 	Explain(ip netip.Addr, cookie string) Explanation
 	// Ready is false with no usable node, and while Fermata stops.
 	Ready() bool
@@ -53,6 +55,21 @@ type Node struct {
 	MaxConnections int    `json:"max_connections"` // 0: no cap
 	Weight         int    `json:"weight"`
 	Drain          *Drain `json:"drain"` // null while the node is ready
+}
+
+// What Node.Health and Node.State can be.
+const (
+	HealthUp   = "up"
+	HealthDown = "down"
+
+	StateReady    = "ready"
+	StateDraining = "draining"
+	StateDrained  = "drained"
+)
+
+// NodeList is the answer of /v1/nodes.
+type NodeList struct {
+	Nodes []Node `json:"nodes"`
 }
 
 // Drain is a node's drain, under way or done.
@@ -96,9 +113,14 @@ type Duration time.Duration
 // UnmarshalText reads what time.ParseDuration reads.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("got %q, want a duration such as 30s or 10m", text)
+	}
 	*d = Duration(parsed)
-	return err
+	return nil
 }
 
 // MarshalText writes what UnmarshalText reads.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func (d Duration) String() string { return time.Duration(d).String() }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fermata/internal/admin"
+)
+
+const defaultAdmin = "unix:/run/fermata/admin.sock"
+
+// adminFlags say where the running Fermata is. They are read from the
+// environment only when used, so that no help text shows the token.
+type adminFlags struct {
+	address string
+	token   string
+}
+
+func (f *adminFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.address, "admin", "", "the admin endpoint at `ADDRESS`, unix:PATH or http://HOST:PORT (env FERMATA_ADMIN; default "+defaultAdmin+")")
+	flags.StringVar(&f.token, "token", "", "its `TOKEN`; others on this machine see what is given here, so better env FERMATA_ADMIN_TOKEN")
+}
+
+func (f *adminFlags) client() (*admin.Client, error) {
+	address := firstOf(f.address, os.Getenv("FERMATA_ADMIN"), defaultAdmin)
+	client, err := admin.NewClient(address, firstOf(f.token, os.Getenv("FERMATA_ADMIN_TOKEN")))
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return client, nil
+}
+
+func firstOf(values ...string) string {
+	for _, value := range values {
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// completeNode offers the names of the running Fermata's nodes for the first
+// argument.
+func (f *adminFlags) completeNode(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	client, err := f.client()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
+	defer cancel()
+	nodes, _ := client.Nodes(ctx) // a shell that completes shows no errors
+	var names []cobra.Completion
+	for _, node := range nodes {
+		if strings.HasPrefix(node.Name, prefix) {
+			names = append(names, cobra.CompletionWithDesc(node.Name, node.Health+", "+node.State))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fermata/internal/admin"
+)
+
+// drainFlags are those of the drain command.
+type drainFlags struct {
+	where    adminFlags
+	grace    time.Duration
+	rate     int
+	deadline time.Duration
+	code     int
+	timeout  time.Duration
+	wait     bool
+	dryRun   bool
+	force    bool
+	json     bool
+}
+
+func newDrainCommand() *cobra.Command {
+	var flags drainFlags
+	cmd := &cobra.Command{
+		Use:   "drain NODE",
+		Short: "Move a node's clients to other nodes",
+		Long: `Move a node's clients to other nodes, at a rate that these can take.
+
+The node gets no new clients from now on. Those that it has are closed with a
+code on which they come back at once, to another node. What is not given here
+is as the configuration has it. Undrain puts the node back.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: flags.where.completeNode,
+		RunE:              func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
+	}
+	flags.where.register(cmd)
+	f := cmd.Flags()
+	f.DurationVar(&flags.grace, "grace", 0, "leave clients alone for `D` at first")
+	f.IntVar(&flags.rate, "rate", 0, "move `N` clients per second, 0 for all at once")
+	f.DurationVar(&flags.deadline, "deadline", 0, "the last client is gone after `D`, counted from now")
+	f.IntVar(&flags.code, "code", 0, "close clients with the code `N` (4200–4299: clients come back at once)")
+	f.BoolVar(&flags.wait, "wait", false, "show the progress, return when the node is empty")
+	f.DurationVar(&flags.timeout, "timeout", 0, "with --wait: stop waiting after `D`; the drain goes on")
+	f.BoolVar(&flags.dryRun, "dry-run", false, "only say whether it would be done")
+	f.BoolVar(&flags.force, "force", false, "even if no usable node is left")
+	f.BoolVar(&flags.json, "json", false, "print the node as the API's JSON")
+	return cmd
+}
+
+func (f *drainFlags) run(cmd *cobra.Command, name string) error {
+	if err := f.check(); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	client, err := f.where.client()
+	if err != nil {
+		return err
+	}
+	node, err := client.Drain(cmd.Context(), name, f.request(cmd))
+	if err != nil {
+		return hintForce(err)
+	}
+	if f.wait {
+		wait := drainWait{client: client, out: cmd.OutOrStdout(), timeout: f.timeout, every: pollEvery}
+		if f.json {
+			wait.out = cmd.ErrOrStderr()
+		}
+		if node, err = wait.run(cmd.Context(), node); err != nil {
+			return err
+		}
+	}
+	return f.report(cmd.OutOrStdout(), node)
+}
+
+func (f *drainFlags) check() error {
+	if f.wait && f.dryRun {
+		return errors.New("got --wait and --dry-run, want one of them")
+	}
+	if f.timeout != 0 && !f.wait {
+		return errors.New("got --timeout without --wait, want both")
+	}
+	if f.timeout < 0 {
+		return fmt.Errorf("--timeout: got %s, want 0s or more", f.timeout)
+	}
+	return nil
+}
+
+// request has only what was given; Fermata knows its configuration's values.
+func (f *drainFlags) request(cmd *cobra.Command) admin.DrainRequest {
+	request := admin.DrainRequest{Force: f.force, DryRun: f.dryRun}
+	if cmd.Flags().Changed("grace") {
+		request.Grace = new(admin.Duration(f.grace))
+	}
+	if cmd.Flags().Changed("rate") {
+		request.Rate = new(f.rate)
+	}
+	if cmd.Flags().Changed("deadline") {
+		request.Deadline = new(admin.Duration(f.deadline))
+	}
+	if cmd.Flags().Changed("code") {
+		request.CloseCode = new(f.code)
+	}
+	return request
+}
+
+func hintForce(err error) error {
+	if exitCode(err) != exitRefused {
+		return err
+	}
+	return fmt.Errorf("%w (--force drains it all the same)", err)
+}
+
+func (f *drainFlags) report(out io.Writer, node admin.Node) error {
+	if f.json {
+		return admin.Encode(out, node)
+	}
+	_, err := fmt.Fprintln(out, f.sentence(node))
+	return err
+}
+
+func (f *drainFlags) sentence(node admin.Node) string {
+	switch {
+	case f.dryRun && node.State != admin.StateReady:
+		return fmt.Sprintf("%s is %s already", node.Name, node.State)
+	case f.dryRun:
+		return fmt.Sprintf("%s would be drained of %s", node.Name, clients(node.Connections))
+	case empty(node):
+		return fmt.Sprintf("%s is drained", node.Name)
+	case node.Drain == nil:
+		return fmt.Sprintf("%s is draining", node.Name)
+	}
+	return fmt.Sprintf("%s is draining: %s to move, %s, until %s", node.Name,
+		clients(node.Drain.Remaining), rateOf(node.Drain.Rate), node.Drain.Deadline.Local().Format(time.TimeOnly))
+}
+
+func clients(n int) string {
+	if n == 1 {
+		return "1 client"
+	}
+	return fmt.Sprintf("%d clients", n)
+}

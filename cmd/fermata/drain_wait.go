@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"fermata/internal/admin"
+)
+
+const (
+	pollEvery = 500 * time.Millisecond
+	// overdue is how far behind its deadline a drain may be before we stop
+	// waiting; it also takes the difference between two machines' clocks.
+	overdue = 15 * time.Second
+	// patience is how long Fermata may be away meanwhile.
+	patience = 10 * time.Second
+)
+
+// drainWait watches one drain until its node is empty.
+type drainWait struct {
+	client  *admin.Client
+	out     io.Writer // for the progress
+	timeout time.Duration
+	every   time.Duration // between two looks
+}
+
+// run returns the empty node, or why there is none. The drain goes on whatever
+// becomes of the wait.
+func (d drainWait) run(ctx context.Context, node admin.Node) (admin.Node, error) {
+	limited, cancel := withTimeout(ctx, d.timeout)
+	defer cancel()
+	show, done := d.progress()
+	defer done()
+	for !empty(node) {
+		show(node)
+		if err := d.hopeless(node); err != nil {
+			return node, err
+		}
+		select {
+		case <-limited.Done():
+			return node, d.stopped(ctx, node)
+		case <-time.After(d.every):
+		}
+		next, err := d.look(limited, node.Name)
+		switch {
+		case limited.Err() != nil:
+			return node, d.stopped(ctx, node)
+		case err != nil:
+			return node, err
+		}
+		node = next
+	}
+	show(node)
+	return node, nil
+}
+
+func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+func empty(node admin.Node) bool {
+	return node.State == admin.StateDrained || (node.State == admin.StateDraining && node.Connections == 0)
+}
+
+// look asks for the node, and again for a while when Fermata is away.
+func (d drainWait) look(ctx context.Context, name string) (admin.Node, error) {
+	until := time.Now().Add(patience)
+	for {
+		node, err := d.client.Node(ctx, name)
+		var api *admin.APIError
+		switch {
+		case errors.As(err, &api) && api.Status == http.StatusNotFound:
+			return node, &exitError{exitFailed, fmt.Errorf("%s was taken out of the configuration meanwhile", name)}
+		case !errors.Is(err, admin.ErrUnreachable) || time.Now().After(until):
+			return node, err
+		}
+		select {
+		case <-ctx.Done():
+			return node, ctx.Err()
+		case <-time.After(d.every):
+		}
+	}
+}
+
+// hopeless says why a node will not become empty, or nothing.
+func (d drainWait) hopeless(node admin.Node) error {
+	if node.State == admin.StateReady {
+		return &exitError{exitFailed, fmt.Errorf("%s was undrained meanwhile, it has %s", node.Name, clients(node.Connections))}
+	}
+	if node.Drain != nil && time.Since(node.Drain.Deadline) > overdue {
+		return &exitError{exitNotInTime, fmt.Errorf("%s still has %s, and the drain's deadline has passed", node.Name, clients(node.Connections))}
+	}
+	return nil
+}
+
+// stopped says that we wait no longer; ctx has ended if it was interrupted.
+func (d drainWait) stopped(ctx context.Context, node admin.Node) error {
+	why := fmt.Sprintf("not empty after %s", d.timeout)
+	if ctx.Err() != nil {
+		why = "interrupted"
+	}
+	return &exitError{exitNotInTime, fmt.Errorf("%s: %s still has %s; the drain goes on (fermata undrain %s ends it)",
+		why, node.Name, clients(node.Connections), node.Name)}
+}
+
+// progress shows a node when it has changed: on a terminal as one line that is
+// drawn over, else as at most a line per second. done must be called.
+func (d drainWait) progress() (show func(admin.Node), done func()) {
+	if isTerminal(d.out) {
+		return func(node admin.Node) { fmt.Fprint(d.out, "\r"+d.line(node)+"\x1b[K") },
+			func() { fmt.Fprint(d.out, "\r\x1b[K") }
+	}
+	shown := -1
+	var at time.Time
+	return func(node admin.Node) {
+		if empty(node) || node.Connections == shown || time.Since(at) < time.Second {
+			return
+		}
+		shown, at = node.Connections, time.Now()
+		fmt.Fprintf(d.out, "%s: %s\n", node.Name, progressText(node, at))
+	}, func() {}
+}
+
+// line fits the terminal: the bar takes what the text leaves of it.
+func (d drainWait) line(node admin.Node) string {
+	text := progressText(node, time.Now())
+	room := widthOf(d.out) - len(node.Name) - len(text) - len("  [] 100%  ") - 1
+	if node.Drain == nil || room < 5 {
+		return node.Name + "  " + text
+	}
+	done := 1.0
+	if node.Drain.Initial > 0 {
+		done = 1 - float64(node.Drain.Remaining)/float64(node.Drain.Initial)
+	}
+	return fmt.Sprintf("%s  %s %3.0f%%  %s", node.Name, bar(done, min(room, 40)), 100*done, text)
+}
+
+func progressText(node admin.Node, now time.Time) string {
+	if node.Drain == nil {
+		return clients(node.Connections) + " left"
+	}
+	drain := *node.Drain
+	parts := []string{fmt.Sprintf("%d of %d left", drain.Remaining, drain.Initial), rateOf(drain.Rate)}
+	if left := timeLeft(drain, now); left > 0 {
+		parts = append(parts, "about "+left.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// timeLeft is what the rest takes at the drain's rate, and at most until its
+// deadline.
+func timeLeft(drain admin.Drain, now time.Time) time.Duration {
+	left := drain.Deadline.Sub(now)
+	if drain.Rate > 0 {
+		left = min(left, time.Duration(drain.Remaining)*time.Second/time.Duration(drain.Rate))
+	}
+	return max(left, 0).Round(time.Second)
+}

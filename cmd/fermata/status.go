@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fermata/internal/admin"
+)
+
+func newStatusCommand() *cobra.Command {
+	var where adminFlags
+	var asJSON, watch bool
+	cmd := &cobra.Command{
+		Use:               "status",
+		Short:             "Show the nodes: health and its reason, drain, connections",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := where.client()
+			if err != nil {
+				return err
+			}
+			status := status{client: client, out: cmd.OutOrStdout(), json: asJSON}
+			if watch {
+				return status.watch(cmd.Context(), time.Second)
+			}
+			return status.once(cmd.Context())
+		},
+	}
+	where.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's JSON")
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on showing it until interrupted; when piped, print it anew when it has changed")
+	return cmd
+}
+
+// status prints the nodes of a running Fermata.
+type status struct {
+	client *admin.Client
+	out    io.Writer
+	json   bool
+}
+
+func (s status) once(ctx context.Context) error {
+	text, err := s.text(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(s.out, text)
+	return err
+}
+
+// watch prints until ctx ends. A Fermata that was there once may be away for a
+// while, as in a restart.
+func (s status) watch(ctx context.Context, every time.Duration) error {
+	show := s.printChanges()
+	if isTerminal(s.out) {
+		show = s.redraw()
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for seen := false; ; seen = true {
+		text, err := s.text(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case seen && errors.Is(err, admin.ErrUnreachable):
+			text = err.Error() + "\n"
+		case err != nil:
+			return err
+		}
+		if err := show(text); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// printChanges prints each text that differs from the one before.
+func (s status) printChanges() func(string) error {
+	last := ""
+	return func(text string) error {
+		if text == last {
+			return nil
+		}
+		last = text
+		_, err := io.WriteString(s.out, text)
+		return err
+	}
+}
+
+// redraw writes each text over the one before.
+func (s status) redraw() func(string) error {
+	start := "\x1b[2J\x1b[H"
+	return func(text string) error {
+		_, err := io.WriteString(s.out, start+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[J")
+		start = "\x1b[H"
+		return err
+	}
+}
+
+func (s status) text(ctx context.Context) (string, error) {
+	nodes, err := s.client.Nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !s.json {
+		return table(statusRows(nodes), painter(s.out)), nil
+	}
+	var text strings.Builder
+	err = admin.Encode(&text, admin.NodeList{Nodes: nodes})
+	return text.String(), err
+}
+
+func statusRows(nodes []admin.Node) [][]cell {
+	header := []cell{{"NODE", bold}, {"HEALTH", bold}, {"STATE", bold}, {"CONNECTIONS", bold}, {"WEIGHT", bold}, {"DRAIN", bold}, {"REASON", bold}}
+	rows := [][]cell{header}
+	for _, node := range nodes {
+		rows = append(rows, []cell{
+			{text: printable(node.Name)},
+			{node.Health, healthStyle(node)},
+			{node.State, stateStyle(node)},
+			{text: connectionsOf(node)},
+			{text: strconv.Itoa(node.Weight)},
+			{text: drainOf(node)},
+			{text: printable(node.Reason)},
+		})
+	}
+	return rows
+}
+
+func healthStyle(node admin.Node) string {
+	if node.Health == admin.HealthUp {
+		return green
+	}
+	return red
+}
+
+func stateStyle(node admin.Node) string {
+	if node.State == admin.StateReady {
+		return ""
+	}
+	return yellow
+}
+
+func connectionsOf(node admin.Node) string {
+	if node.MaxConnections == 0 {
+		return strconv.Itoa(node.Connections)
+	}
+	return fmt.Sprintf("%d/%d", node.Connections, node.MaxConnections)
+}
+
+func drainOf(node admin.Node) string {
+	if node.Drain == nil || node.State == admin.StateReady {
+		return "-"
+	}
+	if node.State == admin.StateDrained {
+		return "done"
+	}
+	return fmt.Sprintf("%d of %d left, %s", node.Drain.Remaining, node.Drain.Initial, rateOf(node.Drain.Rate))
+}
+
+func rateOf(rate int) string {
+	if rate == 0 {
+		return "all at once"
+	}
+	return fmt.Sprintf("%d/s", rate)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// isTerminal is true when a person looks at what is written to w.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// widthOf is the terminal's width in columns; 80 when it does not say.
+func widthOf(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
+
+// Styles of terminal text.
+const (
+	bold   = "1"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+// painter colours text for w, or leaves it alone where colours do not belong.
+func painter(w io.Writer) func(style, text string) string {
+	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return func(_, text string) string { return text }
+	}
+	return func(style, text string) string {
+		if style == "" {
+			return text
+		}
+		return "\x1b[" + style + "m" + text + "\x1b[0m"
+	}
+}
+
+// printable replaces what could steer a terminal in text that came from
+// elsewhere.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}
+
+// cell is one field of a table.
+type cell struct {
+	text  string
+	style string
+}
+
+// table aligns rows in columns; the last column has any width.
+func table(rows [][]cell, paint func(style, text string) string) string {
+	var widths []int
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	var out strings.Builder
+	for _, row := range rows {
+		for i, c := range row[:len(row)-1] {
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2)
+			out.WriteString(paint(c.style, c.text) + padding)
+		}
+		last := row[len(row)-1]
+		out.WriteString(paint(last.style, last.text) + "\n")
+	}
+	return out.String()
+}
+
+// bar draws how much of one is done, for example [#####-----].
+func bar(done float64, width int) string {
+	filled := int(min(max(done, 0), 1) * float64(width))
+	return "[" + strings.Repeat("#", filled) + strings.Repeat("-", width-filled) + "]"
+}

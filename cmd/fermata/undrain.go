@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fermata/internal/admin"
+)
+
+func newUndrainCommand() *cobra.Command {
+	var where adminFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:               "undrain NODE",
+		Short:             "Give a drained node clients again",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: where.completeNode,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := where.client()
+			if err != nil {
+				return err
+			}
+			node, err := client.Undrain(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return admin.Encode(cmd.OutOrStdout(), node)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is %s, health %s\n", node.Name, node.State, node.Health)
+			return err
+		},
+	}
+	where.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the node as the API's JSON")
+	return cmd
+}

@@ -1,0 +1,207 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const maxAnswer = 16 << 20 // bytes
+
+// ErrUnreachable is part of the error when no Fermata answers.
+var ErrUnreachable = errors.New("cannot reach the admin endpoint")
+
+// APIError is a Fermata's answer that it will not or cannot.
+type APIError struct {
+	Status  int    // of HTTP
+	Code    string // for programs: refused, unknown_node, …
+	Message string // for people
+}
+
+func (e *APIError) Error() string { return e.Message }
+
+// Client talks to a running Fermata. Its methods may be called concurrently
+// and error with *APIError, with ErrUnreachable, or with the context's error.
+type Client struct {
+	address string
+	base    string
+	token   string
+	http    *http.Client
+}
+
+// NewClient makes a client for unix:PATH, http://HOST:PORT or HOST:PORT. It
+// connects to nothing yet.
+func NewClient(address, token string) (*Client, error) {
+	c := &Client{address: address, token: token}
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	transport := &http.Transport{
+		DialContext:           dialer.DialContext,
+		DisableKeepAlives:     true, // a call now and then; so there is nothing to close
+		ResponseHeaderTimeout: 30 * time.Second,
+	}
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok && path != "" {
+		c.base = "http://localhost"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", path)
+		}
+	} else if host := strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/"); isHostPort(host) {
+		c.base = "http://" + host
+	} else {
+		return nil, fmt.Errorf("admin endpoint: got %q, want unix:PATH or http://HOST:PORT", address)
+	}
+	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the token is for nobody else
+	}}
+	return c, nil
+}
+
+func isHostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	return err == nil && host != "" && port != "" && !strings.ContainsAny(s, "/?#@ ")
+}
+
+// Nodes returns all nodes.
+func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
+	var list NodeList
+	err := c.call(ctx, http.MethodGet, "/v1/nodes", nil, &list)
+	return list.Nodes, err
+}
+
+// Node returns one node.
+func (c *Client) Node(ctx context.Context, name string) (Node, error) {
+	var node Node
+	err := c.call(ctx, http.MethodGet, nodePath(name), nil, &node)
+	return node, err
+}
+
+// Drain starts a drain, and returns at once with the node as it is then.
+func (c *Client) Drain(ctx context.Context, name string, request DrainRequest) (Node, error) {
+	var node Node
+	err := c.call(ctx, http.MethodPost, nodePath(name)+"/drain", request, &node)
+	return node, err
+}
+
+// Undrain gives the node clients again.
+func (c *Client) Undrain(ctx context.Context, name string) (Node, error) {
+	var node Node
+	err := c.call(ctx, http.MethodPost, nodePath(name)+"/undrain", nil, &node)
+	return node, err
+}
+
+// Reload has the configuration file read again. An error with the code
+// bad_configuration has every mistake, one a line.
+func (c *Client) Reload(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/v1/reload", nil, nil)
+}
+
+// Explain says which node a client would get. One of ip and cookie may be
+// empty.
+func (c *Client) Explain(ctx context.Context, ip, cookie string) (Explanation, error) {
+	query := url.Values{}
+	if ip != "" {
+		query.Set("ip", ip)
+	}
+	if cookie != "" {
+		query.Set("cookie", cookie)
+	}
+	var explanation Explanation
+	err := c.call(ctx, http.MethodGet, "/v1/explain?"+query.Encode(), nil, &explanation)
+	return explanation, err
+}
+
+func nodePath(name string) string { return "/v1/nodes/" + url.PathEscape(name) }
+
+// call sends body as JSON unless it is nil, and fills into unless that is nil.
+func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
+	response, err := c.do(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return c.unreachable(ctx, err)
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, into); err != nil {
+		return fmt.Errorf("%s does not answer as Fermata does: %w", c.address, err)
+	}
+	return nil
+}
+
+// do returns a response with the status 200; the caller closes its body.
+func (c *Client) do(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	request, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		return nil, apiError(response)
+	}
+	return response, nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
+	var text bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&text).Encode(body); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, &text)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return request, nil
+}
+
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%w %s: %w", ErrUnreachable, c.address, rootCause(err))
+}
+
+// rootCause is "connection refused" without the layers around it.
+func rootCause(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+func apiError(response *http.Response) error {
+	var body errorBody
+	text, _ := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if json.Unmarshal(text, &body) != nil || body.Error.Message == "" {
+		body.Error.Message = "the admin endpoint answers " + response.Status + ", which is not how Fermata answers"
+	}
+	return &APIError{Status: response.StatusCode, Code: body.Error.Code, Message: body.Error.Message}
+}

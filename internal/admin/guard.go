@@ -1,0 +1,103 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// guard keeps web pages out: by Host those that point a name of their own at
+// our address (DNS rebinding), by Origin and Sec-Fetch-Site all others.
+func (s *Server) guard(next http.Handler) http.Handler {
+	knownHost := hostsOf(s.options.Address)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !knownHost(r.Host) {
+			writeError(w, fmt.Errorf("%w: Host is %q, want localhost or the address that we listen on", errForbidden, r.Host))
+			return
+		}
+		if !sameOrigin(r) {
+			writeError(w, fmt.Errorf("%w: the request comes from a web page elsewhere", errForbidden))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostsOf tells which Host headers belong to a listener on address. A browser
+// cannot reach a unix socket, so there every Host does.
+func hostsOf(address string) func(host string) bool {
+	if strings.HasPrefix(address, unixPrefix) {
+		return func(string) bool { return true }
+	}
+	own := hostname(address)
+	ownIP, _ := netip.ParseAddr(own)
+	everywhere := own == "" || ownIP.IsUnspecified()
+	return func(host string) bool {
+		name := hostname(host)
+		if ip, err := netip.ParseAddr(name); err == nil {
+			// A page under an address cannot have been rebound.
+			return everywhere || ip.IsLoopback() || ip == ownIP
+		}
+		// Only HTTP/1.0 has no Host, and no browser speaks that.
+		return name == "" || name == "localhost" || strings.EqualFold(name, own)
+	}
+}
+
+// hostname is the host of HOST, HOST:PORT, [HOST] or [HOST]:PORT.
+func hostname(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
+	}
+	return strings.Trim(hostport, "[]")
+}
+
+// sameOrigin is true for what is no browser, for our own page, and for a
+// person who follows a link or types the address: that can only look.
+func sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) {
+			return false
+		}
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return true
+	}
+	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
+	return origin == "" && reading && r.Header.Get("Sec-Fetch-Mode") == "navigate"
+}
+
+// withToken lets only those in who bring the token, if there is one.
+func (s *Server) withToken(next http.Handler) http.Handler {
+	if s.options.Token == "" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "Bearer") || !s.options.Token.Equal(given) {
+			writeError(w, errToken)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withHeaders forbids browsers whatever the dashboard does not need.
+func withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+			"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,108 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"fermata/proxy"
+)
+
+const maxBody = 64 << 10 // bytes
+
+// inputError is a request that we cannot make sense of; its text is for the
+// one who sent it.
+type inputError string
+
+func (e inputError) Error() string { return string(e) }
+
+func badInput(format string, args ...any) error { return inputError(fmt.Sprintf(format, args...)) }
+
+// readBody fills into with the request's JSON body; an empty body changes
+// nothing. A content type other than JSON is refused even for an empty body,
+// since that is all that an HTML form could send.
+func readBody(r *http.Request, into any) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	given := r.Header.Get("Content-Type") != ""
+	if given && (err != nil || kind != "application/json") {
+		return badInput("Content-Type: got %q, want application/json", r.Header.Get("Content-Type"))
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return badInput("reading the body: %v", err)
+	case len(body) > maxBody:
+		return badInput("body: got more than %d bytes, want fewer", maxBody)
+	case len(body) == 0:
+		return nil
+	case !given:
+		return badInput("Content-Type: got none, want application/json")
+	}
+	return decode(body, into)
+}
+
+// decode reads exactly one JSON value without unknown fields.
+func decode(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return jsonMistake(err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return badInput("body: got more behind the JSON object, want nothing there")
+	}
+	return nil
+}
+
+func jsonMistake(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	if !errors.As(err, &wrongType) {
+		return badInput("body: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	field := wrongType.Field
+	if field == "" {
+		field = "body"
+	}
+	return badInput("%s: got a %s, want %s", field, wrongType.Value, wanted(wrongType.Type))
+}
+
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct:
+		return "a JSON object"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return `text such as "30s"`
+}
+
+// check refuses values that no drain can have, before anything is done.
+func (r DrainRequest) check() error {
+	if r.Rate != nil && *r.Rate < 0 {
+		return badInput("rate: got %d, want 0 (all at once) or more", *r.Rate)
+	}
+	if r.Grace != nil && *r.Grace < 0 {
+		return badInput("grace: got %s, want 0s or more", *r.Grace)
+	}
+	if r.Deadline != nil && *r.Deadline <= 0 {
+		return badInput("deadline: got %s, want more than 0s", *r.Deadline)
+	}
+	if r.Grace != nil && r.Deadline != nil && *r.Grace > *r.Deadline {
+		return badInput("grace: got %s, want at most the deadline of %s", *r.Grace, *r.Deadline)
+	}
+	if r.CloseCode == nil {
+		return nil
+	}
+	if err := proxy.CheckCloseCode(*r.CloseCode); err != nil {
+		return badInput("close_code: %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// Server answers the API and serves the dashboard. It is an http.Handler; its
+// methods may be called concurrently.
+type Server struct {
+	options Options
+	control Control
+	feed    *feed
+	handler http.Handler
+}
+
+// New makes a Server that shows and steers control. The metrics are served on
+// /metrics.
+func New(o Options, control Control, metrics http.Handler) *Server {
+	s := &Server{options: o, control: control, feed: newFeed()}
+	s.handler = withHeaders(s.guard(s.routes(metrics)))
+	return s
+}
+
+// HTTPServer is an http.Server for s with its timeouts set, which ends the
+// event streams when it is shut down. The caller runs it.
+func (s *Server) HTTPServer() *http.Server {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	server.RegisterOnShutdown(s.Close)
+	return server
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Publish tells everyone who follows /v1/events. It never blocks; a follower
+// who is too slow is cut off.
+func (s *Server) Publish(e Event) { s.feed.publish(e) }
+
+// Close ends the event streams, after what was published before has been
+// sent. Everything else goes on working.
+func (s *Server) Close() { s.feed.close() }
+
+func (s *Server) routes(metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	handle := func(method, path string, h http.Handler) {
+		mux.Handle(method+" "+path, h)
+		mux.Handle(path, s.withToken(wrongMethod(method)))
+	}
+	api := func(method, path string, a answer) { handle(method, path, s.withToken(a)) }
+
+	api("GET", "/v1/nodes", s.nodes)
+	api("GET", "/v1/nodes/{name}", s.node)
+	api("POST", "/v1/nodes/{name}/drain", s.drain)
+	api("POST", "/v1/nodes/{name}/undrain", s.undrain)
+	api("POST", "/v1/reload", s.reload)
+	api("GET", "/v1/explain", s.explain)
+	handle("GET", "/v1/events", s.withToken(s.feed))
+	handle("GET", "/metrics", s.withToken(metrics))
+	handle("GET", "/healthz", http.HandlerFunc(healthy))
+	handle("GET", "/readyz", http.HandlerFunc(s.ready))
+	handle("GET", "/{$}", dashboard())
+	handle("GET", "/web/", dashboard())
+	mux.Handle("/", s.withToken(answer(noSuchPath)))
+	return mux
+}
+
+// answer is a handler that returns what to send as JSON.
+type answer func(*http.Request) (any, error)
+
+func (a answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	value, err := a(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, value)
+}
+
+func (s *Server) nodes(*http.Request) (any, error) {
+	return NodeList{Nodes: append([]Node{}, s.control.Nodes()...)}, nil
+}
+
+func (s *Server) node(r *http.Request) (any, error) {
+	name := r.PathValue("name")
+	for _, node := range s.control.Nodes() {
+		if node.Name == name {
+			return node, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %q", ErrUnknownNode, name)
+}
+
+func (s *Server) drain(r *http.Request) (any, error) {
+	var request DrainRequest
+	if err := readBody(r, &request); err != nil {
+		return nil, err
+	}
+	if err := request.check(); err != nil {
+		return nil, err
+	}
+	return s.control.Drain(r.PathValue("name"), request)
+}
+
+func (s *Server) undrain(r *http.Request) (any, error) {
+	if err := readBody(r, &struct{}{}); err != nil {
+		return nil, err
+	}
+	return s.control.Undrain(r.PathValue("name"))
+}
+
+func (s *Server) reload(r *http.Request) (any, error) {
+	if err := readBody(r, &struct{}{}); err != nil {
+		return nil, err
+	}
+	if err := s.control.Reload(); err != nil {
+		return nil, configError{err}
+	}
+	return struct{}{}, nil
+}
+
+func (s *Server) explain(r *http.Request) (any, error) {
+	ip, cookie := r.FormValue("ip"), r.FormValue("cookie")
+	if ip == "" && cookie == "" {
+		return nil, badInput("got neither ip nor cookie, want at least one")
+	}
+	if ip == "" {
+		return s.control.Explain(netip.Addr{}, cookie), nil
+	}
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return nil, badInput("ip: got %q, want an IPv4 or IPv6 address", ip)
+	}
+	return s.control.Explain(addr.Unmap(), cookie), nil
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if !s.control.Ready() {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+func noSuchPath(r *http.Request) (any, error) {
+	return nil, fmt.Errorf("%w: %s", errNoPath, r.URL.Path)
+}
+
+// wrongMethod answers every method but the allowed one, and HEAD beside GET.
+func wrongMethod(allowed string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allowed)
+		writeError(w, fmt.Errorf("%w: got %s, want %s", errMethod, r.Method, allowed))
+	})
+}
