@@ -34,7 +34,8 @@ type Checker struct {
 
 // New returns the checker of the node at address, HOST:PORT. It starts
 // nothing, and it trusts the options: Interval and Timeout are positive, and a
-// Type that it does not know is tcp. Run calls report, which must not block.
+// Type that it does not know is tcp. Run calls
+// report, one call at a time, after every check and failed dial that counts.
 func New(address string, o Options, report func(Result)) *Checker {
 	return &Checker{
 		options: o,
@@ -67,7 +68,7 @@ func (c *Checker) Run(ctx context.Context) error {
 	clock := time.NewTimer(0)
 	defer clock.Stop()
 	var dials <-chan error // nil, which is never ready, until a check was made since the last failure
-	var hurry pace
+	var hurry pace // dials that go on failing get ten checks an interval at most
 	for {
 		select {
 		case <-ctx.Done():
