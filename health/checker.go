@@ -34,8 +34,8 @@ type Checker struct {
 
 // New returns the checker of the node at address, HOST:PORT. It starts
 // nothing, and it trusts the options: Interval and Timeout are positive, and a
-// Type that it does not know is tcp. Run calls
-// report, one call at a time, after every check and failed dial that counts.
+// Type that it does not know is tcp. Run calls report, one call at a time,
+// after every check and every failed dial that counts; it must not block.
 func New(address string, o Options, report func(Result)) *Checker {
 	return &Checker{
 		options: o,
@@ -68,7 +68,7 @@ func (c *Checker) Run(ctx context.Context) error {
 	clock := time.NewTimer(0)
 	defer clock.Stop()
 	var dials <-chan error // nil, which is never ready, until a check was made since the last failure
-	var hurry pace // dials that go on failing get ten checks an interval at most
+	var hurry pace         // dials that go on failing get ten checks an interval at most
 	for {
 		select {
 		case <-ctx.Done():
