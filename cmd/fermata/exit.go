@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"fermata/internal/admin"
+	"fermata/internal/config"
 )
 
 // The exit codes that scripts rely on.
@@ -36,6 +37,8 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &own):
 		return own.code
+	case errors.As(err, new(config.Mistakes)):
+		return exitUsage
 	case errors.Is(err, admin.ErrUnreachable):
 		return exitUnreachable
 	case errors.As(err, &api):

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,13 +11,14 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"fermata/internal/config"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the whole program; it returns the exit code.
@@ -33,11 +35,22 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(errOut, "fermata:", err)
+	report(errOut, err)
 	if !understood {
 		return exitUsage
 	}
 	return exitCode(err)
+}
+
+// report prints an error. The configuration's mistakes stand as they are, one
+// a line, so that editors and CI find the places.
+func report(w io.Writer, err error) {
+	var mistakes config.Mistakes
+	if errors.As(err, &mistakes) {
+		fmt.Fprintln(w, mistakes)
+		return
+	}
+	fmt.Fprintln(w, "fermata:", err)
 }
 
 func newRoot() *cobra.Command {
@@ -47,6 +60,10 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newStatusCommand(), newDrainCommand(), newUndrainCommand(), newExplainCommand(), newReloadCommand())
+	root.AddCommand(
+		newServeCommand(), newCheckCommand(), newReloadCommand(),
+		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newExplainCommand(),
+		newVersionCommand(),
+	)
 	return root
 }

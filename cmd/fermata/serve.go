@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"fermata/internal/app"
+	"fermata/internal/config"
+)
+
+func newServeCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the balancer in the foreground",
+		Long: "Run the balancer in the foreground.\n\n" +
+			"SIGTERM and SIGINT close the listeners, move all clients away and stop; a second one stops at once.\n" +
+			"SIGHUP reloads the configuration; a wrong one changes nothing.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := app.New(func() (*config.Config, error) { return config.Load(file) }, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if err := a.Listen(); err != nil {
+				return err
+			}
+			defer reloadOnHangup(cmd.Context(), a)()
+			return a.Run(cmd.Context())
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+// configFlag adds -c, which is where every command that reads a configuration
+// gets it from.
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "config", "c", "", "the configuration `FILE`")
+	cmd.MarkFlagRequired("config")
+	cmd.MarkFlagFilename("config", "yaml", "yml")
+}
+
+// reloadOnHangup reloads upon each SIGHUP, until the function that it returns
+// is called. What a reload has to say is in the log.
+func reloadOnHangup(ctx context.Context, a *app.App) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-hangup:
+				a.Reload()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangup)
+		cancel()
+		<-done
+	}
+}

@@ -1,0 +1,177 @@
+// Package app puts Fermata together: it knows every other package, and none
+// knows it. It owns the listeners, the certificates, the checks, the current
+// configuration, and the order in which all of that starts and stops.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"fermata/balancer"
+	"fermata/internal/admin"
+	"fermata/internal/config"
+	"fermata/internal/metrics"
+	"fermata/proxy"
+	"fermata/proxy/relay"
+)
+
+// Loader loads the configuration, at the start and at each reload.
+type Loader func() (*config.Config, error)
+
+// App is one Fermata: New, Listen, Run. Reload and the methods of
+// admin.Control may be called while it runs, concurrently.
+type App struct {
+	load     Loader
+	log      *zap.Logger
+	level    zap.AtomicLevel
+	metrics  *metrics.Metrics
+	registry *prometheus.Registry
+	pool     *balancer.Pool
+	handler  *proxy.Handler
+	admin    *admin.Server
+	checks   *checks
+	drains   drainFile
+
+	listeners     []listener
+	adminListener net.Listener // nil: there is no admin endpoint
+	stopping      atomic.Bool
+	running       context.Context // of Run; ends when the stop begins
+
+	mu      sync.Mutex     // makes reloads and drains happen one at a time
+	config  *config.Config // guarded by mu
+	maximum int            // clients that the file descriptors allow
+}
+
+// New loads the configuration and builds a Fermata that logs to w. It opens
+// nothing and starts nothing.
+func New(load Loader, w io.Writer) (*App, error) {
+	c, err := load()
+	if err != nil {
+		return nil, err
+	}
+	files, err := raiseFileLimit()
+	if err != nil {
+		return nil, err
+	}
+	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, maximum: clientsFor(files)}
+	a.log, a.level = newLog(c.Log, w)
+	a.registry = prometheus.NewRegistry()
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.metrics = metrics.New(a.registry)
+	a.pool = balancer.New(c.Nodes, c.Sticky)
+	a.checks = newChecks(a.checked)
+	engine := relay.NewPlain()
+	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
+		Pool: a.pool, Engine: engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
+	})
+	metrics.Observe(a.registry, a.pool.Nodes, engine.Totals)
+	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	return a, nil
+}
+
+func (a *App) proxyOptions(c *config.Config) proxy.Options {
+	limits := c.Limits
+	if limits.MaxClients == 0 || limits.MaxClients > a.maximum {
+		limits.MaxClients = a.maximum
+	}
+	return proxy.Options{
+		Timeouts: c.Timeouts, Limits: limits, TrustedProxies: c.TrustedProxies, NoUsableNode: c.NoUsableNode,
+	}
+}
+
+// Run serves until ctx ends, and then moves all clients away and stops. Listen
+// must have been called. The error says what kept it from serving; nil after a
+// stop that was asked for.
+func (a *App) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a.running = ctx
+	clients, operators := a.clientServer(), a.admin.HTTPServer()
+	operators.ErrorLog = a.quietLog("admin")
+	var servers sync.WaitGroup
+	serve := func(s *http.Server, l net.Listener) {
+		servers.Go(func() {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				cancel(fmt.Errorf("serve on %s: %w", l.Addr(), err))
+			}
+		})
+	}
+	for _, l := range a.listeners {
+		serve(clients, l)
+	}
+	if a.adminListener != nil {
+		serve(operators, a.adminListener)
+	}
+	a.begin(ctx)
+	<-ctx.Done()
+	a.stop(clients)
+	operators.Close()
+	servers.Wait()
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return cause
+	}
+	return nil
+}
+
+// begin starts what runs beside the servers.
+func (a *App) begin(ctx context.Context) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.metrics.Reloaded(true, time.Now())
+	a.restoreDrains()
+	a.checks.set(ctx, a.config.Nodes, a.config.Health)
+	a.watchCertificates(ctx)
+	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
+}
+
+// stop is a drain of all nodes: first nobody comes in, then the clients are
+// moved at the drain's rate, and after the configured time the rest is cut.
+func (a *App) stop(clients *http.Server) {
+	a.stopping.Store(true)
+	a.mu.Lock()
+	limit, rate := a.config.StopTimeout, a.config.Drain.Rate
+	a.mu.Unlock()
+	deadline := time.Now().Add(limit)
+	a.tell("stopping", "", "stopping: moving all clients away", zap.Duration("at_most", limit))
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	var requests sync.WaitGroup
+	requests.Go(func() {
+		if clients.Shutdown(ctx) != nil {
+			clients.Close()
+		}
+	})
+	a.handler.Stop(proxy.Move{
+		By: relay.ByShutdown, Code: stopCode, Reason: "restarting", Rate: rate, Deadline: deadline,
+	})
+	requests.Wait()
+	a.handler.Wait()
+	a.checks.wait()
+	a.log.Info("stopped")
+}
+
+// stopCode makes pusher-js come back after a second. By then another Fermata,
+// or this one's successor, listens; on 4200 it would be refused at once, and
+// would wait for fifteen seconds.
+const stopCode = 4100
+
+// tell logs a change of state and tells the followers of /v1/events.
+func (a *App) tell(kind, node, message string, fields ...zap.Field) {
+	if node != "" {
+		fields = append(fields, zap.String("node", node))
+	}
+	a.log.Info(message, fields...)
+	a.admin.Publish(admin.Event{Time: time.Now(), Type: kind, Node: node, Message: message})
+}

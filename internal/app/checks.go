@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"sync"
+
+	"fermata/balancer"
+	"fermata/health"
+)
+
+// checks runs one health check a node. Its methods may be called concurrently.
+type checks struct {
+	report func(node string, r health.Result)
+
+	wg      sync.WaitGroup
+	mu      sync.Mutex
+	running map[string]*check
+}
+
+// check is the running check of one node.
+type check struct {
+	*health.Checker
+	address string
+	options health.Options
+	stop    context.CancelFunc
+}
+
+func newChecks(report func(node string, r health.Result)) *checks {
+	return &checks{report: report, running: make(map[string]*check)}
+}
+
+// set makes the running checks those of the nodes. One whose address and
+// options stay goes on undisturbed. All end with ctx.
+func (c *checks) set(ctx context.Context, nodes []balancer.NodeOptions, o health.Options) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.running
+	c.running = make(map[string]*check, len(nodes))
+	for _, n := range nodes {
+		running := old[n.Name]
+		if running != nil && running.address == n.URL.Host && running.options == o {
+			delete(old, n.Name)
+		} else {
+			running = c.start(ctx, n, o)
+		}
+		c.running[n.Name] = running
+	}
+	for _, gone := range old {
+		gone.stop()
+	}
+}
+
+func (c *checks) start(ctx context.Context, n balancer.NodeOptions, o health.Options) *check {
+	ctx, stop := context.WithCancel(ctx)
+	started := &check{address: n.URL.Host, options: o, stop: stop}
+	started.Checker = health.New(n.URL.Host, o, func(r health.Result) {
+		if ctx.Err() == nil {
+			c.report(n.Name, r)
+		}
+	})
+	c.wg.Go(func() { started.Run(ctx) })
+	return started
+}
+
+// dialFailed tells a node's check of a client's dial that failed.
+func (c *checks) dialFailed(node string, err error) {
+	c.mu.Lock()
+	running := c.running[node]
+	c.mu.Unlock()
+	if running != nil {
+		running.DialFailed(err)
+	}
+}
+
+// wait returns when every check has ended.
+func (c *checks) wait() { c.wg.Wait() }

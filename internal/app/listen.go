@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"fermata/internal/admin"
+	"fermata/internal/certs"
+	"fermata/internal/config"
+)
+
+// listener is one address where clients come in.
+type listener struct {
+	net.Listener              // with TLS where that is configured
+	certificates *certs.Store // nil: no TLS
+}
+
+// Listen opens every address of the configuration, the admin endpoint's too;
+// if one cannot be had, none stays open.
+func (a *App) Listen() error {
+	for i, o := range a.config.Listen {
+		l, err := listen(o)
+		if err != nil {
+			a.closeListeners()
+			return fmt.Errorf("listen[%d]: %w", i, err)
+		}
+		a.listeners = append(a.listeners, l)
+		a.log.Info("listening", zap.Stringer("address", l.Addr()), zap.Bool("tls", o.TLS != nil))
+	}
+	if a.config.Admin.Address == "" {
+		return nil
+	}
+	l, err := admin.Listen(a.config.Admin.Address)
+	if err != nil {
+		a.closeListeners()
+		return fmt.Errorf("admin: %w", err)
+	}
+	a.adminListener = l
+	a.log.Info("admin endpoint", zap.Stringer("address", l.Addr()))
+	return nil
+}
+
+func listen(o config.Listen) (listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // Go's default; it costs, and no browser uses it
+	l, err := config.Listen(context.Background(), "tcp", o.Address)
+	if err != nil || o.TLS == nil {
+		return listener{Listener: l}, err
+	}
+	store, err := certs.Load(o.TLS.Certificates, time.Now())
+	if err != nil {
+		l.Close()
+		return listener{}, err
+	}
+	return listener{tls.NewListener(l, store.Config(o.TLS.Version())), store}, nil
+}
+
+func (a *App) closeListeners() {
+	for _, l := range a.listeners {
+		l.Close()
+	}
+	a.listeners = nil
+}
+
+// Addresses are the addresses where clients come in, in the configuration's
+// order, and the admin endpoint's, which is nil if there is none.
+func (a *App) Addresses() (clients []net.Addr, admin net.Addr) {
+	for _, l := range a.listeners {
+		clients = append(clients, l.Addr())
+	}
+	if a.adminListener != nil {
+		admin = a.adminListener.Addr()
+	}
+	return clients, admin
+}
+
+// clientServer is the http.Server of all clients' listeners. It speaks
+// HTTP/1.1 alone, the only version in which WebSockets are upgraded to.
+func (a *App) clientServer() *http.Server {
+	t := a.config.Timeouts
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler:           a.handler,
+		ConnState:         a.handler.ConnState,
+		Protocols:         protocols,
+		ReadHeaderTimeout: t.Header,
+		ReadTimeout:       t.Request,
+		WriteTimeout:      t.Request + t.Response,
+		IdleTimeout:       t.Idle,
+		MaxHeaderBytes:    a.config.Limits.MaxHeaderBytes,
+		ErrorLog:          a.quietLog("http"),
+	}
+}
+
+// quietLog takes what net/http says about strangers' connections.
+func (a *App) quietLog(name string) *log.Logger {
+	quiet, err := zap.NewStdLogAt(a.log.Named(name), zapcore.DebugLevel)
+	if err != nil {
+		return zap.NewStdLog(a.log.Named(name))
+	}
+	return quiet
+}
+
+// certificateInterval is how often the certificates' files are looked at.
+const certificateInterval = 5 * time.Second
+
+// watchCertificates follows the certificates' files until ctx ends.
+func (a *App) watchCertificates(ctx context.Context) {
+	a.noteExpiry()
+	for _, l := range a.listeners {
+		if l.certificates == nil {
+			continue
+		}
+		a.checks.wg.Go(func() {
+			l.certificates.Watch(ctx, certificateInterval, func(err error) { a.certificateChanged(l, err) })
+		})
+	}
+}
+
+func (a *App) certificateChanged(l listener, err error) {
+	if err != nil {
+		a.log.Error("new certificate not taken over, the old one stays", zap.Stringer("address", l.Addr()), zap.Error(err))
+		return
+	}
+	a.noteExpiry()
+	a.tell("certificate", "", "certificate swapped", zap.Stringer("address", l.Addr()), zap.Time("not_after", l.certificates.NotAfter()))
+}
+
+func (a *App) noteExpiry() {
+	var first time.Time
+	for _, l := range a.listeners {
+		if l.certificates == nil {
+			continue
+		}
+		if at := l.certificates.NotAfter(); first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	a.metrics.CertificateExpiry(first)
+}
+
+// loadCertificates loads what a new configuration wants the listeners to
+// serve, one store a listener, nil where there is no TLS.
+func (a *App) loadCertificates(c *config.Config) ([]*certs.Store, error) {
+	stores := make([]*certs.Store, len(c.Listen))
+	var errs []error
+	for i, o := range c.Listen {
+		if o.TLS == nil {
+			continue
+		}
+		store, err := certs.Load(o.TLS.Certificates, time.Now())
+		stores[i], errs = store, append(errs, err)
+	}
+	return stores, errors.Join(errs...)
+}

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"fermata/balancer"
+	"fermata/health"
+	"fermata/proxy"
+	"fermata/proxy/relay"
+)
+
+// checked is told the result of each check of a node.
+func (a *App) checked(name string, r health.Result) {
+	a.metrics.Checked(name, r.Took)
+	a.pool.SetHealth(name, r.Up, r.Reason)
+	if !r.Changed {
+		return
+	}
+	kind, message := "node_down", "node down"
+	if r.Up {
+		kind, message = "node_up", "node up"
+	}
+	a.tell(kind, name, message+": "+r.Reason, zap.Duration("dur", r.Took))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n, err := a.pool.Node(name); err == nil && n.Drain == nil {
+		a.settle(n, a.config.Drain)
+	}
+}
+
+// settle makes the clients of a node stay or go, as its state wants it.
+func (a *App) settle(n balancer.Status, o proxy.DrainOptions) {
+	switch {
+	case n.Drain != nil:
+		a.handler.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n.Name) })
+	case n.Removed:
+		a.handler.Move(n.Node, removedMove(o, time.Now()), func() { a.gone(n.Name) })
+	case !n.Up:
+		a.handler.Move(n.Node, lostMove(o), nil)
+	default:
+		a.handler.Stay(n.Node)
+	}
+}
+
+func drainMove(d balancer.Drain) proxy.Move {
+	return proxy.Move{
+		By: relay.ByDrain, Code: d.CloseCode, Reason: "node is draining",
+		Begin: d.Begin, Rate: d.Rate, Deadline: d.Deadline, Alone: d.Force,
+	}
+}
+
+// removedMove is for a node that a reload took out of the configuration.
+func removedMove(o proxy.DrainOptions, now time.Time) proxy.Move {
+	return proxy.Move{
+		By: relay.ByDrain, Code: o.CloseCode, Reason: "node was removed",
+		Begin: now.Add(o.Grace), Rate: o.Rate, Deadline: now.Add(o.Deadline),
+	}
+}
+
+// lostMove is for a node whose check fails, maybe because it is frozen: its
+// clients go while another node can take them, and stay while none can.
+func lostMove(o proxy.DrainOptions) proxy.Move {
+	return proxy.Move{By: relay.ByNodeLost, Code: 4200, Reason: "node lost", Rate: o.Rate}
+}
+
+func (a *App) drained(name string) {
+	a.tell("drained", name, "drained: its last client has gone")
+}
+
+// gone is the end of a node that a reload removed.
+func (a *App) gone(name string) {
+	a.tell("drained", name, "removed node: its last client has gone")
+	if _, err := a.pool.Node(name); err != nil { // it has not come back meanwhile
+		a.metrics.Forget(name)
+	}
+}
+
+// restoreDrains takes up the drains of the time before a restart.
+func (a *App) restoreDrains() {
+	drains, err := a.drains.load()
+	if err != nil {
+		a.log.Error("drains not restored", zap.Error(err))
+	}
+	for name, d := range drains {
+		d.Force = true // it was allowed then
+		n, err := a.pool.Drain(name, d)
+		if err != nil {
+			a.log.Warn("drain not restored", zap.String("node", name), zap.Error(err))
+			continue
+		}
+		a.log.Info("still draining, as before the restart", zap.String("node", name))
+		a.settle(n, a.config.Drain)
+	}
+}
+
+func (a *App) rememberDrains() {
+	if err := a.drains.save(a.pool.Nodes()); err != nil {
+		a.log.Error("a restart will forget the drains", zap.Error(err))
+	}
+}

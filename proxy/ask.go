@@ -1,0 +1,146 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"fermata/balancer"
+)
+
+// answer is a node's answer to an upgrade, with its connection, which whoever
+// holds the answer must close.
+type answer struct {
+	*http.Response
+	conn net.Conn
+	rest *bufio.Reader
+}
+
+// maxAnswerHead bounds the head of a node's answer.
+const maxAnswerHead = 64 << 10
+
+// statusError is a node's answer that says the node is at fault.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("answered %d", int(e)) }
+
+// ask sends the upgrade to a node and reads the head of its answer. An answer
+// of 500 and above is an error: another node may do better.
+func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
+	conn, err := h.dial(ctx, n, o)
+	if err != nil {
+		return nil, err
+	}
+	a, err := exchange(ctx, conn, head, r, o.Timeouts.Answer)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("handshake with node %s: %w", n.Name(), bare(err))
+	}
+	return a, nil
+}
+
+func exchange(ctx context.Context, conn net.Conn, head []byte, r *http.Request, limit time.Duration) (*answer, error) {
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	conn.SetDeadline(time.Now().Add(limit))
+	if _, err := conn.Write(head); err != nil {
+		return nil, err
+	}
+	bounded := &io.LimitedReader{R: conn, N: maxAnswerHead}
+	rest := bufio.NewReader(bounded)
+	response, err := http.ReadResponse(rest, r)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= 500 {
+		return nil, statusError(response.StatusCode)
+	}
+	if !stop() {
+		return nil, context.Cause(ctx)
+	}
+	conn.SetDeadline(time.Time{})
+	return &answer{response, conn, rest}, nil
+}
+
+// result names the outcome of an upgrade for the metric.
+func result(a *answer, err error) string {
+	var status statusError
+	var dial *dialError
+	switch {
+	case err == nil && a.StatusCode == http.StatusSwitchingProtocols:
+		return "ok"
+	case err == nil:
+		return "refused"
+	case errors.As(err, &status):
+		return "error"
+	case errors.Is(err, context.Canceled):
+		return "client_gone"
+	case errors.As(err, &dial):
+		return "dial"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	}
+	return "closed"
+}
+
+// upgradeHead is the request as the node gets it. It is written by hand, so
+// that the path and the query stay as they are.
+func upgradeHead(r *http.Request, c *client) []byte {
+	header := r.Header.Clone()
+	stripHopByHop(header)
+	c.setForwarded(header, r)
+	header.Set("Connection", "Upgrade")
+	header.Set("Upgrade", "websocket")
+	var b bytes.Buffer
+	b.WriteString("GET " + requestTarget(r) + " HTTP/1.1\r\nHost: " + r.Host + "\r\n")
+	header.Write(&b)
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// head is the 101 as the client gets it: the node's, without what concerns
+// the node's connection, and with the pin's cookie if there is one to set.
+func (a *answer) head(cookie *http.Cookie) []byte {
+	stripHopByHop(a.Header)
+	a.Header.Set("Connection", "Upgrade")
+	a.Header.Set("Upgrade", "websocket")
+	if cookie != nil {
+		a.Header.Add("Set-Cookie", cookie.String())
+	}
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	a.Header.Write(&b)
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// early is what the node sent right behind its 101.
+func (a *answer) early() []byte {
+	early := make([]byte, a.rest.Buffered())
+	a.rest.Read(early)
+	return early
+}
+
+// passOn answers the client with a node's refusal, and closes the node's
+// connection, which Reverb leaves open after some of them.
+func (a *answer) passOn(w http.ResponseWriter) {
+	defer a.conn.Close()
+	a.conn.SetDeadline(time.Now().Add(time.Second))
+	body, _ := io.ReadAll(a.Body) // what has come in time is all there is
+	stripHopByHop(a.Header)
+	for name, values := range a.Header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(a.StatusCode)
+	w.Write(body)
+}

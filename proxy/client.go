@@ -1,0 +1,108 @@
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fermata/balancer"
+	"fermata/proxy/relay"
+)
+
+// client is one client on its road, with all that is known of it.
+type client struct {
+	ip      netip.Addr // the client's own, also behind trusted proxies
+	trusted bool       // the connection comes from a trusted proxy
+	secure  bool       // the client itself uses TLS
+	host    string
+	path    string // without the query
+	started time.Time
+
+	pick    balancer.Pick
+	tries   int
+	release func()
+
+	conn  relay.Conn
+	ended bool // guarded by the registry's mutex
+}
+
+func newClient(r *http.Request, o *Options) *client {
+	c := &client{host: r.Host, path: r.URL.Path, started: time.Now()}
+	c.ip, c.trusted = clientIP(r, o.TrustedProxies)
+	c.secure = r.TLS != nil
+	if proto := r.Header.Get("X-Forwarded-Proto"); c.trusted && proto != "" {
+		c.secure = strings.EqualFold(proto, "https") || strings.EqualFold(proto, "wss")
+	}
+	return c
+}
+
+// clientIP is the address that the connection comes from or, if that is a
+// trusted proxy, the last one in X-Forwarded-For that is not. Whatever stands
+// before that one, anybody can have written.
+func clientIP(r *http.Request, trusted []Network) (ip netip.Addr, fromProxy bool) {
+	ip = remoteIP(r)
+	if !isTrusted(ip, trusted) {
+		return ip, false
+	}
+	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		addr, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		ip = addr.Unmap().WithZone("")
+		if !isTrusted(ip, trusted) {
+			break
+		}
+	}
+	return ip, true
+}
+
+func remoteIP(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(host)
+	return addr.Unmap().WithZone("")
+}
+
+func isTrusted(ip netip.Addr, trusted []Network) bool {
+	return slices.ContainsFunc(trusted, func(n Network) bool { return n.Contains(ip) })
+}
+
+// line is the client's log line: all that is known at its end.
+func (c *client) line(end relay.End, now time.Time) []zap.Field {
+	return []zap.Field{
+		zap.Stringer("client", c.ip),
+		zap.String("node", c.pick.Node.Name()),
+		zap.String("by", string(end.By)),
+		zap.Int("code", end.Code),
+		zap.Duration("dur", now.Sub(c.started)),
+		zap.String("reason", string(c.pick.Reason)),
+		zap.String("preferred", c.pick.Preferred.Name()),
+		zap.Int("tries", c.tries),
+		zap.Bool("secure", c.secure),
+		zap.String("host", cut(c.host)),
+		zap.String("path", cut(c.path)),
+		zap.Int64("bytes_to_node", end.BytesToNode),
+		zap.Int64("bytes_to_client", end.BytesToClient),
+		zap.Int64("messages_to_node", end.MessagesToNode),
+		zap.Int64("messages_to_client", end.MessagesToClient),
+		zap.NamedError("err", end.Err),
+	}
+}
+
+// cut bounds what a stranger can write into the log.
+func cut(s string) string {
+	const most = 128
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -1,0 +1,47 @@
+package proxy
+
+import (
+	"net/http"
+
+	"fermata/balancer"
+)
+
+// pinsOf are the values that the client sends for the pin's cookie.
+func (h *Handler) pinsOf(r *http.Request) []string {
+	var pins []string
+	for _, cookie := range r.CookiesNamed(h.Pool.Cookie().Name) {
+		pins = append(pins, cookie.Value)
+	}
+	return pins
+}
+
+// pinCookie is the cookie that pins the client to its node, or nil if the
+// client has that already or is not pinned by cookie.
+func (h *Handler) pinCookie(r *http.Request, c *client) *http.Cookie {
+	pin := h.Pool.Pin(c.pick.Node)
+	sent := h.pinsOf(r)
+	if pin == "" || (len(sent) > 0 && sent[0] == pin) {
+		return nil
+	}
+	o := h.Pool.Cookie()
+	return &http.Cookie{
+		Name:     o.Name,
+		Value:    pin,
+		Path:     o.Path,
+		Domain:   o.Domain,
+		MaxAge:   int(o.MaxAge.Seconds()),
+		HttpOnly: true,
+		Secure:   o.Secure == "always" || (o.Secure == "auto" && c.secure),
+		SameSite: sameSite(o),
+	}
+}
+
+func sameSite(o balancer.CookieOptions) http.SameSite {
+	switch o.SameSite {
+	case "strict":
+		return http.SameSiteStrictMode
+	case "none":
+		return http.SameSiteNoneMode
+	}
+	return http.SameSiteLaxMode
+}

@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"fermata/balancer"
+)
+
+// dialError is a dial to a node that failed: nothing was sent, so that
+// another node can be tried whatever the request.
+type dialError struct {
+	node string
+	err  error
+}
+
+func (e *dialError) Error() string { return fmt.Sprintf("dial node %s: %v", e.node, bare(e.err)) }
+func (e *dialError) Unwrap() error { return e.err }
+
+// dial connects to a node, and tells of a failure. The error is a *dialError.
+func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.Conn, error) {
+	dialing, cancel := context.WithTimeout(ctx, o.Timeouts.Dial)
+	defer cancel()
+	conn, err := h.dialer.DialContext(dialing, "tcp", h.Pool.Address(n))
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() == nil && h.DialFailed != nil {
+		h.DialFailed(n.Name(), err)
+	}
+	return nil, &dialError{n.Name(), err}
+}
+
+// bare leaves out the addresses that net puts into its errors: the node's
+// name stands there already.
+func bare(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

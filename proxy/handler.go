@@ -1,0 +1,98 @@
+// Package proxy is the road that a client takes: admit, pick, dial,
+// handshake, answer, relay, close. It also moves clients off a node.
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"fermata/balancer"
+	"fermata/internal/metrics"
+	"fermata/proxy/relay"
+)
+
+// Options are what a reload of the configuration can change.
+type Options struct {
+	Timeouts       Timeouts
+	Limits         Limits // MaxClients must be set
+	TrustedProxies []Network
+	NoUsableNode   string
+}
+
+// Deps are the parts that a Handler works with.
+type Deps struct {
+	Pool    *balancer.Pool
+	Engine  relay.Engine
+	Metrics *metrics.Metrics
+	Log     *zap.Logger
+	// DialFailed is told, from any goroutine, of each dial to a node that
+	// failed; it must not block. Nil: nobody wants to know.
+	DialFailed func(node string, err error)
+}
+
+// Handler serves clients: upgrades are relayed to the node that the pool
+// picks, plain requests go to the nodes in turn. Make one with New, give its
+// ConnState to the http.Server, and end it with Stop.
+type Handler struct {
+	Deps
+	options atomic.Pointer[Options]
+	dialer  net.Dialer
+	plain   *httputil.ReverseProxy
+	live    registry
+	open    atomic.Int64   // clients' connections, from accept to close
+	closers sync.WaitGroup // clients that are accepted only to be closed
+
+	mu      sync.Mutex
+	moves   map[*balancer.Node]*move
+	stopped *Move // how Stop moves clients; nil: not stopped
+}
+
+// New returns a Handler. It starts nothing.
+func New(o Options, deps Deps) *Handler {
+	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move)}
+	h.dialer.SetMultipathTCP(false)
+	h.plain = newPlain(h)
+	h.SetOptions(o)
+	return h
+}
+
+// SetOptions replaces the options for all requests to come. It may be called
+// concurrently.
+func (h *Handler) SetOptions(o Options) { h.options.Store(&o) }
+
+// ConnState counts connections; it is for http.Server.ConnState. Beyond the
+// limit, with some to spare for polite refusals, a connection is closed as
+// soon as it is accepted, since the file descriptors are running out.
+func (h *Handler) ConnState(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		limit := int64(h.options.Load().Limits.MaxClients)
+		if h.open.Add(1) > limit+limit/16+16 {
+			c.Close()
+		}
+	case http.StateClosed:
+		h.open.Add(-1)
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o := h.options.Load()
+	c := newClient(r, o)
+	switch {
+	case wantsUpgrade(r):
+		h.serveUpgrade(w, r, c, o)
+	default:
+		h.servePlain(w, r, c, o)
+	}
+}
+
+// admitted is whether another client may come in.
+func (h *Handler) admitted(o *Options) bool {
+	return h.open.Load() <= int64(o.Limits.MaxClients)
+}

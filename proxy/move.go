@@ -1,0 +1,173 @@
+package proxy
+
+import (
+	"context"
+	"maps"
+	"math"
+	"time"
+
+	"fermata/balancer"
+	"fermata/proxy/relay"
+)
+
+// Move says how the clients of a node are moved off it.
+type Move struct {
+	By       relay.By
+	Code     int // of the Close frame
+	Reason   string
+	Begin    time.Time // nobody is moved before; zero: at once
+	Rate     int       // clients per second, 0: all at once
+	Deadline time.Time // when the last client is gone; zero: no deadline
+	// Alone moves clients also while no other node can take them. Otherwise
+	// that waits, until the deadline.
+	Alone bool
+}
+
+// move is a Move under way.
+type move struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// tick is how often clients are moved: often enough to spread them.
+const tick = 20 * time.Millisecond
+
+// Move begins to move all clients off a node, those too that are still on
+// their way to it. It replaces the node's move under way, if there is one, and
+// returns at once. moved is called when the node is empty, not when the move
+// is cancelled; nil: nobody wants to know.
+func (h *Handler) Move(n *balancer.Node, m Move, moved func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped != nil {
+		return
+	}
+	h.start(n, m, moved)
+}
+
+func (h *Handler) start(n *balancer.Node, m Move, moved func()) {
+	previous := h.moves[n]
+	ctx, cancel := context.WithCancel(context.Background())
+	current := &move{cancel, make(chan struct{})}
+	h.moves[n] = current
+	go func() {
+		defer close(current.done)
+		defer h.forget(n, current)
+		previous.stop()
+		if h.empty(ctx, n, m) && moved != nil {
+			moved()
+		}
+	}()
+}
+
+// forget drops a move that has ended.
+func (h *Handler) forget(n *balancer.Node, ended *move) {
+	ended.cancel()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.moves[n] == ended {
+		delete(h.moves, n)
+	}
+}
+
+// Stay ends a node's move, if there is one; who has not been moved stays.
+func (h *Handler) Stay(n *balancer.Node) {
+	h.mu.Lock()
+	current := h.moves[n]
+	delete(h.moves, n)
+	h.mu.Unlock()
+	current.stop()
+}
+
+// stop ends a move and waits for that. A nil move has ended.
+func (m *move) stop() {
+	if m == nil {
+		return
+	}
+	m.cancel()
+	<-m.done
+}
+
+// empty moves clients until none is left, and returns true then; false when
+// ctx has ended before.
+func (h *Handler) empty(ctx context.Context, n *balancer.Node, m Move) bool {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	last := time.Now()
+	owed := 0.0
+	for h.Pool.Status(n).Connections > 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+		now := time.Now()
+		switch can := h.Pool.CanMove(n); {
+		case h.final(m, now):
+			h.close(n, math.MaxInt, m, can)
+		case now.Before(m.Begin), !can && !m.Alone:
+			last = now
+		case m.Rate == 0:
+			h.close(n, math.MaxInt, m, can)
+		default:
+			owed += now.Sub(last).Seconds() * float64(m.Rate)
+			last = now
+			whole := math.Floor(owed)
+			h.close(n, int(whole), m, can)
+			owed -= whole
+		}
+	}
+	return true
+}
+
+// final is whether everybody must go now, so that all are gone by the
+// deadline although some take their time to answer a Close frame.
+func (h *Handler) final(m Move, now time.Time) bool {
+	return !m.Deadline.IsZero() && now.After(m.Deadline.Add(-h.options.Load().Timeouts.Close))
+}
+
+// close sends a Close frame to some of a node's clients. Those that no other
+// node can take are told to wait a second before they try.
+func (h *Handler) close(n *balancer.Node, count int, m Move, can bool) {
+	code := m.Code
+	if !can && code >= 4200 {
+		code = codeRetry
+	}
+	for _, c := range h.live.take(n, count) {
+		c.conn.Close(relay.Close{Code: code, Reason: m.Reason, By: m.By})
+	}
+}
+
+// Stop moves all clients off all nodes and returns when the last one is gone.
+// The listeners must be closed before; a client that is on its way in is
+// closed as soon as it is there.
+func (h *Handler) Stop(m Move) {
+	m.Alone = true
+	h.mu.Lock()
+	h.stopped = &m
+	for _, n := range h.Pool.Nodes() {
+		h.start(n.Node, m, nil)
+	}
+	running := maps.Clone(h.moves)
+	h.mu.Unlock()
+	for _, current := range running {
+		<-current.done
+	}
+}
+
+// Wait returns when nothing of any client is left. It is to be called once no
+// request is being served any more.
+func (h *Handler) Wait() {
+	h.Engine.Wait()
+	h.closers.Wait()
+}
+
+// closeIfStopped closes a client that came in while the Handler stopped.
+func (h *Handler) closeIfStopped(c *client) {
+	h.mu.Lock()
+	m := h.stopped
+	h.mu.Unlock()
+	if m != nil {
+		c.conn.Close(relay.Close{Code: m.Code, Reason: m.Reason, By: m.By})
+	}
+}

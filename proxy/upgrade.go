@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fermata/balancer"
+	"fermata/proxy/relay"
+)
+
+// wantsUpgrade is whether the client asks for a WebSocket. Other upgrades,
+// h2c above all, are not offered: such a request is a plain one.
+func wantsUpgrade(r *http.Request) bool {
+	return hasToken(r.Header["Upgrade"], "websocket")
+}
+
+// checkUpgrade refuses what RFC 6455 section 4.2.1 does not allow. Reverb
+// would refuse it too, but leave the connection open.
+func checkUpgrade(r *http.Request) (status int, wrong string) {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	switch {
+	case !r.ProtoAtLeast(1, 1):
+		return http.StatusHTTPVersionNotSupported, fmt.Sprintf("got %s, want HTTP/1.1", r.Proto)
+	case r.Method != http.MethodGet:
+		return http.StatusMethodNotAllowed, fmt.Sprintf("got method %s, want GET", r.Method)
+	case !hasToken(r.Header["Connection"], "upgrade"):
+		return http.StatusBadRequest, fmt.Sprintf("got Connection: %q, want Upgrade", cut(r.Header.Get("Connection")))
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return http.StatusUpgradeRequired, fmt.Sprintf("got Sec-WebSocket-Version: %q, want 13", cut(r.Header.Get("Sec-WebSocket-Version")))
+	case err != nil || len(key) != 16 || len(r.Header["Sec-Websocket-Key"]) != 1:
+		return http.StatusBadRequest, fmt.Sprintf("got Sec-WebSocket-Key: %q, want one of 16 bytes in base64", cut(r.Header.Get("Sec-WebSocket-Key")))
+	case r.ContentLength != 0:
+		return http.StatusBadRequest, "got an upgrade with a body, want none"
+	}
+	return 0, ""
+}
+
+// serveUpgrade takes a client from its upgrade request to the relay.
+func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client, o *Options) {
+	if status, wrong := checkUpgrade(r); status != 0 {
+		refuse(w, status, wrong)
+		return
+	}
+	head := upgradeHead(r, c)
+	if len(head) > o.Limits.MaxHeaderBytes {
+		refuse(w, http.StatusRequestHeaderFieldsTooLarge, tooLarge(len(head), o))
+		return
+	}
+	if !h.admitted(o) {
+		h.turnAway(w, r, c, o, "too many clients")
+		return
+	}
+	answer, err := h.findNode(r, c, head, o)
+	switch {
+	case err != nil && r.Context().Err() != nil: // the client has gone
+	case err != nil:
+		h.turnAway(w, r, c, o, err.Error())
+	case answer.StatusCode != http.StatusSwitchingProtocols:
+		answer.passOn(w)
+		c.release()
+	default:
+		h.join(w, r, c, answer, o)
+	}
+}
+
+func tooLarge(size int, o *Options) string {
+	return fmt.Sprintf("got a request head of %d bytes as it would reach the node, want at most %d", size, o.Limits.MaxHeaderBytes)
+}
+
+// findNode asks one node after the other until one answers, and returns with
+// the client counted there. A node that fails costs the client nothing but
+// time. The error is the last node's, wrapped in balancer.ErrNoUsableNode.
+func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) (*answer, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), o.Timeouts.Handshake)
+	defer cancel()
+	key := balancer.Key{IP: c.ip, Pins: h.pinsOf(r)}
+	var last error
+	for ctx.Err() == nil {
+		pick, release, err := h.Pool.Acquire(key)
+		if err != nil {
+			break
+		}
+		c.pick, c.release, c.tries = pick, release, c.tries+1
+		answer, err := h.ask(ctx, pick.Node, head, r, o)
+		h.Metrics.Handshake(pick.Node.Name(), result(answer, err))
+		if err == nil {
+			h.Metrics.Picked(pick.Node.Name(), string(pick.Reason))
+			return answer, nil
+		}
+		release()
+		last = err
+		key.Tried = append(key.Tried, pick.Node)
+		h.Log.Info("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.Error(err))
+	}
+	if last != nil {
+		return nil, fmt.Errorf("%w: %w", balancer.ErrNoUsableNode, last)
+	}
+	return nil, balancer.ErrNoUsableNode
+}
+
+// join answers the client with the node's 101 and hands both legs to the
+// relay.
+func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *answer, o *Options) {
+	conn, early, err := hijack(w)
+	if err != nil {
+		a.conn.Close()
+		c.release()
+		return
+	}
+	conn.SetWriteDeadline(time.Now().Add(o.Timeouts.Header))
+	if _, err := conn.Write(a.head(h.pinCookie(r, c))); err != nil {
+		conn.Close()
+		a.conn.Close()
+		h.ended(c, relay.End{By: relay.ByClient, Err: err})
+		return
+	}
+	conn.SetWriteDeadline(time.Time{})
+	h.Metrics.Connected(time.Since(c.started))
+	c.conn = h.Engine.Start(relay.Pair{
+		Client:   conn,
+		Node:     a.conn,
+		ToNode:   early,
+		ToClient: a.early(),
+		Options:  relay.Options{Stall: o.Timeouts.Stall, Close: o.Timeouts.Close},
+		Lost:     func() relay.Close { return h.lost(c) },
+		Done:     func(end relay.End) { h.ended(c, end) },
+	})
+	h.live.add(c)
+	h.closeIfStopped(c)
+}
+
+// ended is the end of a client's road.
+func (h *Handler) ended(c *client, end relay.End) {
+	now := time.Now()
+	h.open.Add(-1)
+	h.live.remove(c)
+	c.release()
+	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.started))
+	h.Log.Info("client closed", c.line(end, now)...)
+}
+
+// young is how long a client must have been connected to be told to come back
+// at once: one whose node keeps ending it would come in a hot loop.
+const young = 2 * time.Second
+
+// lost says what a client is told whose node vanished.
+func (h *Handler) lost(c *client) relay.Close {
+	if time.Since(c.started) >= young && h.Pool.CanMove(c.pick.Node) {
+		return relay.Close{Code: codeMoved, Reason: "node lost", By: relay.ByNodeLost}
+	}
+	return relay.Close{Code: codeRetry, Reason: "node lost", By: relay.ByNodeLost}
+}
+
+// hijack takes the connection from net/http, with what the client has sent
+// ahead of its 101.
+func hijack(w http.ResponseWriter) (net.Conn, []byte, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	early := make([]byte, rw.Reader.Buffered())
+	rw.Read(early)
+	return conn, early, nil
+}
