@@ -1,0 +1,141 @@
+// Package config is the configuration file: it loads it strictly, fills in the
+// defaults, and finds every mistake at once.
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"fermata/balancer"
+	"fermata/health"
+	"fermata/internal/admin"
+	"fermata/internal/certs"
+	"fermata/proxy"
+)
+
+// Config is what a file says. A loaded one is replaced, never changed.
+type Config struct {
+	// Listen is where clients come in; at least one.
+	Listen []Listen `yaml:"listen"`
+	// Nodes are the pool; at least one.
+	Nodes    []balancer.NodeOptions `yaml:"nodes"`
+	Sticky   balancer.StickyOptions `yaml:"sticky"`
+	Health   health.Options         `yaml:"health"`
+	Drain    proxy.DrainOptions     `yaml:"drain"`
+	Timeouts proxy.Timeouts         `yaml:"timeouts"`
+	Limits   proxy.Limits           `yaml:"limits"`
+	// NoUsableNode is proxy.NoNodeClose or proxy.NoNode503: what an upgrade
+	// gets when no node can take it.
+	NoUsableNode string `yaml:"no_usable_node"`
+	// StopTimeout is how long stopping may take, its drain included.
+	StopTimeout time.Duration `yaml:"stop_timeout"`
+	Admin       admin.Options `yaml:"admin"`
+	// StateDir is where drains are remembered over a restart; empty: nowhere.
+	StateDir string `yaml:"state_dir"`
+	// TrustedProxies are the networks whose X-Forwarded-* headers count.
+	TrustedProxies []proxy.Network `yaml:"trusted_proxies"`
+	Log            Log             `yaml:"log"`
+}
+
+// Listen is one listener.
+type Listen struct {
+	// Address is HOST:PORT; an empty HOST means every address.
+	Address string `yaml:"address"`
+	// TLS is nil for plain HTTP.
+	TLS *TLS `yaml:"tls"`
+}
+
+// TLS is how a listener terminates TLS.
+type TLS struct {
+	// Certificates are chosen by SNI; the first is for all other clients.
+	Certificates []certs.Pair `yaml:"certificates"`
+	// MinVersion is "1.2" or "1.3".
+	MinVersion string `yaml:"min_version"`
+}
+
+// SetDefaults fills what a listener's tls section does not say.
+func (t *TLS) SetDefaults() { t.MinVersion = "1.2" }
+
+// Version is MinVersion as crypto/tls has it.
+func (t *TLS) Version() uint16 {
+	if t.MinVersion == "1.3" {
+		return tls.VersionTLS13
+	}
+	return tls.VersionTLS12
+}
+
+// Log is what is logged, and how.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // json or console
+}
+
+// Default is what a file means that says nothing. It lacks the listeners and
+// the nodes that a file must have.
+func Default() *Config {
+	return &Config{
+		Sticky:       balancer.DefaultSticky(),
+		Health:       health.Default(),
+		Drain:        proxy.DefaultDrain(),
+		Timeouts:     proxy.DefaultTimeouts(),
+		Limits:       proxy.DefaultLimits(),
+		NoUsableNode: proxy.NoNodeClose,
+		StopTimeout:  30 * time.Second,
+		Admin:        admin.Options{Address: "unix:/run/fermata/admin.sock"},
+		Log:          Log{Level: "info", Format: "json"},
+	}
+}
+
+// maxFileSize is far above what a thousand nodes need.
+const maxFileSize = 1 << 20
+
+// Load reads a file. Its error is Mistakes, with all of them.
+func Load(path string) (*Config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, Mistakes{{File: path, Message: "got " + err.Error() + ", want a readable file"}}
+	}
+	return Parse(path, text)
+}
+
+// readFile stops reading where Parse will say that it is too much.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	return text, reason(err)
+}
+
+// reason leaves out what the mistake says already: the file's name.
+func reason(err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// Parse takes the text of a file of that name, to which its relative paths are
+// relative. It reads the certificates that it names, and the environment. Its
+// error is Mistakes, with all of them.
+func Parse(name string, text []byte) (*Config, error) {
+	report := newReport(name)
+	root := parseYAML(report, text)
+	if root == nil {
+		return nil, report.mistakes.orNil()
+	}
+	config := Default()
+	decode(report, root, config)
+	config.resolvePaths(name)
+	config.validate(report)
+	if err := report.mistakes.orNil(); err != nil {
+		return nil, err
+	}
+	return config, nil
+}

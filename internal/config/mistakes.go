@@ -1,0 +1,96 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Mistake is one thing that is wrong in a configuration file.
+type Mistake struct {
+	File    string
+	Line    int    // 1 is the first; 0: it is about the file as a whole
+	Path    string // such as nodes[1].url; empty where there is none
+	Message string // got …, want …; never a secret
+}
+
+func (m Mistake) String() string {
+	where := m.File
+	if m.Line > 0 {
+		where = fmt.Sprintf("%s:%d", m.File, m.Line)
+	}
+	if m.Path == "" {
+		return where + ": " + m.Message
+	}
+	return where + ": " + m.Path + ": " + m.Message
+}
+
+// Mistakes is everything that is wrong in a file, in the order of its lines.
+type Mistakes []Mistake
+
+// Error is one line for each mistake: FILE:LINE: path: got …, want …
+func (m Mistakes) Error() string {
+	lines := make([]string, len(m))
+	for i, mistake := range m {
+		lines[i] = mistake.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// orNil makes no mistakes no error.
+func (m Mistakes) orNil() error {
+	if len(m) == 0 {
+		return nil
+	}
+	sort.SliceStable(m, func(i, j int) bool { return m[i].Line < m[j].Line })
+	return m
+}
+
+// report collects the mistakes of one file, and knows where its values stand.
+type report struct {
+	file     string
+	lines    map[string]int // by path: where it is given
+	wrong    map[string]bool
+	mistakes Mistakes
+}
+
+func newReport(file string) *report {
+	return &report{file: file, lines: map[string]int{}, wrong: map[string]bool{}}
+}
+
+func (r *report) add(line int, path, format string, args ...any) {
+	r.wrong[path] = true
+	r.mistakes = append(r.mistakes, Mistake{r.file, line, path, fmt.Sprintf(format, args...)})
+}
+
+// want adds a mistake unless ok. A path that is wrong already, or lies in one
+// that is, is left at that: its value is not what the file says.
+func (r *report) want(ok bool, path, format string, args ...any) {
+	if !ok && !r.isWrong(path) {
+		r.add(r.line(path), path, format, args...)
+	}
+}
+
+func (r *report) isWrong(path string) bool {
+	for ; path != ""; path = parent(path) {
+		if r.wrong[path] {
+			return true
+		}
+	}
+	return false
+}
+
+// line is where the path is given, or else what it would be in.
+func (r *report) line(path string) int {
+	for ; path != ""; path = parent(path) {
+		if line, given := r.lines[path]; given {
+			return line
+		}
+	}
+	return 1
+}
+
+// parent of nodes[1].url is nodes[1], and of that nodes.
+func parent(path string) string {
+	return path[:max(0, strings.LastIndexAny(path, ".["))]
+}

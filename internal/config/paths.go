@@ -1,0 +1,31 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// resolvePaths makes every path relative to the file that gives it.
+func (c *Config) resolvePaths(file string) {
+	dir := filepath.Dir(file)
+	for _, listen := range c.Listen {
+		if listen.TLS == nil {
+			continue
+		}
+		for i := range listen.TLS.Certificates {
+			pair := &listen.TLS.Certificates[i]
+			pair.Cert, pair.Key = resolve(dir, pair.Cert), resolve(dir, pair.Key)
+		}
+	}
+	c.StateDir = resolve(dir, c.StateDir)
+	if path, unix := strings.CutPrefix(c.Admin.Address, "unix:"); unix {
+		c.Admin.Address = "unix:" + resolve(dir, path)
+	}
+}
+
+func resolve(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}

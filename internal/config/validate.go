@@ -1,0 +1,158 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fermata/balancer"
+	"fermata/health"
+	"fermata/proxy"
+)
+
+// validate adds what is wrong with the values, each section on its own.
+func (c *Config) validate(r *report) {
+	r.validateListeners(c.Listen, time.Now())
+	r.validateNodes(c.Nodes)
+	r.validateSticky(c.Sticky)
+	r.validateHealth(c.Health)
+	r.validateDrain(c.Drain)
+	r.validateTimeouts(c.Timeouts)
+	r.validateLimits(c.Limits)
+	r.oneOf("no_usable_node", c.NoUsableNode, proxy.NoNodeClose, proxy.NoNode503)
+	r.positive("stop_timeout", c.StopTimeout)
+	r.validateAdmin(c.Admin, c.Listen)
+	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	r.oneOf("log.format", c.Log.Format, "json", "console")
+}
+
+func (r *report) oneOf(path, got string, want ...string) {
+	r.want(slices.Contains(want, got), path, "got %q, want one of %s", got, strings.Join(want, ", "))
+}
+
+func (r *report) positive(path string, got time.Duration) {
+	r.want(got > 0, path, "got %v, want more than 0s", got)
+}
+
+func (r *report) atLeast(path string, got, least int) {
+	r.want(got >= least, path, "got %d, want at least %d", got, least)
+}
+
+func (r *report) between(path string, got, least, most int) {
+	r.want(got >= least && got <= most, path, "got %d, want %d to %d", got, least, most)
+}
+
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+
+func (r *report) validateNodes(nodes []balancer.NodeOptions) {
+	r.want(len(nodes) > 0, "nodes", "got no nodes, want at least one")
+	names, urls := map[string]string{}, map[string]string{}
+	for i, node := range nodes {
+		path := fmt.Sprintf("nodes[%d]", i)
+		r.want(nodeName.MatchString(node.Name), path+".name", "got %q, want 1 to 63 letters, digits or . _ -", node.Name)
+		r.unique(names, path+".name", node.Name)
+		r.want(node.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT")
+		r.wantPort(path+".url", node.URL.Host, 1)
+		r.unique(urls, path+".url", node.URL.Host)
+		r.atLeast(path+".weight", node.Weight, 1)
+		r.atLeast(path+".max_connections", node.MaxConnections, 0)
+	}
+}
+
+// unique remembers in seen which path has the value; an empty one is none.
+func (r *report) unique(seen map[string]string, path, value string) {
+	before, again := seen[strings.ToLower(value)]
+	r.want(!again || value == "", path, "got %q, want another than %s", value, before)
+	if !again {
+		seen[strings.ToLower(value)] = path
+	}
+}
+
+// wantPort looks at the port of HOST:PORT, where there is one.
+func (r *report) wantPort(path, address string, least int) {
+	port := address[strings.LastIndexByte(address, ':')+1:]
+	number, err := strconv.Atoi(port)
+	ok := err == nil && number >= least && number <= 65535
+	r.want(ok || address == "", path, "got port %q, want %d to 65535", port, least)
+}
+
+func (r *report) validateSticky(o balancer.StickyOptions) {
+	r.oneOf("sticky.by", o.By, balancer.ByCookie, balancer.ByIP)
+	r.validateCookie(o.Cookie)
+	r.between("sticky.ip.ipv4_prefix", o.IP.IPv4Prefix, 1, 32)
+	r.between("sticky.ip.ipv6_prefix", o.IP.IPv6Prefix, 1, 128)
+	r.want(o.BoundedLoad == 0 || o.BoundedLoad >= 1, "sticky.bounded_load", "got %v, want at least 1, or 0 for none", o.BoundedLoad)
+}
+
+var (
+	cookieName   = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // a token of RFC 6265
+	cookiePath   = regexp.MustCompile(`^/[ -:<-~]*$`)                  // no control characters, no semicolon
+	cookieDomain = regexp.MustCompile(`^(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?$`)
+)
+
+// leastSecret is the length of a secret, in bytes, that cannot be guessed.
+const leastSecret = 16
+
+func (r *report) validateCookie(o balancer.CookieOptions) {
+	r.want(cookieName.MatchString(o.Name), "sticky.cookie.name", "got %q, want letters, digits or any of !#$%%&'*+-.^_`|~", o.Name)
+	r.want(o.MaxAge == 0 || o.MaxAge >= time.Second, "sticky.cookie.max_age", "got %v, want at least 1s, or 0s for until the browser is closed", o.MaxAge)
+	r.want(cookiePath.MatchString(o.Path), "sticky.cookie.path", "got %q, want a path that starts with / and has no semicolon", o.Path)
+	r.want(cookieDomain.MatchString(o.Domain), "sticky.cookie.domain", "got %q, want a domain such as example.com, or none", o.Domain)
+	r.oneOf("sticky.cookie.same_site", o.SameSite, "lax", "strict", "none")
+	r.oneOf("sticky.cookie.secure", o.Secure, "auto", "always", "never")
+	r.want(o.SameSite != "none" || o.Secure != "never", "sticky.cookie.same_site", "got none with secure never, want secure auto or always, since browsers drop the cookie otherwise")
+	for i, secret := range o.Secrets {
+		r.atLeastBytes(fmt.Sprintf("sticky.cookie.secrets[%d]", i), len(secret))
+	}
+}
+
+func (r *report) atLeastBytes(path string, got int) {
+	r.want(got >= leastSecret, path, "got %d bytes, want at least %d", got, leastSecret)
+}
+
+var requestPath = regexp.MustCompile(`^/[!-~]*$`)
+
+func (r *report) validateHealth(o health.Options) {
+	r.oneOf("health.type", o.Type, health.TypeTCP, health.TypeHTTP, health.TypeReverb)
+	r.positive("health.interval", o.Interval)
+	r.positive("health.timeout", o.Timeout)
+	r.atLeast("health.rise", o.Rise, 1)
+	r.atLeast("health.fall", o.Fall, 1)
+	r.want(requestPath.MatchString(o.HTTP.Path), "health.http.path", "got %q, want a path that starts with / and has no spaces", o.HTTP.Path)
+	r.between("health.http.status", o.HTTP.Status, 100, 599)
+	r.want(isOrigin(o.Reverb.Origin), "health.reverb.origin", "got %q, want http(s)://HOST[:PORT], or none", o.Reverb.Origin)
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && text == u.Scheme+"://"+u.Host && u.Host != ""
+}
+
+func (r *report) validateDrain(o proxy.DrainOptions) {
+	r.want(o.Grace >= 0, "drain.grace", "got %v, want 0s or more", o.Grace)
+	r.atLeast("drain.rate", o.Rate, 0)
+	r.positive("drain.deadline", o.Deadline)
+	r.want(o.Deadline >= o.Grace, "drain.deadline", "got %v, want at least the grace of %v", o.Deadline, o.Grace)
+	if err := proxy.CheckCloseCode(o.CloseCode); err != nil {
+		r.want(false, "drain.close_code", "%v", err)
+	}
+}
+
+// validateTimeouts goes by the fields, since one rule is for all of them.
+func (r *report) validateTimeouts(o proxy.Timeouts) {
+	v := reflect.ValueOf(o)
+	for i, key := range keysOf(v.Type()) {
+		r.positive("timeouts."+key, time.Duration(v.Field(i).Int()))
+	}
+}
+
+func (r *report) validateLimits(o proxy.Limits) {
+	r.between("limits.max_header_bytes", o.MaxHeaderBytes, 1<<10, 1<<20)
+	r.want(o.MaxBodyBytes >= 1 && o.MaxBodyBytes <= 1<<30, "limits.max_body_bytes", "got %d, want 1 to %d", o.MaxBodyBytes, 1<<30)
+	r.atLeast("limits.max_clients", o.MaxClients, 0)
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"fermata/internal/admin"
+	"fermata/internal/certs"
+)
+
+func (r *report) validateListeners(listeners []Listen, now time.Time) {
+	r.want(len(listeners) > 0, "listen", "got no listeners, want at least one")
+	seen := map[string]string{}
+	for i, listen := range listeners {
+		path := fmt.Sprintf("listen[%d]", i)
+		r.wantAddress(path+".address", listen.Address, "HOST:PORT or :PORT")
+		if !strings.HasSuffix(listen.Address, ":0") { // the system gives each of those a port of its own
+			r.unique(seen, path+".address", listen.Address)
+		}
+		if listen.TLS != nil {
+			r.validateTLS(path+".tls", *listen.TLS, now)
+		}
+	}
+}
+
+func (r *report) wantAddress(path, address, want string) {
+	_, _, err := net.SplitHostPort(address)
+	r.want(err == nil && !strings.ContainsAny(address, "/ "), path, "got %q, want %s", address, want)
+	r.wantPort(path, address, 0)
+}
+
+func (r *report) validateTLS(path string, o TLS, now time.Time) {
+	r.oneOf(path+".min_version", o.MinVersion, "1.2", "1.3")
+	r.want(len(o.Certificates) > 0, path+".certificates", "got no certificates, want at least one")
+	for i, pair := range o.Certificates {
+		r.validatePair(fmt.Sprintf("%s.certificates[%d]", path, i), pair, now)
+	}
+}
+
+func (r *report) validatePair(path string, pair certs.Pair, now time.Time) {
+	r.want(pair.Cert != "", path+".cert", "got nothing, want a PEM file")
+	r.want(pair.Key != "", path+".key", "got nothing, want a PEM file")
+	if pair.Cert == "" || pair.Key == "" || r.isWrong(path+".cert") || r.isWrong(path+".key") {
+		return
+	}
+	if err := certs.Check(pair, now); err != nil {
+		r.want(false, path, "got a pair that cannot be served, want another: %v", err)
+	}
+}
+
+// longestUnixPath fits into a socket's address on every system.
+const longestUnixPath = 103
+
+func (r *report) validateAdmin(o admin.Options, listeners []Listen) {
+	if o.Token != "" {
+		r.atLeastBytes("admin.token", len(o.Token))
+	}
+	if path, unix := strings.CutPrefix(o.Address, "unix:"); unix {
+		r.want(path != "" && len(path) <= longestUnixPath, "admin.address", "got %q, want unix:PATH with a path of 1 to %d bytes", o.Address, longestUnixPath)
+		return
+	}
+	if o.Address == "" {
+		return
+	}
+	r.wantAddress("admin.address", o.Address, "unix:PATH, HOST:PORT, or nothing for no admin endpoint")
+	open := !r.isWrong("admin.address") && !isLoopback(o.Address)
+	r.want(o.Token != "" || !open, "admin.token", "got no token for %q, want one, since others than this machine can reach it", o.Address)
+	for i, listen := range listeners {
+		r.want(o.Address != listen.Address || strings.HasSuffix(o.Address, ":0"), "admin.address", "got %q, want another than listen[%d].address", o.Address, i)
+	}
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "localhost" {
+		return err == nil
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
