@@ -1,0 +1,128 @@
+package devnode
+
+import (
+	"encoding/json"
+	"net"
+	"sync"
+)
+
+// Bus is to nodes what Redis is to Reverb: what one of them sends goes to all
+// of them, over TCP, so that they may be processes of their own.
+type Bus struct {
+	listener net.Listener
+	work     sync.WaitGroup
+
+	mu      sync.Mutex
+	members map[*busMember]struct{}
+}
+
+// busQueue is how much may wait for a node before the bus drops it.
+const busQueue = 4096
+
+type busMember struct {
+	conn net.Conn
+	out  chan []byte // closed when the member is off the bus
+}
+
+// busEnvelope is what a node gets: how many are on the bus, and the message,
+// or none in the greeting.
+type busEnvelope struct {
+	Members int             `json:"members"`
+	Message json.RawMessage `json:"message,omitempty"`
+}
+
+// StartBus listens on the address, such as 127.0.0.1:0, and serves nodes until
+// Stop.
+func StartBus(address string) (*Bus, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bus{listener: listener, members: make(map[*busMember]struct{})}
+	b.work.Go(b.accept)
+	return b, nil
+}
+
+// Addr is what goes into Options.Bus.
+func (b *Bus) Addr() string { return b.listener.Addr().String() }
+
+// Stop cuts all nodes off and waits until the bus is gone.
+func (b *Bus) Stop() {
+	b.listener.Close()
+	b.mu.Lock()
+	for m := range b.members {
+		m.conn.Close()
+	}
+	b.members = nil
+	b.mu.Unlock()
+	b.work.Wait()
+}
+
+func (b *Bus) accept() {
+	for {
+		raw, err := b.listener.Accept()
+		if err != nil {
+			return
+		}
+		m := &busMember{conn: raw, out: make(chan []byte, busQueue)}
+		if !b.add(m) {
+			raw.Close()
+			return
+		}
+		b.work.Go(m.write)
+		b.work.Go(func() { b.read(m) })
+	}
+}
+
+// add greets the member, which tells it that nothing is missed from here on.
+func (b *Bus) add(m *busMember) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.members == nil {
+		return false
+	}
+	b.members[m] = struct{}{}
+	greeting, _ := json.Marshal(busEnvelope{Members: len(b.members)})
+	m.out <- greeting
+	return true
+}
+
+func (b *Bus) read(m *busMember) {
+	defer b.remove(m)
+	for decoder := json.NewDecoder(m.conn); ; {
+		var raw json.RawMessage
+		if decoder.Decode(&raw) != nil {
+			return
+		}
+		b.spread(raw)
+	}
+}
+
+func (b *Bus) remove(m *busMember) {
+	m.conn.Close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.members, m)
+	close(m.out)
+}
+
+func (b *Bus) spread(raw json.RawMessage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out, _ := json.Marshal(busEnvelope{len(b.members), raw})
+	for m := range b.members {
+		select {
+		case m.out <- out:
+		default: // it does not read; what it missed is lost to it anyway
+			m.conn.Close()
+		}
+	}
+}
+
+func (m *busMember) write() {
+	for out := range m.out {
+		if _, err := m.conn.Write(out); err != nil {
+			m.conn.Close()
+		}
+	}
+}
