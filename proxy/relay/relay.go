@@ -28,12 +28,15 @@ type Close struct {
 	By     By
 }
 
-// Options bound a relay's waiting. All must be set.
+// Options bound a relay. All but MaxMessage must be set.
 type Options struct {
 	// Stall ends a relay one of whose legs takes no bytes for so long.
 	Stall time.Duration
 	// Close is how long a leg may take to end after a Close frame or a FIN.
 	Close time.Duration
+	// MaxMessage is the largest data message that a client may send, its
+	// fragments together, in bytes of payload; 0: any.
+	MaxMessage int64
 }
 
 // Pair is what is relayed: the two legs of one client.
@@ -44,7 +47,7 @@ type Pair struct {
 	ToNode []byte
 	// ToClient is what the node sent right behind its 101.
 	ToClient []byte
-	// Options bound this relay's waiting.
+	// Options bound this relay.
 	Options Options
 	// Lost is asked once, when the node's leg ends without a Close frame, for
 	// what to tell the client.

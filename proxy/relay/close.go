@@ -1,0 +1,254 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// closing is what the two goroutines of a relay, and Conn.Close, tell each
+// other about its end. By is what came first.
+type closing struct {
+	client, node net.Conn
+	within       time.Duration // from begin until cut
+	lost         func() Close  // asks Pair.Lost, once
+
+	mu         sync.Mutex
+	by         By    // empty until something ends the relay
+	err        error // what came with it
+	bound      *time.Timer
+	wish       *Close // to be sent at the next boundary
+	sentCode   int    // status of the Close frame that the client got; 0: none yet
+	clientCode int    // status of the client's own; 0: none yet
+	clientOver bool   // it has sent its Close frame, or its connection has ended
+}
+
+func newClosing(p Pair) *closing {
+	lost := p.Lost
+	if lost == nil {
+		lost = func() Close { return Close{Code: statusGoingAway, By: ByNodeLost} }
+	}
+	return &closing{
+		client: p.Client, node: p.Node,
+		within: p.Options.Close, lost: sync.OnceValue(lost),
+	}
+}
+
+// begin notes what ends the relay, unless something has already, and sees to
+// it that the rest takes no longer than within. It reports whether this was
+// the first. mu is held.
+func (c *closing) begin(by By, err error) bool {
+	if c.by != "" {
+		return false
+	}
+	c.by, c.err = by, err
+	c.bound = time.AfterFunc(c.within, c.timeUp)
+	return true
+}
+
+// want has a Close frame sent, unless the relay is ending already: toClient
+// is woken from its read, and sends it at the next boundary.
+func (c *closing) want(wish Close, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.begin(wish.By, cause) {
+		c.wish = &wish
+		_ = c.node.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// wanted is the Close frame that is to be sent, if any.
+func (c *closing) wanted() (wish Close, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wish == nil {
+		return Close{}, false
+	}
+	return *c.wish, true
+}
+
+// The client's side, told by toNode.
+
+// clientClosed notes the client's Close frame, before the node can answer it.
+func (c *closing) clientClosed(code int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begin(ByClient, nil)
+	c.clientCode = code
+}
+
+// clientMalformed closes a client whose frames cannot be read further.
+func (c *closing) clientMalformed(bad *ProtocolError) {
+	c.want(Close{bad.Code, bad.Reason, ByLimit}, bad)
+	closeWrite(c.node)
+}
+
+// clientEnded is told when no more comes from the client. One that has gone
+// without a Close frame half-closes the node; one that needs nothing more is
+// let go.
+func (c *closing) clientEnded(err error) {
+	c.mu.Lock()
+	c.begin(ByClient, err)
+	c.clientOver = true
+	silent, done := c.clientCode == 0, c.sentCode != 0
+	c.mu.Unlock()
+	if silent {
+		closeWrite(c.node)
+	}
+	if done {
+		c.client.Close()
+	}
+}
+
+// nodeRefuses is told when the node has not taken what was written. Unless it
+// has stalled its connection is gone, and toClient gets to see the end of it
+// behind the last frames.
+func (c *closing) nodeRefuses(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		wish := c.lost()
+		wish.By = ByTimeout
+		c.want(wish, err)
+	}
+}
+
+// The node's side, told by toClient.
+
+// nodeClosed notes the node's Close frame, before the client can answer it.
+func (c *closing) nodeClosed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begin(ByNode, nil)
+}
+
+// nodeEnded is told when the node's frames have ended without a Close frame;
+// err is nil when by a mere FIN.
+func (c *closing) nodeEnded(inFrame bool, err error) {
+	farewell, ok := c.farewell()
+	switch {
+	case !ok:
+	case inFrame:
+		c.cut(farewell.By, errors.Join(errors.New("node ended inside of a frame"), err))
+	default:
+		c.sendClose(farewell, err)
+	}
+}
+
+// farewell is what a client is told whose node has ended, if there is any use.
+func (c *closing) farewell() (farewell Close, ok bool) {
+	c.mu.Lock()
+	wish, code, ending := c.wish, c.clientCode, c.by != ""
+	c.mu.Unlock()
+	switch {
+	case wish != nil:
+		return *wish, true
+	case code != 0: // the answer that the node owed
+		return Close{Code: code, By: ByClient}, true
+	case ending: // the client has gone, or was cut
+		return Close{}, false
+	}
+	return c.lost(), true
+}
+
+// sendClose sends the client its one Close frame. Only toClient may, at a
+// boundary, and writes nothing behind it.
+func (c *closing) sendClose(f Close, err error) {
+	c.mu.Lock()
+	c.begin(f.By, err)
+	c.mu.Unlock()
+
+	frame := AppendClose(nil, f.Code, f.Reason)
+	if _, err := write(c.client, frame, c.within); err != nil {
+		c.clientRefuses(err)
+		return
+	}
+	if f.By == ByLimit {
+		closeWrite(c.client) // no answer can be read
+	}
+	c.closeSent(f.Code)
+}
+
+// closeSent is told when a Close frame has gone to the client.
+func (c *closing) closeSent(code int) {
+	c.mu.Lock()
+	c.sentCode = code
+	done := c.clientOver
+	c.mu.Unlock()
+	if done {
+		c.client.Close()
+	}
+}
+
+// clientRefuses is told when the client has not taken what was written.
+// Unless it has stalled its connection is gone, and toNode gets to see the end
+// of it behind the last frames.
+func (c *closing) clientRefuses(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.cut(ByTimeout, err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begin(ByClient, err)
+}
+
+// The end.
+
+func (c *closing) timeUp() {
+	c.mu.Lock()
+	leg := "client"
+	if c.clientOver {
+		leg = "node"
+	}
+	by := c.by
+	c.mu.Unlock()
+	c.cut(by, fmt.Errorf("%s had not ended %v after the relay began to", leg, c.within))
+}
+
+// cut ends both legs as they are. A tls.Conn's own Close could wait for a
+// client that reads nothing.
+func (c *closing) cut(by By, err error) {
+	c.mu.Lock()
+	if c.begin(by, err); c.err == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	if conn, ok := c.client.(interface{ NetConn() net.Conn }); ok {
+		conn.NetConn().Close()
+	} else {
+		c.client.Close()
+	}
+	c.node.Close()
+}
+
+// finish closes both legs and fills in what is known about the end. Neither
+// goroutine does anything any more.
+func (c *closing) finish(end *End) {
+	c.node.Close()
+	c.client.Close()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bound.Stop()
+	end.By, end.Err, end.Code = c.by, c.err, c.sentCode
+	if end.Code == 0 || c.by == ByClient && c.clientCode != 0 {
+		end.Code = c.clientCode
+	}
+}
+
+func closeWrite(conn net.Conn) {
+	if conn, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = conn.CloseWrite()
+	}
+}
+
+// unlessEOF drops the error that means nothing but an end.
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

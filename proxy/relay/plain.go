@@ -1,0 +1,205 @@
+package relay
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Plain is the engine of two goroutines per pair, for every system. What it
+// does is what an engine has to do:
+//
+//   - Whole frames only are passed on, but for a frame larger than 32 KB,
+//     which is passed on as it comes. Nothing behind a Close frame is.
+//   - The first of these ends a relay, and Options.Close bounds all that comes
+//     after it: a Close frame of either side, either connection's end, a
+//     malformed frame, a leg that has stalled, Conn.Close.
+//   - A Close frame of the client goes to the node, and the node's answer to
+//     the client; a node that ends without an answer is answered for.
+//   - A client that ends without one half-closes the node, which may end.
+//   - A node that ends without one, or sends a malformed frame, has the client
+//     closed with what Pair.Lost says. A node that takes nothing for
+//     Options.Stall too, by ByTimeout.
+//   - A client's malformed frame never reaches the node; the client is closed
+//     with its code.
+//   - When the relay closes the client, which needs a frame boundary, it drops
+//     what the node sends from there on, and passes the client's answer on.
+//   - A client that has seen and sent a Close frame is let go at once; its node
+//     has until Options.Close is over. What has not ended by then is cut.
+//   - A client that takes nothing for Options.Stall is cut at once.
+//   - The client gets one Close frame at most, and nothing behind it.
+//
+// Only NewPlain makes one.
+type Plain struct {
+	buffers sync.Pool // of *[bufferSize]byte
+
+	bytesToNode, bytesToClient       atomic.Int64
+	messagesToNode, messagesToClient atomic.Int64
+
+	mu      sync.Mutex
+	running int
+	idle    sync.Cond // running is 0; its L is mu
+}
+
+// NewPlain returns an engine that relays nothing yet.
+func NewPlain() Engine {
+	p := &Plain{}
+	p.buffers.New = func() any { return new([bufferSize]byte) }
+	p.idle.L = &p.mu
+	return p
+}
+
+// Start implements Engine.
+func (p *Plain) Start(pair Pair) Conn {
+	p.mu.Lock()
+	p.running++
+	p.mu.Unlock()
+
+	r := &plainConn{engine: p, pair: pair, closing: newClosing(pair)}
+	r.running.Store(2)
+	go r.toNode()
+	go r.toClient()
+	return r
+}
+
+// Totals implements Engine.
+func (p *Plain) Totals() Totals {
+	return Totals{
+		BytesToNode: p.bytesToNode.Load(), BytesToClient: p.bytesToClient.Load(),
+		MessagesToNode: p.messagesToNode.Load(), MessagesToClient: p.messagesToClient.Load(),
+	}
+}
+
+// Wait implements Engine.
+func (p *Plain) Wait() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.running > 0 {
+		p.idle.Wait()
+	}
+}
+
+func (p *Plain) ended() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running--; p.running == 0 {
+		p.idle.Broadcast()
+	}
+}
+
+// plainConn is one relay. toNode alone reads the client and writes the node,
+// toClient the other way round, so no Close frame can land inside of a frame.
+type plainConn struct {
+	engine  *Plain
+	pair    Pair
+	closing *closing
+	running atomic.Int32 // goroutines
+	end     End          // counts of each direction are its goroutine's
+}
+
+// Close implements Conn.
+func (r *plainConn) Close(c Close) { r.closing.want(c, nil) }
+
+// toNode passes the client's frames on until the client is over.
+func (r *plainConn) toNode() {
+	defer r.leave()
+	s := r.newStream(r.pair.Client, r.pair.Node, r.pair.ToNode)
+	s.frames = newFollower(true, r.pair.Options.MaxMessage)
+	s.totalBytes, s.totalMessages = &r.engine.bytesToNode, &r.engine.messagesToNode
+
+	r.closing.clientEnded(unlessEOF(r.moveToNode(s)))
+	r.end.BytesToNode, r.end.MessagesToNode = s.bytes, s.messages
+	r.engine.buffers.Put((*[bufferSize]byte)(s.buf))
+}
+
+// moveToNode returns nil when the client's Close frame has passed.
+func (r *plainConn) moveToNode(s *stream) error {
+	for {
+		readErr := s.read()
+		if s.frames.closed {
+			r.closing.clientClosed(s.frames.status())
+		}
+		if err := s.forward(); err != nil {
+			r.closing.nodeRefuses(err)
+			s.to = nil
+		}
+		if s.frames.closed {
+			return nil
+		}
+		if bad, ok := readErr.(*ProtocolError); ok {
+			r.closing.clientMalformed(bad)
+			s.discard()
+			return nil
+		}
+		if readErr != nil {
+			return readErr
+		}
+	}
+}
+
+// toClient passes the node's frames on until a Close frame has gone to the
+// client, then drops what comes until the node is over.
+func (r *plainConn) toClient() {
+	defer r.leave()
+	s := r.newStream(r.pair.Node, r.pair.Client, r.pair.ToClient)
+	s.frames = newFollower(false, 0)
+	s.totalBytes, s.totalMessages = &r.engine.bytesToClient, &r.engine.messagesToClient
+
+	r.moveToClient(s)
+	r.wokenUp()
+	s.discard()
+	r.end.BytesToClient, r.end.MessagesToClient = s.bytes, s.messages
+	r.engine.buffers.Put((*[bufferSize]byte)(s.buf))
+}
+
+func (r *plainConn) moveToClient(s *stream) {
+	for {
+		if wish, ok := r.closing.wanted(); ok && !s.open {
+			r.closing.sendClose(wish, nil)
+			return
+		}
+		readErr := s.read()
+		if s.frames.closed {
+			r.closing.nodeClosed()
+		}
+		if err := s.forward(); err != nil {
+			r.closing.clientRefuses(err)
+			return
+		}
+		switch {
+		case s.frames.closed:
+			r.closing.closeSent(s.frames.status())
+			return
+		case errors.Is(readErr, os.ErrDeadlineExceeded):
+			r.wokenUp()
+		case readErr != nil:
+			r.closing.nodeEnded(s.open, unlessEOF(readErr))
+			return
+		}
+	}
+}
+
+// wokenUp makes the node readable again after closing.want.
+func (r *plainConn) wokenUp() { _ = r.pair.Node.SetReadDeadline(time.Time{}) }
+
+func (r *plainConn) newStream(from, to net.Conn, early []byte) *stream {
+	return &stream{
+		from: from, to: to, early: early,
+		stall: r.pair.Options.Stall,
+		buf:   r.engine.buffers.Get().(*[bufferSize]byte)[:],
+	}
+}
+
+// leave is the last thing that each goroutine does; the second one's ends the
+// relay.
+func (r *plainConn) leave() {
+	if r.running.Add(-1) > 0 {
+		return
+	}
+	r.closing.finish(&r.end)
+	r.pair.Done(r.end)
+	r.engine.ended()
+}

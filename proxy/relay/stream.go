@@ -1,0 +1,114 @@
+package relay
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// bufferSize is the largest frame that is held until it is whole.
+const bufferSize = 32 << 10
+
+// stream is one direction of a relay. It belongs to one goroutine.
+//
+// Only whole frames leave it, so that what its reader has got ends at a
+// boundary whenever its writer vanishes. A frame larger than the buffer is the
+// exception: it is passed on as it comes.
+type stream struct {
+	from, to net.Conn // to is nil once it takes nothing any more
+	early    []byte   // what was read ahead of the relay; goes first
+	stall    time.Duration
+	frames   follower
+
+	buf       []byte
+	held      int  // bytes in buf
+	ready     int  // bytes at the front of buf that may leave
+	completed int  // messages in these
+	open      bool // what has left, ready bytes included, ends inside of a frame
+
+	bytes, messages           int64
+	totalBytes, totalMessages *atomic.Int64
+}
+
+// read reads once and marks what may leave. Its error is the connection's or
+// a *ProtocolError; what is ready may leave all the same.
+func (s *stream) read() error {
+	n, readErr := s.readSome(s.buf[s.held:])
+	boundary, completed, err := s.frames.follow(s.buf[s.held : s.held+n])
+	if boundary >= 0 {
+		s.ready = s.held + boundary
+		s.open = false
+	}
+	s.completed = completed
+	s.held += n
+	if err != nil {
+		return err
+	}
+	if s.open || s.tooLarge() {
+		s.ready = s.held
+		s.open = true
+	}
+	return readErr
+}
+
+func (s *stream) readSome(b []byte) (int, error) {
+	if len(s.early) > 0 {
+		n := copy(b, s.early)
+		s.early = s.early[n:]
+		return n, nil
+	}
+	return s.from.Read(b)
+}
+
+// tooLarge reports whether the frame at the end of buf can never be whole in it.
+func (s *stream) tooLarge() bool {
+	if s.frames.inHeader() {
+		return false
+	}
+	begun := s.held - s.ready
+	return s.frames.left > uint64(len(s.buf)-begun)
+}
+
+// forward writes what may leave, and drops it when there is nowhere to go.
+func (s *stream) forward() error {
+	if s.ready == 0 {
+		return nil
+	}
+	defer s.drop()
+	if s.to == nil {
+		return nil
+	}
+	n, err := write(s.to, s.buf[:s.ready], s.stall)
+	s.bytes += int64(n)
+	s.totalBytes.Add(int64(n))
+	if err != nil {
+		return err
+	}
+	s.messages += int64(s.completed)
+	s.totalMessages.Add(int64(s.completed))
+	return nil
+}
+
+// drop forgets what may leave.
+func (s *stream) drop() {
+	s.held = copy(s.buf, s.buf[s.ready:s.held])
+	s.ready, s.completed = 0, 0
+}
+
+// discard reads until the connection ends.
+func (s *stream) discard() {
+	for {
+		if _, err := s.from.Read(s.buf); err != nil {
+			return
+		}
+	}
+}
+
+// write writes b, no more than a buffer, which must be taken within stall.
+// The deadline does not stay, since crypto/tls writes on its own when the
+// other end changes its key.
+func write(conn net.Conn, b []byte, stall time.Duration) (int, error) {
+	_ = conn.SetWriteDeadline(time.Now().Add(stall))
+	defer conn.SetWriteDeadline(time.Time{})
+	return conn.Write(b)
+}
