@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // Mistake is one thing that is wrong in a configuration file.
@@ -42,7 +44,7 @@ func (m Mistakes) orNil() error {
 	if len(m) == 0 {
 		return nil
 	}
-	sort.SliceStable(m, func(i, j int) bool { return m[i].Line < m[j].Line })
+	slices.SortStableFunc(m, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
 	return m
 }
 
@@ -60,7 +62,16 @@ func newReport(file string) *report {
 
 func (r *report) add(line int, path, format string, args ...any) {
 	r.wrong[path] = true
-	r.mistakes = append(r.mistakes, Mistake{r.file, line, path, fmt.Sprintf(format, args...)})
+	message := strings.Map(visible, fmt.Sprintf(format, args...))
+	r.mistakes = append(r.mistakes, Mistake{r.file, line, path, message})
+}
+
+// visible keeps a mistake on its line: a file's name may hold anything.
+func visible(char rune) rune {
+	if unicode.IsControl(char) {
+		return '\uFFFD'
+	}
+	return char
 }
 
 // want adds a mistake unless ok. A path that is wrong already, or lies in one

@@ -155,6 +155,8 @@ func TestTLSIsChecked(t *testing.T) {
 	f("      certificates:\n        - cert: "+good.Cert+"\n", "6: listen[0].tls.certificates[0].key: got nothing, want a PEM file")
 	f("      certificates:\n        - cert: "+dir+"/none.pem\n          key: "+good.Key+"\n",
 		"6: listen[0].tls.certificates[0]: got a pair that cannot be served, want another: "+dir+"/none.pem: no such file or directory")
+	f("      certificates:\n        - cert: \"a\\nb\"\n          key: "+good.Key+"\n",
+		"6: listen[0].tls.certificates[0]: got a pair that cannot be served, want another: a\uFFFDb: no such file or directory")
 
 	contains := func(pair certs.Pair, want string) {
 		t.Helper()

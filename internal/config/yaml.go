@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -59,7 +60,7 @@ func unprintable(text []byte) (line int, found bool) {
 // nextDocument returns nil at the end of the file, and on a syntax error.
 func nextDocument(r *report, decoder *yaml.Decoder, text []byte) *yaml.Node {
 	var document yaml.Node
-	err := decoder.Decode(&document)
+	err := readDocument(decoder, &document)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -71,6 +72,17 @@ func nextDocument(r *report, decoder *yaml.Decoder, text []byte) *yaml.Node {
 	root := document.Content[0]
 	root.Line = document.Line
 	return root
+}
+
+// readDocument makes an error of a panic of yaml.v3, which was seen to have some:
+// a reload of a broken file must not end the process.
+func readDocument(decoder *yaml.Decoder, into *yaml.Node) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("yaml: the parser gave up: %v", reason)
+		}
+	}()
+	return decoder.Decode(into)
 }
 
 var (
