@@ -69,7 +69,7 @@ func jsonMistake(err error) error {
 	if field == "" {
 		field = "body"
 	}
-	return badInput("%s: got a %s, want %s", field, wrongType.Value, wanted(wrongType.Type))
+	return badInput("%s: got %s, want %s", field, wrongType.Value, wanted(wrongType.Type))
 }
 
 func wanted(t reflect.Type) string {

@@ -1,0 +1,172 @@
+// Package admintest has a stand-in for the running Fermata, for tests of the
+// API and of the commands that use it.
+package admintest
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"fermata/internal/admin"
+)
+
+// Control is an admin.Control over made-up nodes. Set its fields before use;
+// its methods may be called concurrently.
+type Control struct {
+	// Step is how many clients leave a draining node at each look at it.
+	Step int
+	// ReloadError is what Reload returns.
+	ReloadError error
+	// Unready makes Ready false.
+	Unready bool
+	// Looked, when set, is called after each look at the nodes.
+	Looked func()
+
+	mu       sync.Mutex
+	nodes    []admin.Node
+	requests []admin.DrainRequest
+}
+
+// New makes a Control with these nodes; what they leave out is that of a node
+// that is up and ready.
+func New(nodes ...admin.Node) *Control {
+	for i := range nodes {
+		n := &nodes[i]
+		fill(&n.URL, "http://10.0.0.1:8080")
+		fill(&n.Health, admin.HealthUp)
+		fill(&n.Reason, "connected")
+		fill(&n.State, admin.StateReady)
+		n.Weight = max(n.Weight, 1)
+	}
+	return &Control{nodes: nodes}
+}
+
+func fill(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// Nodes moves every drain a Step on and returns what there is then.
+func (c *Control) Nodes() []admin.Node {
+	c.mu.Lock()
+	for i := range c.nodes {
+		c.move(&c.nodes[i])
+	}
+	nodes := slices.Clone(c.nodes)
+	c.mu.Unlock()
+	if c.Looked != nil {
+		c.Looked()
+	}
+	return nodes
+}
+
+func (c *Control) move(n *admin.Node) {
+	if n.State != admin.StateDraining {
+		return
+	}
+	n.Connections = max(n.Connections-c.Step, 0)
+	drain := *n.Drain
+	drain.Remaining = n.Connections
+	n.Drain = &drain
+	if n.Connections == 0 {
+		n.State = admin.StateDrained
+	}
+}
+
+// Drain refuses without force when no other node is ready and up.
+func (c *Control) Drain(name string, request admin.DrainRequest) (admin.Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = append(c.requests, request)
+	n := c.find(name)
+	switch {
+	case n == nil:
+		return admin.Node{}, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
+	case !request.Force && !c.usableWithout(name):
+		return admin.Node{}, fmt.Errorf("%w: no usable node would be left", admin.ErrRefused)
+	case request.DryRun || n.State != admin.StateReady:
+		return *n, nil
+	}
+	n.State = admin.StateDraining
+	n.Drain = newDrain(n.Connections, request)
+	return *n, nil
+}
+
+func newDrain(clients int, request admin.DrainRequest) *admin.Drain {
+	drain := &admin.Drain{Started: time.Now(), Rate: 100, CloseCode: 4200, Initial: clients, Remaining: clients}
+	drain.Deadline = drain.Started.Add(10 * time.Minute)
+	if request.Rate != nil {
+		drain.Rate = *request.Rate
+	}
+	if request.Deadline != nil {
+		drain.Deadline = drain.Started.Add(time.Duration(*request.Deadline))
+	}
+	return drain
+}
+
+func (c *Control) usableWithout(name string) bool {
+	return slices.ContainsFunc(c.nodes, func(n admin.Node) bool {
+		return n.Name != name && n.Health == admin.HealthUp && n.State == admin.StateReady
+	})
+}
+
+// Undrain makes the node ready.
+func (c *Control) Undrain(name string) (admin.Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.find(name)
+	if n == nil {
+		return admin.Node{}, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
+	}
+	n.State, n.Drain = admin.StateReady, nil
+	return *n, nil
+}
+
+// Change lets change have the named node to itself.
+func (c *Control) Change(name string, change func(*admin.Node)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(c.find(name))
+}
+
+// Remove takes the named node away.
+func (c *Control) Remove(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes = slices.DeleteFunc(c.nodes, func(n admin.Node) bool { return n.Name == name })
+}
+
+func (c *Control) find(name string) *admin.Node {
+	for i := range c.nodes {
+		if c.nodes[i].Name == name {
+			return &c.nodes[i]
+		}
+	}
+	return nil
+}
+
+// Requests are the drains that were asked for.
+func (c *Control) Requests() []admin.DrainRequest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.requests)
+}
+
+// Reload returns ReloadError.
+func (c *Control) Reload() error { return c.ReloadError }
+
+// Explain answers with the first node, and with what it was asked.
+func (c *Control) Explain(ip netip.Addr, cookie string) admin.Explanation {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.nodes) == 0 {
+		return admin.Explanation{Reason: "no usable node"}
+	}
+	return admin.Explanation{Node: c.nodes[0].Name, Reason: fmt.Sprintf("ip %s, cookie %q", ip, cookie)}
+}
+
+// Ready is true unless Unready is.
+func (c *Control) Ready() bool { return !c.Unready }
