@@ -1,0 +1,162 @@
+package smoke
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/coder/websocket"
+)
+
+// message is one message of Pusher's protocol. Data is JSON, or a string with
+// JSON in it.
+type message struct {
+	Event   string          `json:"event"`
+	Channel string          `json:"channel,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// upgrade is the case of that name; the connection stays for the next ones.
+func (s *site) upgrade(ctx context.Context) (string, error) {
+	conn, resp, err := s.dial(ctx, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	s.conn = conn
+	return resp.Status, nil
+}
+
+// dial opens a WebSocket. The jar, when there is one, plays the browser's.
+func (s *site) dial(ctx context.Context, jar http.CookieJar, header http.Header) (*websocket.Conn, *http.Response, error) {
+	client := *s.http
+	client.Jar = jar
+	conn, resp, err := websocket.Dial(ctx, s.socketURL(), &websocket.DialOptions{HTTPClient: &client, HTTPHeader: header})
+	if err == nil {
+		return conn, resp, nil
+	}
+	const want = "101 Switching Protocols"
+	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, nil, &broken{resp.Status, want}
+	}
+	return nil, nil, instead(ctx, err, want)
+}
+
+// socketURL is where pusher-js connects to.
+func (s *site) socketURL() string {
+	u := s.url.JoinPath("app", s.Key)
+	u.RawQuery = "protocol=7&client=js&version=8.4.0&flash=false"
+	return u.String()
+}
+
+// established is the case connection_established.
+func (s *site) established(ctx context.Context) (string, error) {
+	id, err := greeting(ctx, s.conn)
+	return "socket_id " + id, err
+}
+
+// greeting waits for the node's welcome and returns the socket's id.
+func greeting(ctx context.Context, conn *websocket.Conn) (string, error) {
+	m, err := await(ctx, conn, "pusher:connection_established", "")
+	if err != nil {
+		return "", err
+	}
+	var data struct {
+		SocketID string `json:"socket_id"`
+	}
+	if err := unmarshalData(m.Data, &data); err != nil || data.SocketID == "" {
+		return "", &broken{string(m.Data), "pusher:connection_established with a socket_id"}
+	}
+	return data.SocketID, nil
+}
+
+// ping is the case of that name.
+func (s *site) ping(ctx context.Context) (string, error) {
+	if err := send(ctx, s.conn, message{Event: "pusher:ping", Data: json.RawMessage("{}")}); err != nil {
+		return "", instead(ctx, err, "pusher:pong")
+	}
+	_, err := await(ctx, s.conn, "pusher:pong", "")
+	return "pusher:pong", err
+}
+
+// close is the case clean close, on a connection of its own.
+func (s *site) close(ctx context.Context) (string, error) {
+	conn, _, err := s.dial(ctx, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	defer conn.CloseNow()
+	if _, err := greeting(ctx, conn); err != nil {
+		return "", err
+	}
+	return "Close 1000 answered", closeCleanly(ctx, conn)
+}
+
+// closeCleanly sends a Close frame, and errors unless the same code is the
+// answer, within the five seconds that Close gives it.
+func closeCleanly(ctx context.Context, conn *websocket.Conn) error {
+	if err := conn.Close(websocket.StatusNormalClosure, ""); err != nil {
+		return instead(ctx, err, "Close 1000 in answer to Close 1000")
+	}
+	return nil
+}
+
+// send writes one message.
+func send(ctx context.Context, conn *websocket.Conn, m message) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return conn.Write(ctx, websocket.MessageText, text)
+}
+
+// await reads until the event comes on the channel, and passes over all others
+// except pusher:error.
+func await(ctx context.Context, conn *websocket.Conn, event, channel string) (message, error) {
+	for {
+		m, err := receive(ctx, conn)
+		if err != nil {
+			return m, instead(ctx, err, event)
+		}
+		if m.Event == "pusher:error" {
+			return m, &broken{"pusher:error " + string(m.Data), event}
+		}
+		if m.Event == event && m.Channel == channel {
+			return m, nil
+		}
+	}
+}
+
+func receive(ctx context.Context, conn *websocket.Conn) (message, error) {
+	var m message
+	_, text, err := conn.Read(ctx)
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, fmt.Errorf("a message that is no JSON: %q", text)
+	}
+	return m, nil
+}
+
+// unmarshalData reads a message's data, which Reverb sends as JSON in a string.
+func unmarshalData(data json.RawMessage, into any) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		data = json.RawMessage(text)
+	}
+	if len(data) == 0 {
+		return errors.New("no data")
+	}
+	return json.Unmarshal(data, into)
+}
+
+func closeText(c websocket.CloseError) string {
+	text := "Close " + strconv.Itoa(int(c.Code))
+	if c.Reason != "" {
+		text += fmt.Sprintf(" (%s)", c.Reason)
+	}
+	return text
+}
