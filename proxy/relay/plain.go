@@ -25,8 +25,9 @@ import (
 //     Options.Stall too, by ByTimeout.
 //   - A client's malformed frame never reaches the node; the client is closed
 //     with its code.
-//   - When the relay closes the client, which needs a frame boundary, it drops
-//     what the node sends from there on, and passes the client's answer on.
+//   - When the relay closes the client, it does so at the boundary behind what
+//     has been read by then, drops what the node sends from there on, and
+//     passes the client's answer on.
 //   - A client that has seen and sent a Close frame is let go at once; its node
 //     has until Options.Close is over. What has not ended by then is cut.
 //   - A client that takes nothing for Options.Stall is cut at once.

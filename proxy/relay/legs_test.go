@@ -1,0 +1,234 @@
+package relay
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds what a test waits for and what never takes long.
+const patience = 20 * time.Second
+
+// lostClose is what the tests' Pair.Lost says.
+var lostClose = Close{Code: 4200, Reason: "node lost", By: ByNodeLost}
+
+// legs makes the connections of a pair.
+type legs struct {
+	newEngine func() Engine
+	tls       *tls.Config // of the client's leg; nil: plain
+}
+
+// rig is one relay with a test at both of its far ends.
+type rig struct {
+	t            *testing.T
+	engine       Engine
+	conn         Conn
+	pair         Pair
+	client, node net.Conn // the far ends
+	ended        chan End
+}
+
+// start relays between two fresh connections; change may be nil. When the test
+// ends, both far ends are closed and the engine must come to its end.
+func (l legs) start(t *testing.T, change func(*Pair)) *rig {
+	t.Helper()
+	r := &rig{t: t, engine: l.newEngine(), ended: make(chan End, 2)}
+	r.client, r.pair.Client = l.clientLeg(t)
+	r.node, r.pair.Node = tcpLeg(t)
+	r.pair.Options = Options{Stall: patience, Close: patience}
+	r.pair.Lost = func() Close { return lostClose }
+	r.pair.Done = func(e End) { r.ended <- e }
+	if change != nil {
+		change(&r.pair)
+	}
+	_ = r.client.SetDeadline(time.Now().Add(patience))
+	_ = r.node.SetDeadline(time.Now().Add(patience))
+	r.conn = r.engine.Start(r.pair)
+	t.Cleanup(func() {
+		r.client.Close()
+		r.node.Close()
+		r.engine.Wait()
+	})
+	return r
+}
+
+// clientLeg returns the client's end and the relay's, after the handshake.
+func (l legs) clientLeg(t *testing.T) (far, near net.Conn) {
+	t.Helper()
+	far, near = tcpLeg(t)
+	if l.tls == nil {
+		return far, near
+	}
+	server := tls.Server(near, l.tls)
+	client := tls.Client(far, &tls.Config{InsecureSkipVerify: true})
+	handshake := make(chan error, 1)
+	go func() { handshake <- server.Handshake() }()
+	if err := errors.Join(client.Handshake(), <-handshake); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+// tcpLeg returns both ends of a TCP connection over loopback.
+func tcpLeg(t *testing.T) (far, near net.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	far, err = net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, err = listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return far, near
+}
+
+func tlsConfig(t *testing.T) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}}
+}
+
+// end waits for the relay's end, checks that it is told once and that nothing
+// was left open, and returns it.
+func (r *rig) end() End {
+	r.t.Helper()
+	var end End
+	select {
+	case end = <-r.ended:
+	case <-time.After(patience):
+		r.t.Fatal("the relay did not end")
+	}
+	r.engine.Wait()
+	if len(r.ended) > 0 {
+		r.t.Errorf("Done was called again, with %+v", <-r.ended)
+	}
+	for name, conn := range map[string]net.Conn{"client": r.pair.Client, "node": r.pair.Node} {
+		if err := conn.SetDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
+			r.t.Errorf("the %s's leg: got %v, want it to be closed", name, err)
+		}
+	}
+	return end
+}
+
+// wantEnd checks who ended the relay and with which status.
+func (r *rig) wantEnd(by By, code int) End {
+	r.t.Helper()
+	end := r.end()
+	if end.By != by || end.Code != code {
+		r.t.Errorf("got an end by %q with status %d (%v), want %q and %d", end.By, end.Code, end.Err, by, code)
+	}
+	return end
+}
+
+// wantCleanEnd wants no error, too.
+func (r *rig) wantCleanEnd(by By, code int) End {
+	r.t.Helper()
+	end := r.wantEnd(by, code)
+	if end.Err != nil {
+		r.t.Errorf("got error %v, want a clean end", end.Err)
+	}
+	return end
+}
+
+func (r *rig) clientSends(frames ...[]byte) { r.t.Helper(); send(r.t, r.client, join(frames...)) }
+func (r *rig) nodeSends(frames ...[]byte)   { r.t.Helper(); send(r.t, r.node, join(frames...)) }
+
+// clientGets wants exactly these bytes next.
+func (r *rig) clientGets(frames ...[]byte) {
+	r.t.Helper()
+	get(r.t, "client", r.client, join(frames...))
+}
+func (r *rig) nodeGets(frames ...[]byte) { r.t.Helper(); get(r.t, "node", r.node, join(frames...)) }
+
+// clientIsOver wants the end of the client's connection, without a byte.
+func (r *rig) clientIsOver() { r.t.Helper(); over(r.t, "client", r.client) }
+func (r *rig) nodeIsOver()   { r.t.Helper(); over(r.t, "node", r.node) }
+
+// clientAnswers gets a Close frame and answers it, as a client does.
+func (r *rig) clientAnswers(code int, reason string) {
+	r.t.Helper()
+	r.clientGets(AppendClose(nil, code, reason))
+	r.clientSends(closeFrame(masked, code, ""))
+	r.clientIsOver()
+}
+
+func send(t *testing.T, conn net.Conn, b []byte) {
+	t.Helper()
+	if _, err := conn.Write(b); err != nil {
+		t.Fatalf("sending %d bytes: %v", len(b), err)
+	}
+}
+
+func get(t *testing.T, who string, conn net.Conn, want []byte) {
+	t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(conn, got)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("%s: got %s and error %v, want %s", who, abbreviate(got[:n]), err, abbreviate(want))
+	}
+}
+
+func over(t *testing.T, who string, conn net.Conn) {
+	t.Helper()
+	n, err := conn.Read(make([]byte, 1))
+	var timeout net.Error
+	if n > 0 || err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Fatalf("%s: got %d bytes and error %v, want its end", who, n, err)
+	}
+}
+
+func abbreviate(b []byte) []byte { return b[:min(len(b), 200)] }
+
+// reset makes closing conn send a RST.
+func reset(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+}
+
+func halfClose(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// openFiles counts this process's open files up to a high number.
+func openFiles() (n int) {
+	var stat syscall.Stat_t
+	for fd := range 4096 {
+		if syscall.Fstat(fd, &stat) == nil {
+			n++
+		}
+	}
+	return n
+}
