@@ -1,0 +1,48 @@
+# make test does everything that it needs by itself; the others need only Go.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
+FUZZTIME    ?= 20s
+
+.PHONY: build test race setup lint vuln fuzz bench demo clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
+
+# All tests, with the race detector.
+test: setup lint race
+
+race:
+	$(GO) test -race -timeout 9m ./...
+
+setup:
+	.ci/setup
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+# Known vulnerabilities in what we depend on; needs the vulnerability database.
+vuln:
+	$(GO) run $(GOVULNCHECK) ./...
+
+# Every fuzz target in turn, for FUZZTIME each.
+fuzz:
+	@$(GO) list ./... | while read -r package; do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+demo:
+	$(GO) run ./cmd/fermata demo
+
+clean:
+	rm -rf bin
