@@ -1,13 +1,15 @@
 // Package secret keeps secrets out of logs, errors and API answers.
 package secret
 
-import "crypto/subtle"
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+)
 
 // Text is a secret. However it is printed or marshalled, it reads [hidden];
 // Reveal is the only way to its value. The zero value is "no secret".
 type Text string
-
-const hidden = "[hidden]"
 
 // Reveal returns the secret itself.
 func (t Text) Reveal() string { return string(t) }
@@ -21,11 +23,11 @@ func (t Text) String() string {
 	if t == "" {
 		return ""
 	}
-	return hidden
+	return "[hidden]"
 }
 
-// GoString serves %#v.
-func (t Text) GoString() string { return t.String() }
+// Format serves every verb of fmt.
+func (t Text) Format(f fmt.State, _ rune) { io.WriteString(f, t.String()) }
 
 // MarshalText serves JSON and YAML.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
