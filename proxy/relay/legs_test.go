@@ -80,7 +80,7 @@ func (l legs) clientLeg(t *testing.T) (far, near net.Conn) {
 }
 
 // tcpLeg returns both ends of a TCP connection over loopback.
-func tcpLeg(t *testing.T) (far, near net.Conn) {
+func tcpLeg(t testing.TB) (far, near net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
