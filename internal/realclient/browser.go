@@ -89,7 +89,7 @@ func call(tab context.Context, function string, argument []byte) error {
 // servePage serves the page and what it loads, and returns the URL.
 func servePage(t testing.TB, o Options) string {
 	t.Helper()
-	server := httptest.NewUnstartedServer(pageHandler(modules(t)))
+	server := httptest.NewUnstartedServer(pageHandler(modules(t), o.Library))
 	t.Cleanup(server.Close)
 	if strings.HasPrefix(o.URL, "wss:") {
 		server.StartTLS()
@@ -99,11 +99,15 @@ func servePage(t testing.TB, o Options) string {
 	return server.URL
 }
 
-func pageHandler(modules string) http.Handler {
+func pageHandler(modules, library string) http.Handler {
+	pusher := PusherJS
+	if library == PusherJS81 {
+		pusher = PusherJS81
+	}
 	files := map[string]string{
 		"/page.html":     filepath.Join(folder(), "page.html"),
 		"/clients.mjs":   filepath.Join(folder(), "clients.mjs"),
-		"/pusher.min.js": filepath.Join(modules, "pusher-js/dist/web/pusher.min.js"),
+		"/pusher.min.js": filepath.Join(modules, pusher, "dist/web/pusher.min.js"),
 		"/echo.iife.js":  filepath.Join(modules, "laravel-echo/dist/echo.iife.js"),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

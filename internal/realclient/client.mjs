@@ -20,6 +20,17 @@ function open(url, client) {
   const cookie = jar.get(client);
   const socket = new Socket(url, [], { headers: cookie ? { Cookie: cookie } : {} });
   socket.addEventListener('open', () => keepCookie(socket.headers['set-cookie'], client));
+  return tellClean(socket);
+}
+
+// tellClean adds what browsers say of a close and this WebSocket does not:
+// pusher-js up to 8.1.0 gives up after two that were not clean.
+function tellClean(socket) {
+  const dispatch = socket.dispatchEvent;
+  socket.dispatchEvent = (event) => {
+    if (event.type === 'close') event.wasClean = event.code !== 1006;
+    dispatch.call(socket, event);
+  };
   return socket;
 }
 

@@ -16,7 +16,7 @@ import (
 // What Options.Library can be.
 const (
 	PusherJS   = "pusher-js"
-	PusherJS81 = "pusher-js-8-1" // the last one that gives up after two unclean closes; in node only
+	PusherJS81 = "pusher-js-8-1" // the last one that gives up after two unclean closes
 	Echo       = "laravel-echo"
 )
 
@@ -55,7 +55,7 @@ type Client struct {
 	Socket     string   // the id of the last one
 	Cookie     string   // name=value; only in node
 	Closes     []Close  // of the sockets, oldest first
-	Errors     []string // JSON of what pusher-js reported
+	Errors     []string // JSON of what pusher-js reported, some of it twice
 	Subscribed []string // channels, once per subscription that succeeded on the present connection
 	Events     []Event
 }

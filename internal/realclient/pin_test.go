@@ -22,7 +22,7 @@ func TestABrowserBringsItsCookieBack(t *testing.T) {
 
 // bringTheirCookieBack has a front that pins with the attributes that Fermata
 // uses, and counts the upgrades that brought the cookie.
-func bringTheirCookieBack(t *testing.T, start func(testing.TB, realclient.Options) *realclient.Clients) {
+func bringTheirCookieBack(t *testing.T, start startFunc) {
 	node := startNode(t)
 	front := startPinningFront(t, node)
 	clients := start(t, realclient.Options{

@@ -1,6 +1,7 @@
 package realclient_test
 
 import (
+	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -27,9 +28,43 @@ func TestABrowserSubscribesReceivesAndComesBack(t *testing.T) {
 	}
 }
 
+func TestPusher81GivesUpAfterTwoUncleanClosesInNode(t *testing.T) {
+	givesUpAfterTwoUncleanCloses(t, realclient.Start)
+}
+
+func TestPusher81GivesUpAfterTwoUncleanClosesInABrowser(t *testing.T) {
+	givesUpAfterTwoUncleanCloses(t, realclient.StartBrowser)
+}
+
+// givesUpAfterTwoUncleanCloses is why a client must never see a 1006.
+func givesUpAfterTwoUncleanCloses(t *testing.T, start startFunc) {
+	node := startNode(t)
+	clients := start(t, realclient.Options{
+		URL: "ws://" + node.Addr().String(), Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret,
+		Library: realclient.PusherJS81,
+	})
+	for visit := range 4 {
+		clients.WaitAll(t, "a connection after clean closes", func(c *realclient.Client) bool {
+			return len(c.Nodes) == visit+1 && c.State == "connected"
+		})
+		if visit < 3 {
+			node.CloseClients(4200, "drain")
+		}
+	}
+	node.SetFaults(devnode.Faults{EndAfter101: true})
+	node.CloseClients(4200, "drain")
+	seen := clients.WaitAll(t, "the state failed", func(c *realclient.Client) bool { return c.State == "failed" })
+	unclean := slices.DeleteFunc(slices.Clone(seen[0].Closes), func(c realclient.Close) bool { return c.Clean })
+	if len(unclean) < 2 || unclean[0].Code != 1006 {
+		t.Errorf("got closes %v, want clean 4200s and at least two 1006", seen[0].Closes)
+	}
+}
+
+type startFunc func(testing.TB, realclient.Options) *realclient.Clients
+
 var channels = []string{"news", "private-orders", "presence-room"}
 
-func subscribesReceivesAndComesBack(t *testing.T, library string, start func(testing.TB, realclient.Options) *realclient.Clients) {
+func subscribesReceivesAndComesBack(t *testing.T, library string, start startFunc) {
 	node := startNode(t)
 	clients := start(t, realclient.Options{
 		URL: "ws://" + node.Addr().String(), Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret,
