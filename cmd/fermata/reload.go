@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"fermata/internal/admin"
 )
 
 func newReloadCommand() *cobra.Command {
@@ -19,7 +23,7 @@ func newReloadCommand() *cobra.Command {
 				return err
 			}
 			if err := client.Reload(cmd.Context()); err != nil {
-				return err
+				return mistakesBelow(err)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "reloaded")
 			return err
@@ -27,4 +31,13 @@ func newReloadCommand() *cobra.Command {
 	}
 	where.register(cmd)
 	return cmd
+}
+
+// mistakesBelow puts the mistakes of the file, one a line, under a headline.
+func mistakesBelow(err error) error {
+	var api *admin.APIError
+	if errors.As(err, &api) && api.Status == http.StatusUnprocessableEntity {
+		return fmt.Errorf("not reloaded, nothing has changed:\n%w", err)
+	}
+	return err
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fermata/internal/admin"
+)
+
+// onTerminal calls do with a terminal of 100 columns, and returns what it
+// showed.
+func onTerminal(t *testing.T, do func(tty *os.File)) string {
+	t.Helper()
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no terminals here:", err)
+	}
+	defer screen.Close()
+	tty := openTerminal(t, screen)
+	shown := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(screen) // ends with EIO when the other side is closed
+		shown <- string(text)
+	}()
+	do(tty)
+	tty.Close()
+	return strings.ReplaceAll(<-shown, "\r\n", "\n")
+}
+
+func openTerminal(t *testing.T, screen *os.File) *os.File {
+	t.Helper()
+	fd := int(screen.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 100}); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tty
+}
+
+func TestStatusHasColoursOnATerminal(t *testing.T) {
+	running(t, threeNodes(), "")
+	show := func(tty *os.File) { run(t.Context(), []string{"status"}, nil, tty, tty) }
+	got := onTerminal(t, show)
+	if !strings.Contains(got, "\x1b[31mdown\x1b[0m    ready") || !strings.Contains(got, "\x1b[32mup\x1b[0m      ready") {
+		t.Errorf("got %q, want up in green and down in red, aligned", got)
+	}
+	plain := onTerminal(t, func(tty *os.File) {
+		t.Setenv("NO_COLOR", "1")
+		show(tty)
+	})
+	if strings.Contains(plain, "\x1b") || !strings.Contains(plain, "down    ready") {
+		t.Errorf("got %q, want no colours with NO_COLOR", plain)
+	}
+}
+
+func TestWatchDrawsOverWhatItShowedOnATerminal(t *testing.T) {
+	control := threeNodes()
+	running(t, control, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	n := 0
+	control.Looked = func() {
+		if n++; n == 3 {
+			cancel()
+		}
+	}
+	client, err := (&adminFlags{}).client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := onTerminal(t, func(tty *os.File) {
+		if err := (status{client: client, out: tty}).watch(ctx, time.Millisecond); err != nil {
+			t.Error(err)
+		}
+	})
+	if strings.Count(got, "\x1b[2J") != 1 || strings.Count(got, "\x1b[H") != 2 || strings.Count(got, "NODE") != 2 {
+		t.Errorf("got %q, want the screen cleared once and drawn twice", got)
+	}
+}
+
+func TestWaitDrawsOneLineWithABarOnATerminal(t *testing.T) {
+	control := threeNodes()
+	control.Step = 15
+	running(t, control, "")
+	got := onTerminal(t, func(tty *os.File) {
+		client, err := (&adminFlags{}).client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		node, err := client.Drain(t.Context(), "reverb-1", admin.DrainRequest{Rate: new(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (drainWait{client: client, out: tty, every: time.Millisecond}).run(t.Context(), node); err != nil {
+			t.Error(err)
+		}
+	})
+	want := "\rreverb-1  [" + strings.Repeat("#", 20) + strings.Repeat("-", 20) + "]  50%  15 of 30 left, 1/s, about 15s\x1b[K"
+	if !strings.Contains(got, want) || !strings.Contains(got, "100%  0 of 30 left") || strings.Contains(got, "\n") {
+		t.Errorf("got %q, want one line with %q", got, want)
+	}
+}
+
+func TestALineTooLongForTheTerminalHasNoBar(t *testing.T) {
+	node := admin.Node{Name: strings.Repeat("n", 80), Drain: &admin.Drain{Initial: 2, Remaining: 1}}
+	if got := (drainWait{out: &bytes.Buffer{}}).line(node); strings.Contains(got, "[") {
+		t.Errorf("got %q, want no bar", got)
+	}
+}
