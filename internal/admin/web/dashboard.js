@@ -211,6 +211,11 @@ function say(text, lost) {
   $("state").className = lost ? "lost" : "";
 }
 
+function whatIsWrong(error) {
+  if (!(error instanceof APIError)) return "Fermata does not answer; what you see is old";
+  return error.status === 401 ? "waiting for the token" : error.message;
+}
+
 let polling = false;
 
 async function poll() {
@@ -221,7 +226,7 @@ async function poll() {
     show((await response.json()).nodes);
     say("live", false);
   } catch (error) {
-    say(error instanceof APIError ? error.message : "Fermata does not answer; what you see is old", true);
+    say(whatIsWrong(error), true);
   } finally {
     polling = false;
   }
