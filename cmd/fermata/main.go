@@ -61,9 +61,9 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newServeCommand(), newCheckCommand(), newReloadCommand(),
+		newServeCommand(), newDemoCommand(), newCheckCommand(), newReloadCommand(),
 		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newExplainCommand(),
-		newVersionCommand(),
+		newSmokeCommand(), newVersionCommand(),
 	)
 	return root
 }

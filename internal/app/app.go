@@ -91,11 +91,11 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	}
 }
 
-// Run serves until ctx ends, and then moves all clients away and stops. Listen
+// Run serves until asked to stop by the end of its context, and then moves all clients away and stops. Listen
 // must have been called. The error says what kept it from serving; nil after a
 // stop that was asked for.
-func (a *App) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (a *App) Run(asked context.Context) error {
+	ctx, cancel := context.WithCancelCause(asked)
 	defer cancel(nil)
 	a.running = ctx
 	clients, operators := a.clientServer(), a.admin.HTTPServer()
@@ -119,10 +119,10 @@ func (a *App) Run(ctx context.Context) error {
 	a.stop(clients)
 	operators.Close()
 	servers.Wait()
-	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return cause
+	if asked.Err() != nil {
+		return nil
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // begin starts what runs beside the servers.

@@ -16,7 +16,7 @@ import (
 )
 
 // selfSignedFor is how long a self-signed certificate is valid.
-const selfSignedFor = 7 * 24 * time.Hour
+const selfSignedFor = 30 * 24 * time.Hour
 
 // SelfSigned makes a certificate and its key, in PEM, for names and addresses;
 // a name may be a wildcard. It is for the demo and for tests.

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fermata/internal/admin"
+	"fermata/internal/app"
+	"fermata/internal/certs"
+	"fermata/internal/config"
+	"fermata/internal/demo"
+	"fermata/internal/secret"
+)
+
+// demoFlags say where the demo listens, and how large it is.
+type demoFlags struct {
+	page, secure, plain, admin string
+	nodes                      int
+	verbose                    bool
+}
+
+func newDemoCommand() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Try Fermata in front of embedded Reverb-like nodes, with a page to look at",
+		Long: "Try Fermata in front of embedded Reverb-like nodes, with a page to look at.\n\n" +
+			"Everything is in this process and listens on loopback. A port that is taken is replaced by a free one.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.page, "page", "127.0.0.1:8080", "`ADDRESS` of the page")
+	flags.StringVar(&f.secure, "tls", "127.0.0.1:8443", "`ADDRESS` where Fermata takes clients over TLS")
+	flags.StringVar(&f.plain, "plain", "127.0.0.1:8000", "`ADDRESS` where Fermata takes clients without TLS")
+	flags.StringVar(&f.admin, "admin", "127.0.0.1:9090", "`ADDRESS` of Fermata's admin endpoint")
+	flags.IntVar(&f.nodes, "nodes", 3, "how many nodes there are")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show Fermata's log")
+	return cmd
+}
+
+// run starts the nodes, Fermata and the page, and stops them the other way
+// round when the context ends.
+func (f *demoFlags) run(cmd *cobra.Command) error {
+	dir, err := os.MkdirTemp("", "fermata-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	nodes, err := demo.StartNodes(f.nodes)
+	if err != nil {
+		return err
+	}
+	defer nodes.Stop()
+	certificate, err := certs.WriteSelfSigned(dir, []string{"localhost", "127.0.0.1", "::1"}, time.Now())
+	if err != nil {
+		return err
+	}
+	a, err := app.New(func() (*config.Config, error) { return f.config(nodes, certificate), nil }, f.log(cmd))
+	if err != nil {
+		return err
+	}
+	if err := a.Listen(); err != nil {
+		return err
+	}
+	page, err := net.Listen("tcp", freeAddress(f.page))
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(cmd.OutOrStdout(), f.welcome(a, page.Addr()))
+	return f.serve(cmd.Context(), a, page)
+}
+
+// config is Fermata's configuration in front of the nodes.
+func (f *demoFlags) config(nodes *demo.Nodes, certificate certs.Pair) *config.Config {
+	c := config.Default()
+	c.Nodes = nodes.Options()
+	c.Listen = []config.Listen{
+		{Address: freeAddress(f.secure), TLS: &config.TLS{Certificates: []certs.Pair{certificate}, MinVersion: "1.2"}},
+		{Address: freeAddress(f.plain)},
+	}
+	c.Sticky.Cookie.Secrets = []secret.Text{secret.Text(rand.Text())}
+	c.Health.Type, c.Health.Reverb.AppKey = "reverb", demo.AppKey
+	c.Drain.Rate = 20
+	c.StopTimeout = 3 * time.Second
+	c.Timeouts.Close = time.Second
+	c.Admin.Address = freeAddress(f.admin)
+	c.Log.Format = "console"
+	return c
+}
+
+func (f *demoFlags) log(cmd *cobra.Command) io.Writer {
+	if f.verbose {
+		return cmd.ErrOrStderr()
+	}
+	return io.Discard
+}
+
+// freeAddress is the address, or one with a free port if that one is taken.
+func freeAddress(address string) string {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		l.Close()
+		return address
+	}
+	host, _, _ := net.SplitHostPort(address)
+	return net.JoinHostPort(host, "0")
+}
+
+// welcome says what there is to see and to try.
+func (f *demoFlags) welcome(a *app.App, page net.Addr) string {
+	clients, control := a.Addresses()
+	self := "fermata"
+	if strings.Contains(os.Args[0], "go-build") {
+		self = "go run ./cmd/fermata"
+	}
+	return fmt.Sprintf(`Fermata in front of %d Reverb-like nodes:
+
+  page        http://%s
+  dashboard   http://%s
+  clients     wss://%s and ws://%s
+
+Try, in another terminal:
+
+  export FERMATA_ADMIN=http://%s
+  %s status
+  %s drain reverb-1 --wait
+  %s smoke wss://%s --insecure --app-id %s --key %s --secret %s
+
+Ctrl-C stops it.
+`, f.nodes, page, control, clients[0], clients[1], control, self, self, self, clients[0], demo.AppID, demo.AppKey, demo.AppSecret)
+}
+
+// serve serves the page and runs Fermata until ctx ends.
+func (f *demoFlags) serve(ctx context.Context, a *app.App, page net.Listener) error {
+	clients, _ := a.Addresses()
+	server := &http.Server{
+		ReadHeaderTimeout: 5 * time.Second,
+		Handler: demo.Page(demo.PageOptions{
+			WebSocket: "wss://" + clients[0].String(),
+			API:       "https://" + clients[0].String(),
+			Client:    insecureClient(),
+			AppID:     demo.AppID, AppKey: demo.AppKey, AppSecret: demo.AppSecret,
+			Nodes: func() any { return a.Nodes() },
+			Drain: func(node string) error {
+				_, err := a.Drain(node, admin.DrainRequest{})
+				return err
+			},
+			Undrain: func(node string) error {
+				_, err := a.Undrain(node)
+				return err
+			},
+		}),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(page) }()
+	err := a.Run(ctx)
+	server.Close()
+	if pageErr := <-served; !errors.Is(pageErr, http.ErrServerClosed) {
+		err = errors.Join(err, pageErr)
+	}
+	return err
+}
+
+// insecureClient trusts the demo's certificate, which nobody has signed.
+func insecureClient() *http.Client {
+	return &http.Client{
+		Timeout:   20 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
+	}
+}

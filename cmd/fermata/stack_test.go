@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"fermata/internal/devnode"
+)
+
+// stack is a Fermata, run as main runs it, in front of Reverb-like nodes.
+type stack struct {
+	t      *testing.T
+	nodes  []*devnode.Node
+	file   string // the configuration
+	admin  string // unix:PATH
+	client string // HOST:PORT of the first listener
+	logs   *logs
+	stop   func() (exit int)
+}
+
+// newStack starts nodes and a Fermata whose configuration ends with extra.
+func newStack(t *testing.T, nodes int, extra string) *stack {
+	t.Helper()
+	s := &stack{t: t, logs: newLogs()}
+	for i := range nodes {
+		s.nodes = append(s.nodes, startNode(t, fmt.Sprintf("reverb-%d", i+1)))
+	}
+	dir := t.TempDir()
+	s.file = filepath.Join(dir, "fermata.yaml")
+	s.admin = "unix:" + filepath.Join(dir, "admin.sock")
+	s.configure(extra)
+	s.serve()
+	return s
+}
+
+func startNode(t *testing.T, name string) *devnode.Node {
+	t.Helper()
+	n, err := devnode.Start("127.0.0.1:0", devnode.Options{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Kill)
+	return n
+}
+
+// node is the node of that name.
+func (s *stack) node(name string) *devnode.Node {
+	for i, n := range s.nodes {
+		if name == fmt.Sprintf("reverb-%d", i+1) {
+			return n
+		}
+	}
+	s.t.Fatalf("no node %q", name)
+	return nil
+}
+
+// configure writes the configuration file.
+func (s *stack) configure(extra string) {
+	s.t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "admin: {address: %q}\n", s.admin)
+	if !strings.Contains(extra, "listen:") {
+		b.WriteString("listen: [{address: \"127.0.0.1:0\"}]\n")
+	}
+	b.WriteString("nodes:\n")
+	for i, n := range s.nodes {
+		fmt.Fprintf(&b, "  - {name: reverb-%d, url: %q}\n", i+1, n.URL())
+	}
+	b.WriteString(extra)
+	if err := os.WriteFile(s.file, []byte(b.String()), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// serve runs "fermata serve" until the test ends or stop is called.
+func (s *stack) serve() {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan int, 1)
+	go func() { done <- run(ctx, []string{"serve", "-c", s.file}, strings.NewReader(""), io.Discard, s.logs) }()
+	s.stop = sync.OnceValue(func() int {
+		cancel()
+		return <-done
+	})
+	s.t.Cleanup(func() { s.stop() })
+	s.client = s.logs.wait(s.t, "listening")["address"].(string)
+	s.logs.wait(s.t, "serving")
+}
+
+// cli runs a command against the stack's admin endpoint.
+func (s *stack) cli(args ...string) (code int, out, errOut string) {
+	s.t.Helper()
+	var o, e strings.Builder
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	code = run(ctx, append(args, "--admin", s.admin), strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+// testTimeout is how long a test waits for what must happen.
+const testTimeout = 20 * time.Second
+
+// peer is a WebSocket client that has been greeted by a node.
+type peer struct {
+	*websocket.Conn
+	t      *testing.T
+	node   string
+	cookie *http.Cookie // nil: none was set
+}
+
+// dial connects a client, with the cookies given.
+func (s *stack) dial(cookies ...*http.Cookie) *peer {
+	s.t.Helper()
+	p, err := s.tryDial(cookies...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+func (s *stack) tryDial(cookies ...*http.Cookie) (*peer, error) {
+	header := http.Header{}
+	for _, c := range cookies {
+		header.Add("Cookie", c.Name+"="+c.Value)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	conn, response, err := websocket.Dial(ctx, "ws://"+s.client+"/app/"+devnode.DefaultAppKey+"?protocol=7", &websocket.DialOptions{HTTPHeader: header})
+	if err != nil {
+		return nil, err
+	}
+	s.t.Cleanup(func() { conn.CloseNow() })
+	p := &peer{Conn: conn, t: s.t}
+	for _, c := range response.Cookies() {
+		p.cookie = c
+	}
+	p.node, err = greeting(ctx, conn)
+	return p, err
+}
+
+// greeting reads connection_established, which names the node.
+func greeting(ctx context.Context, conn *websocket.Conn) (node string, err error) {
+	_, text, err := conn.Read(ctx)
+	if err != nil {
+		return "", err
+	}
+	var message struct{ Event, Data string }
+	var data struct{ Node string }
+	if err := json.Unmarshal(text, &message); err != nil {
+		return "", fmt.Errorf("greeting %s: %w", text, err)
+	}
+	if err := json.Unmarshal([]byte(message.Data), &data); err != nil || data.Node == "" {
+		return "", fmt.Errorf("greeting %s names no node", text)
+	}
+	return data.Node, nil
+}
+
+// closed waits for the peer's end and returns the code of its Close frame.
+func (p *peer) closed() websocket.StatusCode {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	for {
+		if _, _, err := p.Read(ctx); err != nil {
+			if ctx.Err() != nil {
+				p.t.Errorf("client on %s: not closed in %s", p.node, testTimeout)
+			}
+			return websocket.CloseStatus(err)
+		}
+	}
+}
+
+// logs takes the log and lets a test wait for a line.
+type logs struct {
+	mu    sync.Mutex
+	lines []map[string]any
+	part  []byte
+	grown chan struct{} // closed at the next line
+}
+
+func newLogs() *logs { return &logs{grown: make(chan struct{})} }
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.part = append(l.part, p...)
+	for {
+		advance, line, _ := bufio.ScanLines(l.part, false)
+		if advance == 0 {
+			return len(p), nil
+		}
+		var entry map[string]any
+		if json.Unmarshal(line, &entry) != nil {
+			entry = map[string]any{"msg": string(line)}
+		}
+		l.lines = append(l.lines, entry)
+		l.part = l.part[advance:]
+		close(l.grown)
+		l.grown = make(chan struct{})
+	}
+}
+
+// wait returns the first line, not returned before, with that message.
+func (l *logs) wait(t *testing.T, message string) map[string]any {
+	t.Helper()
+	return l.waitFor(t, message, func(line map[string]any) bool { return line["msg"] == message })
+}
+
+func (l *logs) waitFor(t *testing.T, what string, fits func(map[string]any) bool) map[string]any {
+	t.Helper()
+	timeout := time.After(testTimeout)
+	for {
+		l.mu.Lock()
+		grown := l.grown
+		for i, line := range l.lines {
+			if line != nil && fits(line) {
+				l.lines[i] = nil
+				l.mu.Unlock()
+				return line
+			}
+		}
+		l.mu.Unlock()
+		select {
+		case <-grown:
+		case <-timeout:
+			t.Fatalf("no log line %q in %s; got %v", what, testTimeout, l.lines)
+		}
+	}
+}
