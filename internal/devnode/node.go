@@ -18,72 +18,6 @@ import (
 	"time"
 )
 
-// The app of a node whose Options name none.
-const (
-	DefaultAppID     = "devnode"
-	DefaultAppKey    = "devnode-key"
-	DefaultAppSecret = "devnode-secret"
-)
-
-// Options say what a node is. The zero value is a working node.
-type Options struct {
-	// Name is told to clients in the connection_established data; empty: it
-	// is left out, as Reverb has no such field.
-	Name string
-	// AppID, AppKey and AppSecret are the one app; empty: the defaults above.
-	AppID, AppKey, AppSecret string
-	// MaxConnections is the app's quota of subscribed clients; 0: none.
-	MaxConnections int
-	// AllowedOrigins are host patterns such as *.example.com; nil: any.
-	AllowedOrigins []string
-	// Prefix is a path that goes before every route.
-	Prefix string
-	// MaxRequest is how many bytes a request must stay under, 0: 10,000.
-	MaxRequest int
-	// MaxMessage is how many bytes a message may have, 0: 10,000.
-	MaxMessage int64
-	// PingInterval is after how long an idle, subscribed client is pinged, and
-	// how long it then has until it is dropped at the next turn; 0: a minute.
-	PingInterval time.Duration
-	// Bus is the address of the Bus to share; empty: the node is alone.
-	Bus string
-	// BusTimeout is how long the node lives without its bus; 0: a minute.
-	BusTimeout time.Duration
-	// GatherTimeout bounds waiting for the other nodes on the bus in the
-	// routes that count over all of them; 0: ten seconds.
-	GatherTimeout time.Duration
-	// Faults are the ones to begin with.
-	Faults Faults
-}
-
-// Faults switch a node's behaviour. The zero value is Reverb as it is.
-type Faults struct {
-	// Refuse answers every handshake with this status; 0: does not.
-	Refuse int
-	// Hang leaves handshakes without an answer.
-	Hang bool
-	// EndAfter101 ends a client with a FIN right behind the 101.
-	EndAfter101 bool
-	// Mute sends nothing after the 101, whatever comes.
-	Mute bool
-	// NoPong leaves pusher:ping without an answer.
-	NoPong bool
-	// Delay is waited before any request is answered.
-	Delay time.Duration
-	// DieAt ends the whole node, silently, when so many connections are open,
-	// as PHP's select() does at 1,017; 0: never.
-	DieAt int
-	// Up is the status of GET /up; 0: 200.
-	Up int
-
-	// KeepEarly serves what came in one segment with the upgrade; Reverb
-	// loses it.
-	KeepEarly bool
-	// CloseRefused closes after a refused handshake; Reverb leaves the
-	// connection open.
-	CloseRefused bool
-}
-
 // Errors of Run.
 var (
 	ErrStarted = errors.New("the node has run before")
@@ -128,34 +62,6 @@ func New(o Options) *Node {
 		n.link = newLink(n)
 	}
 	return n
-}
-
-func withDefaults(o Options) Options {
-	if o.AppID == "" {
-		o.AppID = DefaultAppID
-	}
-	if o.AppKey == "" {
-		o.AppKey = DefaultAppKey
-	}
-	if o.AppSecret == "" {
-		o.AppSecret = DefaultAppSecret
-	}
-	if o.MaxRequest == 0 {
-		o.MaxRequest = 10_000
-	}
-	if o.MaxMessage == 0 {
-		o.MaxMessage = 10_000
-	}
-	if o.PingInterval == 0 {
-		o.PingInterval = time.Minute
-	}
-	if o.BusTimeout == 0 {
-		o.BusTimeout = time.Minute
-	}
-	if o.GatherTimeout == 0 {
-		o.GatherTimeout = 10 * time.Second
-	}
-	return o
 }
 
 // Start listens on the address, such as 127.0.0.1:0, and runs a new node there
