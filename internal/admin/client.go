@@ -42,26 +42,34 @@ type Client struct {
 // connects to nothing yet.
 func NewClient(address, token string) (*Client, error) {
 	c := &Client{address: address, token: token}
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	transport := &http.Transport{
-		DialContext:           dialer.DialContext,
-		DisableKeepAlives:     true, // a call now and then; so there is nothing to close
-		ResponseHeaderTimeout: 30 * time.Second,
-	}
-	if path, ok := strings.CutPrefix(address, unixPrefix); ok && path != "" {
-		c.base = "http://localhost"
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", path)
-		}
-	} else if host := strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/"); isHostPort(host) {
-		c.base = "http://" + host
-	} else {
+	path, isUnix := strings.CutPrefix(address, unixPrefix)
+	host := strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/")
+	switch {
+	case isUnix && path != "":
+		c.base, c.http = "http://localhost", newHTTPClient("unix", path)
+	case !isUnix && isHostPort(host):
+		c.base, c.http = "http://"+host, newHTTPClient("tcp", host)
+	default:
 		return nil, fmt.Errorf("admin endpoint: got %q, want unix:PATH or http://HOST:PORT", address)
 	}
-	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the token is for nobody else
-	}}
 	return c, nil
+}
+
+// newHTTPClient makes a client that connects to one address only, whatever
+// the environment says about proxies or an answer about other places: the
+// token is for nobody else.
+func newHTTPClient(network, address string) *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return dialer.DialContext(ctx, network, address)
+			},
+			DisableKeepAlives:     true, // a call now and then; so there is nothing to close
+			ResponseHeaderTimeout: 30 * time.Second,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func isHostPort(s string) bool {
