@@ -9,13 +9,12 @@ type Node struct {
 	name string
 
 	options     NodeOptions
-	pins        []string // accepted cookie values, the one to give out first
+	pin         string // the cookie value to give out
 	up          bool
 	reason      string
 	drain       *Drain // nil: ready
 	removed     bool   // no longer configured, kept until its clients are gone
 	connections int
-	score       float64 // scratch of rank
 }
 
 // Name is the node's name. It may be called concurrently.
@@ -28,9 +27,9 @@ func (n *Node) full() bool {
 // Drain is what a node's drain was asked to do.
 type Drain struct {
 	Started   time.Time
-	Grace     time.Duration
-	Deadline  time.Time
-	Rate      int // clients per second, 0: all at once
+	Begin     time.Time // nobody is moved before
+	Deadline  time.Time // everybody is gone by then
+	Rate      int       // clients per second, 0: all at once
 	CloseCode int
 	Initial   int  // clients when it started
 	Force     bool // also with no other usable node
@@ -48,12 +47,6 @@ type Status struct {
 	Drain          *Drain // nil: ready
 	Removed        bool   // no longer configured
 	Connections    int
-}
-
-// Usable is whether new clients can go to the node.
-func (s Status) Usable() bool {
-	full := s.MaxConnections > 0 && s.Connections >= s.MaxConnections
-	return s.Up && s.Drain == nil && !s.Removed && !full
 }
 
 func (n *Node) status() Status {

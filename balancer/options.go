@@ -90,7 +90,7 @@ func (u *URL) UnmarshalText(text []byte) error {
 	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" {
 		return fmt.Errorf("got %q, want http://HOST:PORT", text)
 	}
-	if parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" || (parsed.Path != "" && parsed.Path != "/") {
+	if parsed.User != nil || parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || (parsed.Path != "" && parsed.Path != "/") {
 		return fmt.Errorf("got %q, want http://HOST:PORT with nothing behind it", text)
 	}
 	port := parsed.Port()

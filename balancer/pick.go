@@ -46,45 +46,27 @@ type Pick struct {
 }
 
 // pick chooses a node: the one that the client's cookie names, else the best
-// usable one by the weighted rendezvous hash of its address. It returns false
-// when no node can take the client.
+// one by the hash of its address. It returns false when no node can take the
+// client.
 func (p *Pool) pick(key Key) (Pick, bool) {
-	ranked := p.rank(key.IP)
-	if len(ranked) == 0 {
+	pinned := p.pinned(key.Pins)
+	if pinned != nil && p.obstacle(pinned, key.Tried) == "" {
+		return Pick{Node: pinned, Preferred: pinned, Pinned: true, Reason: ReasonCookie}, true
+	}
+	first, best := p.hash(key)
+	switch {
+	case best == nil:
 		return Pick{}, false
+	case pinned != nil:
+		return Pick{Node: best, Preferred: pinned, Pinned: true, Reason: p.obstacle(pinned, key.Tried)}, true
+	case best == first:
+		return Pick{Node: best, Preferred: first, Reason: ReasonHash}, true
 	}
-	pick := Pick{Node: ranked[0], Preferred: ranked[0], Reason: ReasonHash}
-	if pinned := p.pinned(key.Pins); pinned != nil {
-		pick = Pick{Node: pinned, Preferred: pinned, Reason: ReasonCookie, Pinned: true}
+	reason := p.obstacle(first, key.Tried)
+	if reason == "" {
+		reason = ReasonLoad
 	}
-	obstacle := p.obstacle(pick.Preferred, key.Tried)
-	if obstacle == "" && !pick.Pinned && p.overloaded(pick.Preferred) {
-		obstacle = ReasonLoad
-	}
-	if obstacle == "" {
-		return pick, true
-	}
-	pick.Reason = obstacle
-	pick.Node = p.next(ranked, key.Tried)
-	return pick, pick.Node != nil
-}
-
-// next is the first of the ranked nodes that can take a client and is not
-// overloaded, or else the first that can take it.
-func (p *Pool) next(ranked, tried []*Node) *Node {
-	var spare *Node
-	for _, n := range ranked {
-		if p.obstacle(n, tried) != "" {
-			continue
-		}
-		if !p.overloaded(n) {
-			return n
-		}
-		if spare == nil {
-			spare = n
-		}
-	}
-	return spare
+	return Pick{Node: best, Preferred: first, Reason: reason}, true
 }
 
 // obstacle says why n cannot take a client, or "".
@@ -102,66 +84,82 @@ func (p *Pool) obstacle(n *Node, tried []*Node) Reason {
 	return ""
 }
 
-// overloaded applies the bound of "Consistent Hashing with Bounded Loads"
-// (Mirrokni, Thorup, Zadimoghaddam): with one client more, no node may hold
-// more than its weight's share times the bound, rounded up.
-func (p *Pool) overloaded(n *Node) bool {
-	if p.sticky.BoundedLoad == 0 {
-		return false
-	}
-	clients, weights := 1, 0
-	for _, other := range p.nodes {
-		if p.obstacle(other, nil) == "" || other == n {
-			clients += other.connections
-			weights += other.options.Weight
-		}
-	}
-	share := float64(clients) * float64(n.options.Weight) / float64(weights)
-	return float64(n.connections+1) > math.Ceil(p.sticky.BoundedLoad*share)
-}
-
-// rank orders the configured nodes for an address, best first, by weighted
-// rendezvous hashing: each node draws a number from the hash of address and
-// name, so that taking one of them away moves only its own clients.
-func (p *Pool) rank(ip netip.Addr) []*Node {
-	buf := append(make([]byte, 0, 128), p.masked(ip)...)
-	address := len(buf)
-	ranked := make([]*Node, 0, len(p.nodes))
+// hash ranks the nodes for an address by weighted rendezvous hashing: each
+// draws a score from the hash of address and name, so that taking one of them
+// away moves only its own clients. It returns the first of all, and the best
+// of those that can take the client: one below the bound, or else any.
+func (p *Pool) hash(key Key) (first, best *Node) {
+	var firstScore, bestScore, spareScore float64
+	var spare *Node
+	clients, weights := p.load()
+	buf := p.appendNetwork(make([]byte, 0, 128), key.IP)
+	network := len(buf)
 	for _, n := range p.nodes {
 		if n.removed {
 			continue
 		}
-		buf = append(buf[:address], n.options.Name...)
-		n.score = score(xxhash.Sum64(buf), n.options.Weight)
-		ranked = append(ranked, n)
-	}
-	slices.SortFunc(ranked, func(a, b *Node) int {
-		if a.score > b.score {
-			return -1
+		buf = append(buf[:network], n.name...)
+		s := score(xxhash.Sum64(buf), n.options.Weight)
+		if s > firstScore {
+			first, firstScore = n, s
 		}
-		return 1
-	})
-	return ranked
+		switch {
+		case p.obstacle(n, key.Tried) != "":
+		case p.overloaded(n, clients, weights):
+			if s > spareScore {
+				spare, spareScore = n, s
+			}
+		case s > bestScore:
+			best, bestScore = n, s
+		}
+	}
+	if best == nil {
+		best = spare
+	}
+	return first, best
+}
+
+// load is how many clients the usable nodes have, and what they weigh.
+func (p *Pool) load() (clients, weights int) {
+	for _, n := range p.nodes {
+		if p.obstacle(n, nil) == "" {
+			clients += n.connections
+			weights += n.options.Weight
+		}
+	}
+	return clients, weights
+}
+
+// overloaded applies the bound of "Consistent Hashing with Bounded Loads"
+// (Mirrokni, Thorup, Zadimoghaddam): with one client more, no usable node may
+// hold more than its weight's share times the bound, rounded up.
+func (p *Pool) overloaded(n *Node, clients, weights int) bool {
+	if p.sticky.BoundedLoad == 0 {
+		return false
+	}
+	bound := p.sticky.BoundedLoad * float64((clients+1)*n.options.Weight) / float64(weights)
+	return float64(n.connections+1) > math.Ceil(bound)
 }
 
 // score makes weights exact: with u uniform in (0, 1), a node of weight w has
 // the highest -w/ln(u) with a probability of w over the sum of all weights.
 func score(hash uint64, weight int) float64 {
-	u := (float64(hash>>11) + 0.5) / (1 << 53)
+	u := (float64(hash>>12) + 0.5) / (1 << 52) // neither 0 nor, by rounding, 1
 	return -float64(weight) / math.Log(u)
 }
 
-// masked is the part of an address that counts: all of an IPv4 address and
-// the first 64 bits of an IPv6 one, unless the configuration says otherwise.
-func (p *Pool) masked(ip netip.Addr) []byte {
-	ip = ip.Unmap().WithZone("")
+// appendNetwork appends the part of an address that counts: all of an IPv4
+// address and the first 64 bits of an IPv6 one, unless the configuration says
+// otherwise. The zero Addr, a client without an address, has none.
+func (p *Pool) appendNetwork(buf []byte, ip netip.Addr) []byte {
+	ip = ip.Unmap()
 	bits := p.sticky.IP.IPv6Prefix
 	if ip.Is4() {
 		bits = p.sticky.IP.IPv4Prefix
 	}
-	prefix, err := ip.Prefix(bits)
-	if err != nil { // the zero Addr: a client without an address
-		return nil
+	network, err := ip.Prefix(bits) // without a zone
+	if err != nil {
+		return buf
 	}
-	return prefix.Addr().AsSlice()
+	return append(buf, network.Addr().AsSlice()...)
 }

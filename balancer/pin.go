@@ -3,7 +3,6 @@ package balancer
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 
 	"fermata/internal/secret"
@@ -18,39 +17,30 @@ func pinOf(key secret.Text, node string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// pinsOf are all values that are accepted for a node, the one to give out
-// first.
-func pinsOf(secrets []secret.Text, node string) []string {
+// accept makes the pool know the values that pin to a node: one of every
+// secret, of which the first is given out.
+func (p *Pool) accept(n *Node) {
+	if p.sticky.By != ByCookie {
+		return
+	}
+	secrets := p.sticky.Cookie.Secrets
 	if len(secrets) == 0 {
 		secrets = []secret.Text{""}
 	}
-	pins := make([]string, len(secrets))
-	for i, key := range secrets {
-		pins[i] = pinOf(key, node)
+	n.pin = pinOf(secrets[0], n.name)
+	for _, key := range secrets {
+		p.pins[pinOf(key, n.name)] = n
 	}
-	return pins
 }
 
 // pinned is the node that the first genuine one of the values names, or nil.
+// Looking them up in a map lets timing tell about them, which matters little:
+// whoever wants a genuine value only has to connect.
 func (p *Pool) pinned(values []string) *Node {
-	if p.sticky.By != ByCookie {
-		return nil
-	}
 	for _, value := range values {
-		for _, n := range p.nodes {
-			if !n.removed && n.accepts(value) {
-				return n
-			}
+		if n := p.pins[value]; n != nil {
+			return n
 		}
 	}
 	return nil
-}
-
-func (n *Node) accepts(value string) bool {
-	for _, pin := range n.pins {
-		if subtle.ConstantTimeCompare([]byte(pin), []byte(value)) == 1 {
-			return true
-		}
-	}
-	return false
 }

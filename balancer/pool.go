@@ -24,7 +24,8 @@ type Pool struct {
 	mu     sync.Mutex
 	nodes  []*Node // in the order of the configuration, removed ones behind
 	sticky StickyOptions
-	turn   int // rotates plain requests
+	pins   map[string]*Node // by every accepted cookie value; none with by: ip
+	turn   int              // where Next begins
 }
 
 // New returns a pool of these nodes, all of them up until a check says
@@ -37,28 +38,29 @@ func New(nodes []NodeOptions, sticky StickyOptions) *Pool {
 
 // Replace swaps the configuration. Nodes that keep their name keep their
 // clients, health and drain; a node that is gone from the list takes no new
-// clients and disappears with its last one. It returns the latter.
-func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) (removed []*Node) {
+// clients and disappears with its last one.
+func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.nodes
-	p.sticky, p.nodes = sticky, nil
+	for _, n := range old {
+		n.removed, n.pin = true, ""
+	}
+	p.sticky, p.nodes, p.pins = sticky, nil, make(map[string]*Node)
 	for _, o := range nodes {
 		n := find(old, o.Name)
 		if n == nil {
 			n = &Node{name: o.Name, up: true, reason: "not checked yet"}
 		}
-		n.options, n.pins, n.removed = o, pinsOf(sticky.Cookie.Secrets, o.Name), false
+		n.options, n.removed = o, false
 		p.nodes = append(p.nodes, n)
+		p.accept(n)
 	}
 	for _, n := range old {
-		if find(p.nodes, n.name) == nil && n.connections > 0 {
-			n.removed = true
+		if n.removed && n.connections > 0 {
 			p.nodes = append(p.nodes, n)
-			removed = append(removed, n)
 		}
 	}
-	return removed
 }
 
 // Acquire picks a node for a client and counts the client there, until
@@ -71,8 +73,9 @@ func (p *Pool) Acquire(key Key) (pick Pick, release func(), err error) {
 	if !ok {
 		return Pick{}, nil, ErrNoUsableNode
 	}
-	pick.Node.connections++
-	return pick, sync.OnceFunc(func() { p.release(pick.Node) }), nil
+	n := pick.Node
+	n.connections++
+	return pick, sync.OnceFunc(func() { p.release(n) }), nil
 }
 
 func (p *Pool) release(n *Node) {
@@ -101,23 +104,29 @@ func (p *Pool) Explain(key Key) (Pick, error) {
 func (p *Pool) Next(tried []*Node) (*Node, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.turn++
-	var spare *Node
+	spare := -1
 	for i := range p.nodes {
-		n := p.nodes[(p.turn+i)%len(p.nodes)]
-		switch p.obstacle(n, tried) {
+		at := (p.turn + i) % len(p.nodes)
+		switch p.obstacle(p.nodes[at], tried) {
 		case "":
-			return n, nil
+			return p.take(at), nil
 		case ReasonDraining, ReasonFull:
-			if spare == nil && !n.removed {
-				spare = n
+			if spare < 0 && !p.nodes[at].removed {
+				spare = at
 			}
 		}
 	}
-	if spare == nil {
+	if spare < 0 {
 		return nil, ErrNoUsableNode
 	}
-	return spare, nil
+	return p.take(spare), nil
+}
+
+// take begins the next turn behind this node, so that a node which is passed
+// over does not double the share of its neighbour.
+func (p *Pool) take(at int) *Node {
+	p.turn = at + 1
+	return p.nodes[at]
 }
 
 // Address is where a node listens now, as HOST:PORT.
@@ -128,14 +137,11 @@ func (p *Pool) Address(n *Node) string {
 }
 
 // Pin is the cookie value that pins a client to a node; empty when clients
-// are not pinned by cookie.
+// are not pinned by cookie, and when the node has been removed.
 func (p *Pool) Pin(n *Node) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.sticky.By != ByCookie {
-		return ""
-	}
-	return n.pins[0]
+	return n.pin
 }
 
 // Cookie are the attributes of the pin's cookie.
@@ -233,7 +239,7 @@ func (p *Pool) drainable(name string, force bool) (*Node, error) {
 	if n == nil {
 		return nil, fmt.Errorf("node %q: %w", name, ErrUnknownNode)
 	}
-	takesAway := n.up && n.drain == nil
+	takesAway := n.up && n.drain == nil && !n.removed
 	if takesAway && !force && !p.othersUsable(n) {
 		return nil, fmt.Errorf("drain node %q: %w", name, ErrLastNode)
 	}

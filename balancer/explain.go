@@ -1,0 +1,28 @@
+package balancer
+
+import "fmt"
+
+// Explain says in words why the pick is what it is. sentCookie is whether the
+// client sent a cookie of the pin's name.
+func (p Pick) Explain(sentCookie bool) string {
+	chosen := "the hash of its address"
+	switch {
+	case p.Pinned:
+		chosen = "its cookie"
+	case sentCookie:
+		chosen = "the hash of its address (its cookie names no node of ours)"
+	}
+	if p.Node == p.Preferred {
+		return "by " + chosen
+	}
+	return fmt.Sprintf("by %s it would be %s, which is %s; the next by the hash of its address is %s",
+		chosen, p.Preferred.Name(), obstacles[p.Reason], p.Node.Name())
+}
+
+var obstacles = map[Reason]string{
+	ReasonLoad:     "above its share of the clients",
+	ReasonFull:     "full",
+	ReasonDown:     "down",
+	ReasonDraining: "draining",
+	ReasonRetry:    "failing",
+}

@@ -1,0 +1,43 @@
+package balancer
+
+import "testing"
+
+func TestANodesURLIsAHostAndAPort(t *testing.T) {
+	reads := func(text, want string) {
+		t.Helper()
+		var u URL
+		if err := u.UnmarshalText([]byte(text)); err != nil || u.Host != want {
+			t.Errorf("%s: got %q and %v, want %q", text, u.Host, err, want)
+		}
+		written, _ := u.MarshalText()
+		var again URL
+		if err := again.UnmarshalText(written); err != nil || again != u {
+			t.Errorf("%s: got %v and %v when read again, want %v", written, again, err, u)
+		}
+	}
+	reads("http://10.0.0.1:8080", "10.0.0.1:8080")
+	reads("http://reverb-1", "reverb-1:80")
+	reads("http://reverb-1:8080/", "reverb-1:8080")
+	reads("http://[::1]:8080", "[::1]:8080")
+	reads("http://[::1]", "[::1]:80")
+}
+
+func TestANodesURLHasNothingElse(t *testing.T) {
+	for _, text := range []string{
+		"", "reverb-1:8080", "10.0.0.1:8080", "https://a:1", "ws://a:1", "http://", "http://:8080", "http://a:b",
+		"http://a/app", "http://a?x=1", "http://a?", "http://a#x", "http://user:password@a", "http:a", "http://a b",
+	} {
+		var u URL
+		if err := u.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: got %+v, want an error", text, u)
+		}
+	}
+}
+
+func TestANodeWeighsOneWhenNothingIsSaid(t *testing.T) {
+	var o NodeOptions
+	o.SetDefaults()
+	if o.Weight != 1 {
+		t.Errorf("got weight %d, want 1", o.Weight)
+	}
+}
