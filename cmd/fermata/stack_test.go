@@ -22,21 +22,34 @@ import (
 // stack is a Fermata, run as main runs it, in front of Reverb-like nodes.
 type stack struct {
 	t      *testing.T
-	nodes  []*devnode.Node
-	file   string // the configuration
-	admin  string // unix:PATH
-	client string // HOST:PORT of the first listener
+	nodes  []*devnode.Node // none where they are processes of their own
+	urls   []string        // of all nodes
+	file   string          // the configuration
+	admin  string          // unix:PATH
+	client string          // HOST:PORT of the first listener
 	logs   *logs
 	stop   func() (exit int)
 }
 
-// newStack starts nodes and a Fermata whose configuration ends with extra.
+// newStack starts nodes on a bus and a Fermata whose configuration ends with
+// extra.
 func newStack(t *testing.T, nodes int, extra string) *stack {
 	t.Helper()
-	s := &stack{t: t, logs: newLogs()}
+	bus := startBus(t)
+	started, urls := []*devnode.Node{}, []string{}
 	for i := range nodes {
-		s.nodes = append(s.nodes, startNode(t, fmt.Sprintf("reverb-%d", i+1)))
+		n := startNode(t, devnode.Options{Name: fmt.Sprintf("reverb-%d", i+1), Bus: bus.Addr()})
+		started, urls = append(started, n), append(urls, n.URL())
 	}
+	s := newFront(t, urls, extra)
+	s.nodes = started
+	return s
+}
+
+// newFront starts a Fermata in front of the nodes of these URLs.
+func newFront(t *testing.T, urls []string, extra string) *stack {
+	t.Helper()
+	s := &stack{t: t, urls: urls, logs: newLogs()}
 	dir := t.TempDir()
 	s.file = filepath.Join(dir, "fermata.yaml")
 	s.admin = "unix:" + filepath.Join(dir, "admin.sock")
@@ -45,9 +58,19 @@ func newStack(t *testing.T, nodes int, extra string) *stack {
 	return s
 }
 
-func startNode(t *testing.T, name string) *devnode.Node {
+func startBus(t *testing.T) *devnode.Bus {
 	t.Helper()
-	n, err := devnode.Start("127.0.0.1:0", devnode.Options{Name: name})
+	b, err := devnode.StartBus("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Stop)
+	return b
+}
+
+func startNode(t *testing.T, o devnode.Options) *devnode.Node {
+	t.Helper()
+	n, err := devnode.Start("127.0.0.1:0", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +98,8 @@ func (s *stack) configure(extra string) {
 		b.WriteString("listen: [{address: \"127.0.0.1:0\"}]\n")
 	}
 	b.WriteString("nodes:\n")
-	for i, n := range s.nodes {
-		fmt.Fprintf(&b, "  - {name: reverb-%d, url: %q}\n", i+1, n.URL())
+	for i, url := range s.urls {
+		fmt.Fprintf(&b, "  - {name: reverb-%d, url: %q}\n", i+1, url)
 	}
 	b.WriteString(extra)
 	if err := os.WriteFile(s.file, []byte(b.String()), 0o600); err != nil {
