@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -28,9 +29,13 @@ type pipeRig struct {
 }
 
 func startOnPipes() *pipeRig {
-	r := &pipeRig{engine: NewPlain(), ended: make(chan End, 1)}
-	var pair Pair
-	r.client, pair.Client = net.Pipe()
+	client, far := net.Pipe()
+	return startOnPipe(client, far)
+}
+
+func startOnPipe(client, far net.Conn) *pipeRig {
+	r := &pipeRig{engine: NewPlain(), client: far, ended: make(chan End, 1)}
+	pair := Pair{Client: client}
 	r.node, pair.Node = net.Pipe()
 	pair.Options = Options{Stall: stall, Close: bound}
 	pair.Lost = func() Close { return lostClose }
@@ -133,6 +138,24 @@ func TestPlainTimes(t *testing.T) {
 		get(t, "client", r.client, begun)
 		r.conn.Close(drain)
 		r.endsAfter(t, bound, ByDrain, 0)
+	})
+}
+
+// A tls.Conn's Close would wait another five seconds for such a client.
+func TestAPlainTLSClientThatTakesNothingIsCutAtOnce(t *testing.T) {
+	config := tlsConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		config.SessionTicketsDisabled = true // a pipe has no room for one
+		server := tls.Server(near, config)
+		client := tls.Client(far, &tls.Config{InsecureSkipVerify: true})
+		go client.Handshake()
+		if err := server.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		r := startOnPipe(server, far)
+		send(t, r.node, text(unmasked, "x"))
+		r.endsAfter(t, stall, ByTimeout, 0)
 	})
 }
 
