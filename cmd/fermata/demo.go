@@ -149,6 +149,7 @@ func (f *demoFlags) serve(ctx context.Context, a *app.App, page net.Listener) er
 		ReadHeaderTimeout: 5 * time.Second,
 		Handler: demo.Page(demo.PageOptions{
 			WebSocket: "wss://" + clients[0].String(),
+			Plain:     "ws://" + clients[1].String(),
 			API:       "https://" + clients[0].String(),
 			Client:    insecureClient(),
 			AppID:     demo.AppID, AppKey: demo.AppKey, AppSecret: demo.AppSecret,

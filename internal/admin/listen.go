@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -34,6 +35,9 @@ func Listen(address string) (net.Listener, error) {
 }
 
 func listenUnix(path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
 	config := net.ListenConfig{Control: private}
 	listener, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {

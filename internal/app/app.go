@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,7 +145,7 @@ func (a *App) stop(clients *http.Server) {
 	limit, rate := a.config.StopTimeout, a.config.Drain.Rate
 	a.mu.Unlock()
 	deadline := time.Now().Add(limit)
-	a.tell("stopping", "", "stopping: moving all clients away", zap.Duration("at_most", limit))
+	a.tell("stopping", "", "all clients are moved away", zap.Duration("at_most", limit))
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	var requests sync.WaitGroup
@@ -167,11 +168,17 @@ func (a *App) stop(clients *http.Server) {
 // would wait for fifteen seconds.
 const stopCode = 4100
 
-// tell logs a change of state and tells the followers of /v1/events.
-func (a *App) tell(kind, node, message string, fields ...zap.Field) {
+// tell logs a change of state and tells the followers of /v1/events. The log
+// line's message is the kind, "node down" for node_down.
+func (a *App) tell(kind, node, reason string, fields ...zap.Field) {
+	fields = append(fields, zap.String("reason", reason))
 	if node != "" {
 		fields = append(fields, zap.String("node", node))
 	}
-	a.log.Info(message, fields...)
-	a.admin.Publish(admin.Event{Time: time.Now(), Type: kind, Node: node, Message: message})
+	level := zap.InfoLevel
+	if kind == "node_down" {
+		level = zap.WarnLevel
+	}
+	a.log.Log(level, strings.ReplaceAll(kind, "_", " "), fields...)
+	a.admin.Publish(admin.Event{Time: time.Now(), Type: kind, Node: node, Message: reason})
 }

@@ -66,7 +66,7 @@ func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error)
 		return admin.Node{}, controlError(err)
 	}
 	a.rememberDrains()
-	a.tell("drain", name, fmt.Sprintf("draining, %d clients to move", n.Connections),
+	a.tell("drain", name, fmt.Sprintf("%d clients to move", n.Connections),
 		zap.Int("rate", n.Drain.Rate), zap.Time("deadline", n.Drain.Deadline), zap.Bool("force", n.Drain.Force))
 	a.settle(n, a.config.Drain)
 	return view(n), nil

@@ -133,7 +133,7 @@ func (a *App) certificateChanged(l listener, err error) {
 		return
 	}
 	a.noteExpiry()
-	a.tell("certificate", "", "certificate swapped", zap.Stringer("address", l.Addr()), zap.Time("not_after", l.certificates.NotAfter()))
+	a.tell("certificate", "", "swapped", zap.Stringer("address", l.Addr()), zap.Time("not_after", l.certificates.NotAfter()))
 }
 
 func (a *App) noteExpiry() {

@@ -13,16 +13,18 @@ import (
 
 // checked is told the result of each check of a node.
 func (a *App) checked(name string, r health.Result) {
-	a.metrics.Checked(name, r.Took)
+	if r.Took > 0 { // not the report of a client's dial that failed
+		a.metrics.Checked(name, r.Took)
+	}
 	a.pool.SetHealth(name, r.Up, r.Reason)
 	if !r.Changed {
 		return
 	}
-	kind, message := "node_down", "node down"
+	kind := "node_down"
 	if r.Up {
-		kind, message = "node_up", "node up"
+		kind = "node_up"
 	}
-	a.tell(kind, name, message+": "+r.Reason, zap.Duration("dur", r.Took))
+	a.tell(kind, name, r.Reason, zap.Duration("dur", r.Took))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if n, err := a.pool.Node(name); err == nil && n.Drain == nil {
@@ -66,12 +68,12 @@ func lostMove(o proxy.DrainOptions) proxy.Move {
 }
 
 func (a *App) drained(name string) {
-	a.tell("drained", name, "drained: its last client has gone")
+	a.tell("drained", name, "its last client has gone")
 }
 
 // gone is the end of a node that a reload removed.
 func (a *App) gone(name string) {
-	a.tell("drained", name, "removed node: its last client has gone")
+	a.tell("drained", name, "its last client has gone, and it was removed")
 	if _, err := a.pool.Node(name); err != nil { // it has not come back meanwhile
 		a.metrics.Forget(name)
 	}

@@ -23,7 +23,7 @@ func (a *App) Reload() error {
 		a.log.Error("configuration not taken over, the old one stays", zap.Error(err))
 		return err
 	}
-	a.tell("reload", "", "configuration reloaded", zap.Int("nodes", len(a.config.Nodes)))
+	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(a.config.Nodes)))
 	return nil
 }
 

@@ -24,6 +24,9 @@ const Channel = "private-demo"
 type PageOptions struct {
 	// WebSocket is where clients reach Fermata, such as wss://127.0.0.1:8443.
 	WebSocket string
+	// Plain is where it connects instead, without TLS, in a browser that does
+	// not know Fermata's certificate; empty: nowhere.
+	Plain string
 	// API is where the page's handler publishes through Fermata, such as
 	// https://127.0.0.1:8443; empty: pages cannot send.
 	API string
@@ -82,7 +85,7 @@ func press(mux *http.ServeMux, button string, do func(string) error) {
 // name that a stranger has pointed at this address does not get it.
 func (p page) guard(next http.Handler) http.Handler {
 	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' " +
-		p.WebSocket + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		strings.TrimSpace(p.WebSocket+" "+p.Plain) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isOwnHost(r.Host) {
 			http.Error(w, "the demo answers to localhost and to addresses only", http.StatusForbidden)
@@ -106,8 +109,14 @@ func isOwnHost(host string) bool {
 
 // config tells the page where to connect, and which parts to show.
 func (p page) config(w http.ResponseWriter, _ *http.Request) {
+	const client = "?protocol=7&client=fermata-demo"
+	plain := ""
+	if p.Plain != "" {
+		plain = p.Plain + "/app/" + p.AppKey + client
+	}
 	answer(w, map[string]any{
-		"socket":  p.WebSocket + "/app/" + p.AppKey + "?protocol=7&client=fermata-demo",
+		"socket":  p.WebSocket + "/app/" + p.AppKey + client,
+		"plain":   plain,
 		"trust":   trustURL(p.WebSocket),
 		"channel": Channel,
 		"send":    p.API != "",

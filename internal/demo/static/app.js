@@ -25,7 +25,7 @@ async function connected(data) {
   $("hero").dataset.hue = hue(node);
   $("state").textContent = "Connected to";
   $("node").textContent = node;
-  $("trust").hidden = true;
+  $("trust").hidden = connection.url !== config.plain;
   document.title = `${node} · Fermata demo`;
   showDetail();
   showNodes();
@@ -39,6 +39,11 @@ async function subscribe(socketID) {
 }
 
 function closed({ code, opened, wait }) {
+  if (!here.everOpen && !opened && config.plain && connection.url !== config.plain) {
+    connection.url = config.plain; // the browser does not know the certificate
+    connection.connect();
+    return;
+  }
   if (here.connected) Object.assign(here, { left: performance.now(), code });
   here.everOpen ||= opened;
   here.connected = false;
