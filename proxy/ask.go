@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"fermata/balancer"
@@ -27,13 +28,7 @@ type answer struct {
 // maxAnswerHead bounds the head of a node's answer.
 const maxAnswerHead = 64 << 10
 
-// statusError is a node's answer that says the node is at fault.
-type statusError int
-
-func (e statusError) Error() string { return fmt.Sprintf("answered %d", int(e)) }
-
-// ask sends the upgrade to a node and reads the head of its answer. An answer
-// of 500 and above is an error: another node may do better.
+// ask sends the upgrade to a node and reads the head of its answer.
 func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
 	conn, err := h.dial(ctx, n, o)
 	if err != nil {
@@ -47,48 +42,68 @@ func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *htt
 	return a, nil
 }
 
+// exchange asks on a connection. If ctx ends before the answer is there, the
+// error is its cause.
 func exchange(ctx context.Context, conn net.Conn, head []byte, r *http.Request, limit time.Duration) (*answer, error) {
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
 	conn.SetDeadline(time.Now().Add(limit))
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	a, err := converse(conn, head, r)
+	if !stop() {
+		return nil, context.Cause(ctx)
+	}
+	conn.SetDeadline(time.Time{})
+	return a, err
+}
+
+func converse(conn net.Conn, head []byte, r *http.Request) (*answer, error) {
 	if _, err := conn.Write(head); err != nil {
 		return nil, err
 	}
 	bounded := &io.LimitedReader{R: conn, N: maxAnswerHead}
 	rest := bufio.NewReader(bounded)
 	response, err := http.ReadResponse(rest, r)
+	if err != nil && bounded.N == 0 {
+		return nil, fmt.Errorf("answered with more than %d bytes of head", maxAnswerHead)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode >= 500 {
-		return nil, statusError(response.StatusCode)
+	return &answer{response, conn, rest}, checkAnswer(response, r)
+}
+
+// checkAnswer errors on an answer that no client can use, since another node
+// may have a better one.
+func checkAnswer(a *http.Response, r *http.Request) error {
+	accept := a.Header.Get("Sec-WebSocket-Accept")
+	switch {
+	case a.StatusCode == http.StatusSwitchingProtocols && accept != acceptKey(r.Header.Get("Sec-WebSocket-Key")):
+		return fmt.Errorf("answered 101 with a wrong Sec-WebSocket-Accept: %q", cut(accept))
+	case a.StatusCode == http.StatusSwitchingProtocols:
+		return nil
+	case a.StatusCode < 200, a.StatusCode >= 500:
+		return fmt.Errorf("answered %d", a.StatusCode)
 	}
-	if !stop() {
-		return nil, context.Cause(ctx)
-	}
-	conn.SetDeadline(time.Time{})
-	return &answer{response, conn, rest}, nil
+	return nil
 }
 
 // result names the outcome of an upgrade for the metric.
 func result(a *answer, err error) string {
-	var status statusError
 	var dial *dialError
 	switch {
 	case err == nil && a.StatusCode == http.StatusSwitchingProtocols:
 		return "ok"
 	case err == nil:
 		return "refused"
-	case errors.As(err, &status):
-		return "error"
 	case errors.Is(err, context.Canceled):
 		return "client_gone"
 	case errors.As(err, &dial):
 		return "dial"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "closed"
 	}
-	return "closed"
+	return "error"
 }
 
 // upgradeHead is the request as the node gets it. It is written by hand, so

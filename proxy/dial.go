@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"syscall"
 
 	"fermata/balancer"
 )
@@ -27,10 +29,17 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 	if err == nil {
 		return conn, nil
 	}
-	if ctx.Err() == nil && h.DialFailed != nil {
+	if ctx.Err() == nil && !isOurs(err) && h.DialFailed != nil {
 		h.DialFailed(n.Name(), err)
 	}
 	return nil, &dialError{n.Name(), err}
+}
+
+// isOurs is whether a dial failed for want of something of our own, a file
+// descriptor or a port, which says nothing about the node.
+func isOurs(err error) bool {
+	ours := []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM}
+	return slices.ContainsFunc(ours, func(fault error) bool { return errors.Is(err, fault) })
 }
 
 // bare leaves out the addresses that net puts into its errors: the node's

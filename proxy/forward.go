@@ -47,10 +47,18 @@ func (c *client) setForwarded(h http.Header, r *http.Request) {
 
 // requestTarget is the path and query as the client wrote them.
 func requestTarget(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
+	if r.URL.Scheme == "" {
 		return r.RequestURI
 	}
-	return r.URL.RequestURI() // it came as http://host/path
+	_, rest, _ := strings.Cut(r.RequestURI, "://") // it came as http://host/path
+	start := strings.IndexAny(rest, "/?")
+	switch {
+	case start < 0:
+		return "/"
+	case rest[start] == '?':
+		return "/" + rest[start:]
+	}
+	return rest[start:]
 }
 
 // tokens are the items of a comma-separated header field.

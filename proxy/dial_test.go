@@ -1,0 +1,64 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"fermata/balancer"
+)
+
+func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
+	check := func(cause error, want int) {
+		t.Helper()
+		told := 0
+		h := handlerOf(balancer.New([]balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: "127.0.0.1:9"}}}, balancer.DefaultSticky()))
+		h.DialFailed = func(string, error) { told++ }
+		h.dialer.Control = func(string, string, syscall.RawConn) error { return cause }
+		var failed *dialError
+		_, err := h.dial(t.Context(), h.Pool.Nodes()[0].Node, h.options.Load())
+		if !errors.As(err, &failed) || !errors.Is(err, cause) {
+			t.Errorf("got %v, want a dial error of %v", err, cause)
+		}
+		if told != want {
+			t.Errorf("%v: told the check %d times, want %d", cause, told, want)
+		}
+	}
+	check(syscall.ECONNREFUSED, 1)
+	check(syscall.EHOSTUNREACH, 1)
+	check(syscall.EMFILE, 0)
+	check(syscall.ENFILE, 0)
+	check(syscall.ENOBUFS, 0)
+	check(syscall.EADDRNOTAVAIL, 0)
+}
+
+func TestAClientThatLeavesWhileDiallingIsNotTheNodesFault(t *testing.T) {
+	told := 0
+	h := handlerOf(poolOf(1))
+	h.DialFailed = func(string, error) { told++ }
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.dial(ctx, h.Pool.Nodes()[0].Node, h.options.Load()); err == nil || told != 0 {
+		t.Errorf("got %v, told %d times, want an error and 0", err, told)
+	}
+}
+
+// Neither the node's silence nor its end is what ended this handshake.
+func TestAClientThatLeavesDuringTheHandshakeIsCountedAsGone(t *testing.T) {
+	ours, nodes := net.Pipe()
+	defer ours.Close()
+	defer nodes.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := read(t, "GET / HTTP/1.1", "Host: a")
+	go func() {
+		nodes.Read(make([]byte, 1))
+		cancel()
+	}()
+	_, err := exchange(ctx, ours, []byte("x"), r, time.Minute)
+	if got := result(nil, err); got != "client_gone" {
+		t.Errorf("got %s (%v), want client_gone", got, err)
+	}
+}
