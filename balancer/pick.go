@@ -157,9 +157,6 @@ func (p *Pool) appendNetwork(buf []byte, ip netip.Addr) []byte {
 	if ip.Is4() {
 		bits = p.sticky.IP.IPv4Prefix
 	}
-	network, err := ip.Prefix(bits) // without a zone
-	if err != nil {
-		return buf
-	}
+	network, _ := ip.Prefix(bits) // drops the zone; bits are in range, the configuration is checked
 	return append(buf, network.Addr().AsSlice()...)
 }

@@ -8,7 +8,9 @@ import (
 )
 
 // Text is a secret. However it is printed or marshalled, it reads [hidden];
-// Reveal is the only way to its value. The zero value is "no secret".
+// Reveal is the only way to its value. Keep it in exported fields: fmt does
+// not ask the values of others how they want to be printed. The zero value is
+// "no secret".
 type Text string
 
 // Reveal returns the secret itself.

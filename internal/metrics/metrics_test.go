@@ -1,0 +1,168 @@
+package metrics
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
+
+	"fermata/balancer"
+	"fermata/proxy/relay"
+)
+
+// scrape is what Prometheus reads of the named metrics, or of all, without
+// comments.
+func scrape(t *testing.T, registry prometheus.Gatherer, names ...string) string {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all, text strings.Builder
+	for _, family := range families {
+		if len(names) == 0 || slices.Contains(names, family.GetName()) {
+			expfmt.MetricFamilyToText(&all, family)
+		}
+	}
+	for line := range strings.Lines(all.String()) {
+		if !strings.HasPrefix(line, "#") {
+			text.WriteString(line)
+		}
+	}
+	return text.String()
+}
+
+func wantMetrics(t *testing.T, registry prometheus.Gatherer, want string, names ...string) {
+	t.Helper()
+	want = strings.TrimPrefix(want, "\n")
+	if got := scrape(t, registry, names...); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestWhatHappensIsCountedByNode(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := New(registry)
+	m.Picked("a", "cookie")
+	m.Picked("a", "cookie")
+	m.Picked("b", "hash")
+	m.Handshake("a", "ok")
+	m.Connected(20 * time.Millisecond)
+	m.Closed("a", "drain", 90*time.Second)
+	m.Checked("a", time.Millisecond)
+	wantMetrics(t, registry, `
+fermata_connections_closed_total{by="drain",node="a"} 1
+fermata_handshakes_total{node="a",result="ok"} 1
+fermata_picks_total{node="a",reason="cookie"} 2
+fermata_picks_total{node="b",reason="hash"} 1
+`, "fermata_picks_total", "fermata_handshakes_total", "fermata_connections_closed_total")
+	text := scrape(t, registry)
+	for _, want := range []string{
+		"fermata_handshake_seconds_sum 0.02\n",
+		"fermata_connection_seconds_sum 90\n",
+		"fermata_health_check_seconds_sum{node=\"a\"} 0.001\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got\n%s\nwant in it\n%s", text, want)
+		}
+	}
+}
+
+func TestAFailedReloadKeepsTheTimeOfTheLastGoodOne(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := New(registry)
+	m.Reloaded(true, time.Unix(1000, 0))
+	m.Reloaded(false, time.Unix(2000, 0))
+	names := []string{"fermata_config_last_reload_successful", "fermata_config_last_reload_success_timestamp_seconds"}
+	wantMetrics(t, registry, `
+fermata_config_last_reload_success_timestamp_seconds 1000
+fermata_config_last_reload_successful 0
+`, names...)
+	m.Reloaded(true, time.Unix(3000, 0))
+	wantMetrics(t, registry, `
+fermata_config_last_reload_success_timestamp_seconds 3000
+fermata_config_last_reload_successful 1
+`, names...)
+}
+
+func TestTheExpiryIsZeroWithoutCertificates(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := New(registry)
+	m.CertificateExpiry(time.Time{})
+	wantMetrics(t, registry, "fermata_certificate_not_after_timestamp_seconds 0\n", "fermata_certificate_not_after_timestamp_seconds")
+	m.CertificateExpiry(time.Unix(1000, 0))
+	wantMetrics(t, registry, "fermata_certificate_not_after_timestamp_seconds 1000\n", "fermata_certificate_not_after_timestamp_seconds")
+}
+
+func TestANodeThatIsGoneLeavesNoSeries(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := New(registry)
+	for _, node := range []string{"a", "b"} {
+		m.Picked(node, "hash")
+		m.Handshake(node, "ok")
+		m.Closed(node, "client", time.Second)
+		m.Checked(node, time.Millisecond)
+	}
+	m.Forget("a")
+	text := scrape(t, registry)
+	if strings.Contains(text, `node="a"`) {
+		t.Errorf("got\n%s\nwant nothing of a", text)
+	}
+	if got := strings.Count(text, "_total{"); got != 3 {
+		t.Errorf("got %d counters, want the 3 of b", got)
+	}
+}
+
+func TestPoolAndRelayAreReadAtEachScrape(t *testing.T) {
+	nodes := []balancer.Status{
+		{Name: "a", Up: true, Connections: 7},
+		{Name: "b", Up: true, Drain: &balancer.Drain{}},
+		{Name: "c", Removed: true, Connections: 1},
+	}
+	totals := relay.Totals{BytesToNode: 1, BytesToClient: 2, MessagesToNode: 3, MessagesToClient: 4}
+	registry := prometheus.NewPedanticRegistry()
+	Observe(registry, func() []balancer.Status { return nodes }, func() relay.Totals { return totals })
+	wantMetrics(t, registry, `
+fermata_connections{node="a"} 7
+fermata_connections{node="b"} 0
+fermata_connections{node="c"} 1
+fermata_node_draining{node="a"} 0
+fermata_node_draining{node="b"} 1
+fermata_node_draining{node="c"} 1
+fermata_node_up{node="a"} 1
+fermata_node_up{node="b"} 1
+fermata_node_up{node="c"} 0
+fermata_relay_bytes_total{direction="to_client"} 2
+fermata_relay_bytes_total{direction="to_node"} 1
+fermata_relay_messages_total{direction="to_client"} 4
+fermata_relay_messages_total{direction="to_node"} 3
+`)
+	nodes, totals = nodes[:1], relay.Totals{BytesToNode: 100}
+	nodes[0].Connections = 8
+	wantMetrics(t, registry, `
+fermata_connections{node="a"} 8
+fermata_relay_bytes_total{direction="to_client"} 0
+fermata_relay_bytes_total{direction="to_node"} 100
+`, "fermata_connections", "fermata_relay_bytes_total")
+}
+
+func TestTheMetricsAreNamedAsPrometheusAdvises(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := New(registry)
+	Observe(registry, func() []balancer.Status { return []balancer.Status{{Name: "a"}} }, func() relay.Totals { return relay.Totals{} })
+	m.Picked("a", "hash")
+	m.Handshake("a", "ok")
+	m.Closed("a", "client", time.Second)
+	m.Checked("a", time.Millisecond)
+	problems, err := testutil.GatherAndLint(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Errorf("%s: %s", problem.Metric, problem.Text)
+	}
+}
