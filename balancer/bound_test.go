@@ -68,18 +68,20 @@ func (c *crowd) acquire(t *rapid.T) {
 		return
 	}
 	c.clients = append(c.clients, member{pick.Node, release})
-	at := slices.IndexFunc(all, func(s Status) bool { return s.Node == pick.Node })
-	if !usable(all[at]) {
-		t.Fatalf("picked %+v, which is not usable", all[at])
+	chosen, preferred := statusOf(all, pick.Node), statusOf(all, pick.Preferred)
+	if !usable(chosen) {
+		t.Fatalf("picked %+v, which is not usable", chosen)
 	}
-	if pick.Reason == ReasonCookie || c.below(all[at], all) {
-		return
+	if pick.Reason == ReasonLoad && c.below(preferred, all) {
+		t.Fatalf("passed over %+v, which is below the bound", preferred)
 	}
-	for _, other := range all {
-		if usable(other) && c.below(other, all) {
-			t.Fatalf("picked %+v, which is above the bound, while %+v is below", all[at], other)
-		}
+	if pick.Reason != ReasonCookie && !c.below(chosen, all) { // one is always below
+		t.Fatalf("picked %+v, which is above the bound, of %+v", chosen, all)
 	}
+}
+
+func statusOf(all []Status, n *Node) Status {
+	return all[slices.IndexFunc(all, func(s Status) bool { return s.Node == n })]
 }
 
 func (c *crowd) release(t *rapid.T) {

@@ -94,6 +94,10 @@ func TestARemovedNodeTakesNoClientsAndGoesWithItsLast(t *testing.T) {
 			t.Fatalf("next: got %v and %v, want b", n, err)
 		}
 	}
+	p.SetHealth("b", false, "dial refused")
+	if n, err := p.Next(nil); !errors.Is(err, ErrNoUsableNode) {
+		t.Errorf("next: got %v and %v, want %v", n, err, ErrNoUsableNode)
+	}
 	release()
 	if got := names(p.Nodes()); !slices.Equal(got, []string{"b", "a"}) {
 		t.Errorf("got nodes %v, want b and a", got)
