@@ -135,9 +135,9 @@ func TestTheConfigurationSaysWhereToConnectAndWhatToShow(t *testing.T) {
 		}
 	}
 	f(PageOptions{WebSocket: "ws://127.0.0.1:1", AppKey: "k"},
-		`{"channel":"private-demo","drain":false,"nodes":false,"send":false,"socket":"ws://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":""}`)
-	f(PageOptions{WebSocket: "wss://127.0.0.1:1", AppKey: "k", API: "https://127.0.0.1:1", Nodes: func() any { return nil }, Drain: press, Undrain: press},
-		`{"channel":"private-demo","drain":true,"nodes":true,"send":true,"socket":"wss://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":"https://127.0.0.1:1/up"}`)
+		`{"channel":"private-demo","drain":false,"nodes":false,"plain":"","send":false,"socket":"ws://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":""}`)
+	f(PageOptions{WebSocket: "wss://127.0.0.1:1", Plain: "ws://127.0.0.1:2", AppKey: "k", API: "https://127.0.0.1:1", Nodes: func() any { return nil }, Drain: press, Undrain: press},
+		`{"channel":"private-demo","drain":true,"nodes":true,"plain":"ws://127.0.0.1:2/app/k?protocol=7\u0026client=fermata-demo","send":true,"socket":"wss://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":"https://127.0.0.1:1/up"}`)
 }
 
 func TestTheButtonsCallTheirFunctions(t *testing.T) {

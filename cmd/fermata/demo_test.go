@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+func TestTheDemoShowsAClientBeingMoved(t *testing.T) {
+	page, admin := startDemo(t)
+	tab := demoTab(t, chromedp.IgnoreCertErrors)
+	click := func(node string) chromedp.Action[chromedp.Void] {
+		return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector('[aria-label="Drain %s"]').click()`, node))
+	}
+	see := func(steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(tab, steps...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	see(chromedp.Navigate(page),
+		shown(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		shown(`document.getElementById("trust").hidden`), // it is on wss://
+		shown(`document.querySelectorAll("#nodes li").length === 3`))
+	first, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.getElementById("node").textContent`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	see(click(first),
+		shown(fmt.Sprintf(`document.getElementById("node").textContent.startsWith("reverb-") && document.getElementById("node").textContent !== %q`, first)),
+		shown(`document.querySelector("#moves li").textContent.includes("closed with 4200")`),
+		shown(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		chromedp.SendKeys(chromedp.CSS("#text"), "hello\r"),
+		shown(`document.querySelector("#messages .text")?.textContent === "hello"`))
+
+	var out strings.Builder
+	if code := run(t.Context(), []string{"status", "--admin", admin}, nil, &out, &out); code != exitDone || !strings.Contains(out.String(), "drained") {
+		t.Errorf("status: exit %d, got\n%s\nwant a drained node", code, out.String())
+	}
+}
+
+func TestTheDemoWorksInABrowserThatDoesNotKnowItsCertificate(t *testing.T) {
+	page, _ := startDemo(t)
+	tab := demoTab(t)
+	err := chromedp.Do(tab, chromedp.Navigate(page),
+		shown(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		shown(`!document.getElementById("trust").hidden`))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startDemo runs the demo on free ports until the test ends, and checks that
+// it ends well then.
+func startDemo(t *testing.T) (page, admin string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, errOut := newPrinted(), newPrinted()
+	done := make(chan int, 1)
+	free := "127.0.0.1:0"
+	go func() {
+		done <- run(ctx, []string{"demo", "--page", free, "--tls", free, "--plain", free, "--admin", free}, nil, out, errOut)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-done; code != exitDone {
+			t.Errorf("exit of the demo: got %d, want 0: %s", code, errOut.text())
+		}
+	})
+	text := out.until(t, "Ctrl-C")
+	find := func(pattern string) string {
+		found := regexp.MustCompile(pattern).FindStringSubmatch(text)
+		if found == nil {
+			t.Fatalf("no %s in %s", pattern, text)
+		}
+		return found[1]
+	}
+	return find(`page +(http://\S+)`), find(`FERMATA_ADMIN=(\S+)`)
+}
+
+// demoTab is a tab of a headless Chromium, which ends with the test.
+func demoTab(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	life, end := context.WithTimeout(context.Background(), 2*time.Minute)
+	all := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
+	browser, stop := chromedp.NewExecAllocator(life, append(all, flags...)...)
+	tab, closeTab := chromedp.NewContext(browser)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Logf("closing the browser: %v", err)
+		}
+		closeTab()
+		stop()
+		end()
+	})
+	return tab
+}
+
+// shown waits until the expression is true in the page.
+func shown(expression string) chromedp.Action[chromedp.Void] {
+	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(testTimeout))
+}
+
+// printed is an output that a test can wait for.
+type printed struct {
+	mu    sync.Mutex
+	b     strings.Builder
+	grown chan struct{}
+}
+
+func newPrinted() *printed { return &printed{grown: make(chan struct{})} }
+
+func (p *printed) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.grown)
+	p.grown = make(chan struct{})
+	return p.b.Write(b)
+}
+
+func (p *printed) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.String()
+}
+
+// until returns the text once it contains what is wanted.
+func (p *printed) until(t *testing.T, want string) string {
+	t.Helper()
+	timeout := time.After(testTimeout)
+	for {
+		p.mu.Lock()
+		text, grown := p.b.String(), p.grown
+		p.mu.Unlock()
+		if strings.Contains(text, want) {
+			return text
+		}
+		select {
+		case <-grown:
+		case <-timeout:
+			t.Fatalf("got %q in %s, want %q", text, testTimeout, want)
+		}
+	}
+}
