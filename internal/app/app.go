@@ -48,11 +48,11 @@ type App struct {
 	listeners     []listener
 	adminListener net.Listener // nil: there is no admin endpoint
 	stopping      atomic.Bool
-	running       context.Context // of Run; ends when the stop begins
+	maximum       int // clients that the file descriptors allow
 
-	mu      sync.Mutex     // makes reloads and drains happen one at a time
-	config  *config.Config // guarded by mu
-	maximum int            // clients that the file descriptors allow
+	mu      sync.Mutex // makes reloads and drains happen one at a time
+	config  *config.Config
+	running context.Context // of Run, ends when the stop begins; nil before
 }
 
 // New loads the configuration and builds a Fermata that logs to w. It opens
@@ -98,7 +98,6 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 func (a *App) Run(asked context.Context) error {
 	ctx, cancel := context.WithCancelCause(asked)
 	defer cancel(nil)
-	a.running = ctx
 	clients, operators := a.clientServer(), a.admin.HTTPServer()
 	operators.ErrorLog = a.quietLog("admin")
 	var servers sync.WaitGroup
@@ -130,6 +129,7 @@ func (a *App) Run(asked context.Context) error {
 func (a *App) begin(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.running = ctx
 	a.metrics.Reloaded(true, time.Now())
 	a.restoreDrains()
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)

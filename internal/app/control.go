@@ -132,7 +132,7 @@ func (a *App) Explain(ip netip.Addr, cookie string) admin.Explanation {
 	if err != nil {
 		return admin.Explanation{Reason: err.Error()}
 	}
-	return admin.Explanation{Node: p.Node.Name(), Reason: p.Explain(cookie != "")}
+	return admin.Explanation{Node: p.Node.Name(), Reason: p.Explain(cookie != "" && a.pool.Pin(p.Node) != "")}
 }
 
 // Ready implements admin.Control.

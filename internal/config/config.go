@@ -30,7 +30,8 @@ type Config struct {
 	// NoUsableNode is proxy.NoNodeClose or proxy.NoNode503: what an upgrade
 	// gets when no node can take it.
 	NoUsableNode string `yaml:"no_usable_node"`
-	// StopTimeout is how long stopping may take, its drain included.
+	// StopTimeout is how long stopping may take, its drain included; more than
+	// Timeouts.Close.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
 	Admin       admin.Options `yaml:"admin"`
 	// StateDir is where drains are remembered over a restart; empty: nowhere.

@@ -245,7 +245,8 @@ func TestDrainTimeoutsAndLimitsAreChecked(t *testing.T) {
 	f("limits: {max_body_bytes: 0}", "3: limits.max_body_bytes: got 0, want 1 to 1073741824")
 	f("limits: {max_clients: -1}", "3: limits.max_clients: got -1, want at least 0")
 	f("no_usable_node: open", `3: no_usable_node: got "open", want one of close, 503`)
-	f("stop_timeout: 0s", "3: stop_timeout: got 0s, want more than 0s")
+	f("stop_timeout: 0s", "3: stop_timeout: got 0s, want more than timeouts.close, which is 5s")
+	f("stop_timeout: 5s", "3: stop_timeout: got 5s, want more than timeouts.close, which is 5s")
 	f("log: {level: loud, format: xml}", `3: log.level: got "loud", want one of debug, info, warn, error`, `3: log.format: got "xml", want one of json, console`)
 }
 

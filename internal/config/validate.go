@@ -25,7 +25,7 @@ func (c *Config) validate(r *report) {
 	r.validateTimeouts(c.Timeouts)
 	r.validateLimits(c.Limits)
 	r.oneOf("no_usable_node", c.NoUsableNode, proxy.NoNodeClose, proxy.NoNode503)
-	r.positive("stop_timeout", c.StopTimeout)
+	r.want(c.StopTimeout > c.Timeouts.Close, "stop_timeout", "got %v, want more than timeouts.close, which is %v", c.StopTimeout, c.Timeouts.Close)
 	r.validateAdmin(c.Admin, c.Listen)
 	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", c.Log.Format, "json", "console")
