@@ -97,9 +97,11 @@ func (s *stack) configure(extra string) {
 	if !strings.Contains(extra, "listen:") {
 		b.WriteString("listen: [{address: \"127.0.0.1:0\"}]\n")
 	}
-	b.WriteString("nodes:\n")
-	for i, url := range s.urls {
-		fmt.Fprintf(&b, "  - {name: reverb-%d, url: %q}\n", i+1, url)
+	if !strings.Contains(extra, "nodes:") {
+		b.WriteString("nodes:\n")
+		for i, url := range s.urls {
+			fmt.Fprintf(&b, "  - {name: reverb-%d, url: %q}\n", i+1, url)
+		}
 	}
 	b.WriteString(extra)
 	if err := os.WriteFile(s.file, []byte(b.String()), 0o600); err != nil {
@@ -158,6 +160,11 @@ func (s *stack) tryDial(cookies ...*http.Cookie) (*peer, error) {
 	for _, c := range cookies {
 		header.Add("Cookie", c.Name+"="+c.Value)
 	}
+	return s.dialWith(header)
+}
+
+// dialWith connects a client with these header fields.
+func (s *stack) dialWith(header http.Header) (*peer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	conn, response, err := websocket.Dial(ctx, "ws://"+s.client+"/app/"+devnode.DefaultAppKey+"?protocol=7", &websocket.DialOptions{HTTPHeader: header})
