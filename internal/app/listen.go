@@ -16,6 +16,7 @@ import (
 	"fermata/internal/admin"
 	"fermata/internal/certs"
 	"fermata/internal/config"
+	"fermata/internal/secret"
 )
 
 // listener is one address where clients come in.
@@ -28,7 +29,7 @@ type listener struct {
 // if one cannot be had, none stays open.
 func (a *App) Listen() error {
 	for i, o := range a.config.Listen {
-		l, err := listen(o)
+		l, err := listen(o, ticketSecrets(o, a.config))
 		if err != nil {
 			a.closeListeners()
 			return fmt.Errorf("listen[%d]: %w", i, err)
@@ -49,19 +50,27 @@ func (a *App) Listen() error {
 	return nil
 }
 
-func listen(o config.Listen) (listener, error) {
+func listen(o config.Listen, tickets []secret.Text) (listener, error) {
 	var config net.ListenConfig
 	config.SetMultipathTCP(false) // Go's default; it costs, and no browser uses it
 	l, err := config.Listen(context.Background(), "tcp", o.Address)
 	if err != nil || o.TLS == nil {
 		return listener{Listener: l}, err
 	}
-	store, err := certs.Load(o.TLS.Certificates, time.Now())
+	store, err := certs.Load(o.TLS.Certificates, tickets, time.Now())
 	if err != nil {
 		l.Close()
 		return listener{}, err
 	}
 	return listener{tls.NewListener(l, store.Config(o.TLS.Version())), store}, nil
+}
+
+// ticketSecrets are what the session tickets of a listener are keyed by.
+func ticketSecrets(o config.Listen, c *config.Config) []secret.Text {
+	if o.TLS != nil && o.TLS.TicketSecret != "" {
+		return []secret.Text{o.TLS.TicketSecret}
+	}
+	return c.Sticky.Cookie.Secrets
 }
 
 func (a *App) closeListeners() {
@@ -158,7 +167,7 @@ func (a *App) loadCertificates(c *config.Config) ([]*certs.Store, error) {
 		if o.TLS == nil {
 			continue
 		}
-		store, err := certs.Load(o.TLS.Certificates, time.Now())
+		store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, c), time.Now())
 		stores[i], errs = store, append(errs, err)
 	}
 	return stores, errors.Join(errs...)

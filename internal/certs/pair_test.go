@@ -86,6 +86,6 @@ func TestCheckSaysWhatIsWrongWithAPair(t *testing.T) {
 	f(Pair{good.Cert, halfKey}, now, "half.key is no key for", "cert.pem (ws.example.com, 127.0.0.1)")
 	f(Pair{good.Cert, encrypted}, now, "encrypted.key: got an encrypted key")
 	f(Pair{good.Cert, other.Key}, now, other.Key+" is no key for "+good.Cert+" (ws.example.com, 127.0.0.1)", "does not match")
-	f(good, now.AddDate(0, 1, 0), "cert.pem (ws.example.com, 127.0.0.1)", "expired 2026-05-08T12:00:00Z, it is 2026-06-01T12:00:00Z")
+	f(good, now.AddDate(0, 1, 0), "cert.pem (ws.example.com, 127.0.0.1)", "expired 2026-05-31T12:00:00Z, it is 2026-06-01T12:00:00Z")
 	f(good, now.AddDate(0, -1, 0), "not valid before 2026-05-01T11:00:00Z, it is 2026-04-01T12:00:00Z")
 }

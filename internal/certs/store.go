@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"fermata/internal/secret"
 )
 
 // Store holds the certificates that are served now. A swap touches no client
@@ -20,14 +22,24 @@ type Store struct {
 
 // generation is one set of certificates, which never changes.
 type generation struct {
-	pairs  []Pair
-	digest digest // of the files
-	certs  []tls.Certificate
+	pairs   []Pair
+	tickets []secret.Text
+	digest  digest // of the files
+	certs   []tls.Certificate
+
+	served atomic.Pointer[served]
+}
+
+// served is what crypto/tls is given for the handshakes of a day.
+type served struct {
+	day    int64
+	config *tls.Config
 }
 
 // Load reads and checks every pair, and errors with all that is wrong. The
-// first certificate is for clients whose name fits none of them.
-func Load(pairs []Pair, now time.Time) (*Store, error) {
+// first certificate is for clients whose name fits none of them. Session
+// tickets are keyed by the secrets; without any, by keys of this process.
+func Load(pairs []Pair, tickets []secret.Text, now time.Time) (*Store, error) {
 	if len(pairs) == 0 {
 		return nil, errors.New("got no certificates, want at least one")
 	}
@@ -40,7 +52,7 @@ func Load(pairs []Pair, now time.Time) (*Store, error) {
 		return nil, err
 	}
 	s := new(Store)
-	s.current.Store(&generation{pairs: pairs, digest: digest, certs: certs})
+	s.current.Store(&generation{pairs: pairs, tickets: tickets, digest: digest, certs: certs})
 	return s, nil
 }
 
@@ -68,20 +80,33 @@ func parseAll(pairs []Pair, texts []pairText, now time.Time) ([]tls.Certificate,
 	return certs, errors.Join(errs...)
 }
 
-// Config is for a listener; it follows every later swap. Session tickets
-// outlive a swap: crypto/tls takes their keys from the configuration that is
-// returned here, and not from the one made for each handshake.
+// Config is for a listener; it follows every later swap. Without secrets for
+// them, session tickets outlive a swap too: crypto/tls then takes their keys
+// from the configuration that is returned here.
 func (s *Store) Config(minVersion uint16) *tls.Config {
 	return &tls.Config{
 		MinVersion: minVersion,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			return &tls.Config{
-				MinVersion:   minVersion,
-				Certificates: s.current.Load().certs,
-				NextProtos:   []string{"http/1.1"}, // an upgrade to WebSocket needs it
-			}, nil
+			return s.current.Load().config(minVersion, time.Now()), nil
 		},
 	}
+}
+
+// config is made once a day, since the tickets' keys change then.
+func (g *generation) config(minVersion uint16, now time.Time) *tls.Config {
+	if serving := g.served.Load(); serving != nil && serving.day == dayOf(now) && serving.config.MinVersion == minVersion {
+		return serving.config
+	}
+	c := &tls.Config{
+		MinVersion:   minVersion,
+		Certificates: g.certs,
+		NextProtos:   []string{"http/1.1"}, // an upgrade to WebSocket needs it
+	}
+	if len(g.tickets) > 0 {
+		c.SetSessionTicketKeys(ticketKeys(g.tickets, now))
+	}
+	g.served.Store(&served{dayOf(now), c})
+	return c
 }
 
 // Replace takes over the pairs and certificates of another store, which was

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func mustLoad(t *testing.T, pairs ...Pair) *Store {
 	t.Helper()
-	s, err := Load(pairs, time.Now())
+	s, err := Load(pairs, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,11 +168,11 @@ func TestLoadErrsWithEveryBadPair(t *testing.T) {
 	good := writePair(t, now, "a.example.com")
 	expired := writePair(t, now.AddDate(-1, 0, 0), "b.example.com")
 	mixed := Pair{Cert: good.Cert, Key: expired.Key}
-	_, err := Load([]Pair{good, expired, mixed}, now)
+	_, err := Load([]Pair{good, expired, mixed}, nil, now)
 	if err == nil || !strings.Contains(err.Error(), "expired") || !strings.Contains(err.Error(), "is no key for") {
 		t.Errorf("got %v, want both what is expired and what does not match", err)
 	}
-	if _, err := Load(nil, now); err == nil {
+	if _, err := Load(nil, nil, now); err == nil {
 		t.Error("got no error for no pairs, want one")
 	}
 }

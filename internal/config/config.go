@@ -13,6 +13,7 @@ import (
 	"fermata/health"
 	"fermata/internal/admin"
 	"fermata/internal/certs"
+	"fermata/internal/secret"
 	"fermata/proxy"
 )
 
@@ -55,6 +56,10 @@ type TLS struct {
 	Certificates []certs.Pair `yaml:"certificates"`
 	// MinVersion is "1.2" or "1.3".
 	MinVersion string `yaml:"min_version"`
+	// TicketSecret keys the session tickets, so that clients resume after a
+	// restart and on every Fermata that has the same; empty: the secrets of
+	// the pin's cookie do.
+	TicketSecret secret.Text `yaml:"ticket_secret"`
 }
 
 // SetDefaults fills what a listener's tls section does not say.

@@ -150,6 +150,8 @@ func TestTLSIsChecked(t *testing.T) {
 	f := func(text string, want ...string) { t.Helper(); wantMistakes(t, begin+text, want...) }
 	f("", "4: listen[0].tls.certificates: got no certificates, want at least one")
 	f("      certificates: []\n", "5: listen[0].tls.certificates: got no certificates, want at least one")
+	f("      ticket_secret: short\n      certificates:\n        - {cert: "+good.Cert+", key: "+good.Key+"}\n",
+		"5: listen[0].tls.ticket_secret: got 5 bytes, want at least 16")
 	f("      min_version: 1.1\n      certificates:\n        - {cert: "+good.Cert+", key: "+good.Key+"}\n",
 		`5: listen[0].tls.min_version: got "1.1", want one of 1.2, 1.3`)
 	f("      certificates:\n        - cert: "+good.Cert+"\n", "6: listen[0].tls.certificates[0].key: got nothing, want a PEM file")

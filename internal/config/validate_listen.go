@@ -34,6 +34,9 @@ func (r *report) wantAddress(path, address, want string) {
 
 func (r *report) validateTLS(path string, o TLS, now time.Time) {
 	r.oneOf(path+".min_version", o.MinVersion, "1.2", "1.3")
+	if o.TicketSecret != "" {
+		r.atLeastBytes(path+".ticket_secret", len(o.TicketSecret))
+	}
 	r.want(len(o.Certificates) > 0, path+".certificates", "got no certificates, want at least one")
 	for i, pair := range o.Certificates {
 		r.validatePair(fmt.Sprintf("%s.certificates[%d]", path, i), pair, now)
