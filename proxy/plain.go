@@ -39,25 +39,58 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, 
 }
 
 // readBody bounds a request's body, and reads one whose length is not known
-// beforehand: Reverb takes no chunked bodies.
+// beforehand: Reverb takes no chunked bodies, and no trailers.
 func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, o *Options) (status int, err error) {
 	most := o.Limits.MaxBodyBytes
 	if r.ContentLength > most {
 		return http.StatusRequestEntityTooLarge, fmt.Errorf("got a body of %d bytes, want at most %d", r.ContentLength, most)
 	}
 	if r.ContentLength >= 0 {
+		r.Body = body{r.Body}
 		return 0, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return http.StatusRequestEntityTooLarge, fmt.Errorf("got a body of more than %d bytes, want at most that", most)
-	case err != nil:
-		return http.StatusBadRequest, fmt.Errorf("read the body: %w", err)
+	whole, err := io.ReadAll(body{http.MaxBytesReader(w, r.Body, most)})
+	if err != nil {
+		return bodyStatus(err), err
 	}
-	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(whole)), int64(len(whole))
+	r.TransferEncoding, r.Trailer = nil, nil
 	return 0, nil
+}
+
+// body is what a client sends. It marks what goes wrong with that, so that no
+// node is blamed.
+type body struct{ io.ReadCloser }
+
+func (b body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &bodyError{err}
+	}
+	return n, err
+}
+
+type bodyError struct{ err error }
+
+func (e *bodyError) Unwrap() error { return e.err }
+
+func (e *bodyError) Error() string {
+	var large *http.MaxBytesError
+	if errors.As(e.err, &large) {
+		return fmt.Sprintf("got a body of more than %d bytes, want at most that", large.Limit)
+	}
+	return fmt.Sprintf("read the body: %v", bare(e.err))
+}
+
+// bodyStatus is what a client is told whose body could not be read.
+func bodyStatus(err error) int {
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
 }
 
 func newPlain(h *Handler) *httputil.ReverseProxy {
@@ -82,7 +115,8 @@ func newTransport(h *Handler) *http.Transport {
 }
 
 // rewrite makes the request that a node gets. The path and the query stay
-// byte for byte as they are: the API's signature covers them.
+// byte for byte as they are: the API's signature covers them. Only a path that
+// begins with // and has bytes that belong into no URL gets those encoded.
 func rewrite(pr *httputil.ProxyRequest) {
 	target := requestTarget(pr.In)
 	path, query, found := strings.Cut(target, "?")
@@ -136,11 +170,15 @@ func toNode(r *http.Request, n *balancer.Node) *http.Request {
 
 // plainFailed answers a plain request that no node has answered.
 func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) {
-		return // the client has gone
+	if errors.Is(err, context.Canceled) { // the client has gone, or net/http could not read its body
+		refuse(w, http.StatusRequestTimeout, "the request did not come in time")
+		return
 	}
 	status, text := http.StatusBadGateway, "the node did not answer properly"
+	var bad *bodyError
 	switch {
+	case errors.As(err, &bad):
+		status, text = bodyStatus(bad), bad.Error()
 	case errors.Is(err, balancer.ErrNoUsableNode):
 		status, text = http.StatusServiceUnavailable, "no node can take this request now"
 		w.Header().Set("Retry-After", "1")

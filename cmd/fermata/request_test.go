@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"fermata/internal/devnode"
+)
+
+const eventsPath = "/apps/" + devnode.DefaultAppID + "/events"
+
+// event is the body of a POST that publishes something.
+const event = `{"name":"shipped","channel":"orders","data":"{}"}`
+
+// signedPost is the head of a signed POST of that body, without its framing.
+func signedPost(body string) string {
+	query := devnode.Sign("POST", eventsPath, nil, []byte(body), devnode.DefaultAppKey, devnode.DefaultAppSecret)
+	return "POST " + eventsPath + "?" + query.Encode() + " HTTP/1.1\r\nHost: ws.example.com\r\nContent-Type: application/json\r\n"
+}
+
+func chunked(body string) string {
+	half := len(body) / 2
+	return fmt.Sprintf("%x\r\n%s\r\n%x\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n", half, body[:half], len(body)-half, body[half:])
+}
+
+func TestASignedPostReachesANodeHoweverItsBodyComes(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.bystander()
+	check := func(what, fields, body string) {
+		t.Helper()
+		r, answer := s.wire(signedPost(event) + fields + "\r\n" + body).answer()
+		if r.StatusCode != 200 {
+			t.Errorf("%s: got %d %s, want 200", what, r.StatusCode, answer)
+		}
+		got := s.nodes[0].LastRequest(eventsPath)
+		if string(got.Content) != event {
+			t.Errorf("%s: node got the body %q", what, got.Content)
+		}
+		hasHeader(t, got.Header, map[string]string{
+			"Content-Length": fmt.Sprint(len(event)), "Transfer-Encoding": "", "Trailer": "", "Expect": "", "Te": "", "Content-Type": "application/json",
+		})
+	}
+	check("with a length", fmt.Sprintf("Content-Length: %d\r\n", len(event)), event)
+	check("chunked", "Transfer-Encoding: chunked\r\nTe: trailers\r\nTrailer: X-Trailer\r\n", chunked(event))
+	if got := s.nodes[0].Stats().Published; got != 2 {
+		t.Errorf("published: got %d, want 2", got)
+	}
+}
+
+func TestABodyThatIsStreamedReachesTheNode(t *testing.T) {
+	s := newStack(t, 1, "")
+	w := s.wire(signedPost(event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(event)))
+	for _, letter := range event {
+		w.send(string(letter))
+	}
+	if r, answer := w.answer(); r.StatusCode != 200 {
+		t.Errorf("got %d %s, want 200", r.StatusCode, answer)
+	}
+}
+
+func TestExpectContinueIsAnsweredAndStaysHere(t *testing.T) {
+	s := newStack(t, 1, "")
+	for _, framing := range []string{fmt.Sprintf("Content-Length: %d\r\n", len(event)), "Transfer-Encoding: chunked\r\n"} {
+		w := s.wire(signedPost(event) + framing + "Expect: 100-continue\r\n\r\n")
+		if r, _ := w.answer(); r.StatusCode != 100 {
+			t.Fatalf("got %d, want 100", r.StatusCode)
+		}
+		if strings.Contains(framing, "chunked") {
+			w.send(chunked(event))
+		} else {
+			w.send(event)
+		}
+		if r, answer := w.answer(); r.StatusCode != 200 {
+			t.Errorf("got %d %s, want 200", r.StatusCode, answer)
+		}
+		hasHeader(t, s.nodes[0].LastRequest(eventsPath).Header, map[string]string{"Expect": ""})
+	}
+	r, _ := s.ask("POST / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nContent-Length: 0\r\n")
+	if r.StatusCode != 417 {
+		t.Errorf("another expectation: got %d, want 417", r.StatusCode)
+	}
+}
+
+func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
+	s := newStack(t, 1, "limits: {max_body_bytes: 100}\n")
+	s.bystander()
+	seen := s.nodes[0].Stats().Requests
+	body := strings.Repeat("x", 200)
+	check := func(framing, body, want string) {
+		t.Helper()
+		w := s.wire("POST / HTTP/1.1\r\nHost: a\r\n" + framing + "\r\n" + body)
+		if r, text := w.answer(); r.StatusCode != 413 || !strings.Contains(text, want) {
+			t.Errorf("got %d %s, want 413 %s", r.StatusCode, text, want)
+		}
+		w.ended()
+	}
+	check("Content-Length: 200\r\n", body, "got a body of 200 bytes, want at most 100")
+	check("Transfer-Encoding: chunked\r\n", chunked(body), "got a body of more than 100 bytes, want at most that")
+	if got := s.nodes[0].Stats().Requests; got != seen {
+		t.Errorf("requests that reached the node: got %d, want none", got-seen)
+	}
+}
+
+func TestAnotherUpgradeIsServedAsPlainHTTP(t *testing.T) {
+	s := newStack(t, 1, "")
+	r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n")
+	if r.StatusCode != 200 || !strings.Contains(body, "OK") || len(r.Cookies()) != 0 {
+		t.Errorf("got %d %s with %v, want 200 OK without a cookie", r.StatusCode, body, r.Cookies())
+	}
+	hasHeader(t, s.nodes[0].LastRequest("/up").Header, map[string]string{"Upgrade": "", "Http2-Settings": "", "Connection": "close"})
+}
+
+func TestThePathAndQueryReachTheNodeByteForByte(t *testing.T) {
+	var got atomic.Value
+	node := fakeNode(t, func(c net.Conn, head string) {
+		got.Store(head)
+		says("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")(c, head)
+	})
+	s := newFront(t, []string{node}, "")
+	check := func(sent, want string) {
+		t.Helper()
+		r, _ := s.ask("GET " + sent + " HTTP/1.1\r\nHost: ws.example.com\r\n")
+		line, head, _ := strings.Cut(got.Load().(string), "\r\n")
+		if r.StatusCode != 200 || line != "GET "+want+" HTTP/1.1" || !strings.Contains(head, "Host: ws.example.com\r\n") {
+			t.Errorf("%s: got %d, node got %s, want %s", sent, r.StatusCode, line, want)
+		}
+	}
+	for _, target := range []string{
+		"/", "/?", "/a?", "/%61%2F%2f/%7e", "//two//slashes", "//host/path?q", "/a;b=c?d;e", "/a?b=%zz&&=", "/a|\"<>^`{}[]", "/é?é",
+		"/a/../b/./c", "/a?b?c=/d//e", "/a:b@c", "/*", "/a+b?c+d",
+	} {
+		check(target, target)
+	}
+	check("http://ws.example.com/a|%61?b", "/a|%61?b")
+	check("http://ws.example.com", "/")
+	check("http://ws.example.com?a", "/?a")
+}
+
+func TestPlainRequestsSayWhoTheClientIs(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.ask("GET /up HTTP/1.1\r\nHost: ws.example.com\r\nOrigin: https://app.example.com\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 2\r\n" +
+		"Proxy-Authorization: 3\r\nX-Forwarded-For: 10.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\nForwarded: for=10.9.9.9\r\n")
+	got := s.nodes[0].LastRequest("/up")
+	hasHeader(t, got.Header, map[string]string{
+		"Origin": "https://app.example.com", "X-Hop": "", "Keep-Alive": "", "Proxy-Authorization": "", "Forwarded": "", "User-Agent": "",
+		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "ws.example.com",
+	})
+	if got.Host != "ws.example.com" {
+		t.Errorf("Host: got %s, want ws.example.com", got.Host)
+	}
+}
+
+func TestATrustedProxyIsBelieved(t *testing.T) {
+	s := newStack(t, 1, "trusted_proxies: [127.0.0.0/8, 10.0.0.0/8]\n")
+	forwarded := "X-Forwarded-For: 1.1.1.1, 2001:db8::7, 10.0.0.5\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ws.example.com\r\n"
+	want := map[string]string{
+		"X-Forwarded-For": "1.1.1.1, 2001:db8::7, 10.0.0.5, 127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "ws.example.com",
+	}
+	s.ask("GET /up HTTP/1.1\r\nHost: inner\r\n" + forwarded)
+	hasHeader(t, s.nodes[0].LastRequest("/up").Header, want)
+
+	w := s.wire(wireUpgrade + forwarded + "\r\n")
+	r, _ := w.answer()
+	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, want)
+	if cookies := r.Cookies(); len(cookies) != 1 || !cookies[0].Secure {
+		t.Errorf("got the cookies %v, want a secure one, since the client uses TLS", cookies)
+	}
+	w.Close()
+	if line := s.logs.wait(t, "client closed"); line["client"] != "2001:db8::7" {
+		t.Errorf("log line: got the client %v, want the last one that is no trusted proxy", line["client"])
+	}
+}
+
+func TestTheNodesAnswerComesBackWithoutItsHop(t *testing.T) {
+	node := fakeNode(t, says("HTTP/1.1 404 Not Found\r\nX-Kept: 1\r\nKeep-Alive: 2\r\nConnection: X-Hop\r\nX-Hop: 3\r\nUpgrade: h2c\r\n\r\nno length"))
+	s := newFront(t, []string{node}, "")
+	r, body := s.ask("GET / HTTP/1.1\r\nHost: a\r\n")
+	if r.StatusCode != 404 || body != "no length" {
+		t.Errorf("got %d %q, want 404 and its body", r.StatusCode, body)
+	}
+	hasHeader(t, r.Header, map[string]string{"X-Kept": "1", "Keep-Alive": "", "X-Hop": "", "Upgrade": "", "Set-Cookie": ""})
+}
+
+func TestAPlainRequestGoesToTheNextNodeOnlyIfNothingWasSent(t *testing.T) {
+	good := startNode(t, devnode.Options{})
+	gone := startNode(t, devnode.Options{})
+	gone.Kill()
+	s := newFront(t, []string{gone.URL(), good.URL()}, "")
+	for range 4 {
+		r, answer := s.wire(signedPost(event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(event)) + event).answer()
+		if r.StatusCode != 200 {
+			t.Errorf("with a node that cannot be dialled: got %d %s, want 200", r.StatusCode, answer)
+		}
+	}
+	var asked atomic.Int32
+	failing := func() string { return fakeNode(t, func(net.Conn, string) { asked.Add(1) }) }
+	s = newFront(t, []string{failing(), failing()}, "")
+	if r, _ := s.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"); r.StatusCode != 502 || asked.Load() != 1 {
+		t.Errorf("with a node that ends: got %d after %d requests, want 502 after one", r.StatusCode, asked.Load())
+	}
+}
+
+func TestPlainRequestsWithoutANodeAreToldWhenToComeBack(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.nodes[0].Kill()
+	r, _ := s.ask("GET /up HTTP/1.1\r\nHost: a\r\n")
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
+		t.Errorf("got %d, Retry-After: %q, want 503 and some", r.StatusCode, r.Header.Get("Retry-After"))
+	}
+}
+
+func TestANodeThatDoesNotAnswerIsAGatewayTimeout(t *testing.T) {
+	s := newStack(t, 1, "timeouts: {response: 100ms}\n")
+	s.bystander()
+	s.nodes[0].Freeze()
+	r, _ := s.ask("GET /up HTTP/1.1\r\nHost: a\r\n")
+	if r.StatusCode != 504 {
+		t.Errorf("got %d, want 504", r.StatusCode)
+	}
+	s.nodes[0].Thaw()
+}
+
+func TestASlowHeadIsCutOff(t *testing.T) {
+	s := newStack(t, 1, "timeouts: {header: 100ms}\n")
+	s.bystander()
+	s.wire("GET /up HTTP/1.1\r\nHost: a\r\nX-Slow: 1\r\n").ended()
+	s.wire("").ended()
+}
+
+func TestASlowBodyIsTheClientsFault(t *testing.T) {
+	s := newStack(t, 1, "timeouts: {header: 100ms, request: 300ms}\n")
+	s.bystander()
+	for _, framing := range []string{"Content-Length: 100\r\n", "Transfer-Encoding: chunked\r\n"} {
+		w := s.wire("POST / HTTP/1.1\r\nHost: a\r\n" + framing + "\r\n")
+		w.send("5\r\nabc")
+		if r, text := w.answer(); r.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("%s: got %d %s, want 408", framing, r.StatusCode, text)
+		}
+		w.ended()
+	}
+}
+
+func TestAClientThatLeavesDuringARequestEndsItAtTheNode(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.nodes[0].SetFaults(devnode.Faults{Delay: time.Hour})
+	w := s.wire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n")
+	waitNode(t, s.nodes[0], func(n devnode.Stats) bool { return n.Requests > 0 })
+	w.Close()
+	s.nodes[0].SetFaults(devnode.Faults{})
+	s.dial().answers()
+}
+
+func waitNode(t *testing.T, n *devnode.Node, holds func(devnode.Stats) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	if err := n.Wait(ctx, holds); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOddMethodsAreTheNodesMatter(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.bystander()
+	for _, line := range []string{"HEAD /up", "DELETE /up", "OPTIONS /up", "PURGE /up", "CONNECT ws.example.com:443", "TRACE /up"} {
+		w := s.wire(line + " HTTP/1.1\r\nHost: ws.example.com:443\r\nConnection: close\r\n\r\n")
+		r, err := http.ReadResponse(w.from, &http.Request{Method: strings.Fields(line)[0]})
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if r.StatusCode >= 500 {
+			t.Errorf("%s: got %d", line, r.StatusCode)
+		}
+	}
+}
