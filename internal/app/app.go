@@ -92,9 +92,9 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	}
 }
 
-// Run serves until asked to stop by the end of its context, and then moves all clients away and stops. Listen
-// must have been called. The error says what kept it from serving; nil after a
-// stop that was asked for.
+// Run serves until asked ends, and then moves all clients away and stops.
+// Listen must have been called. The error says what kept it from serving; nil
+// after a stop that was asked for.
 func (a *App) Run(asked context.Context) error {
 	ctx, cancel := context.WithCancelCause(asked)
 	defer cancel(nil)
@@ -108,13 +108,13 @@ func (a *App) Run(asked context.Context) error {
 			}
 		})
 	}
+	a.begin(ctx)
 	for _, l := range a.listeners {
 		serve(clients, l)
 	}
 	if a.adminListener != nil {
 		serve(operators, a.adminListener)
 	}
-	a.begin(ctx)
 	<-ctx.Done()
 	a.stop(clients)
 	operators.Close()
@@ -125,7 +125,8 @@ func (a *App) Run(asked context.Context) error {
 	return context.Cause(ctx)
 }
 
-// begin starts what runs beside the servers.
+// begin starts what runs beside the servers, before they let anybody in: a
+// node that was draining must get no client.
 func (a *App) begin(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -17,6 +17,9 @@ import (
 func (a *App) Reload() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.running == nil || a.running.Err() != nil {
+		return errors.New("starting or stopping: nothing can be reloaded now")
+	}
 	err := a.reload()
 	a.metrics.Reloaded(err == nil, time.Now())
 	if err != nil {
