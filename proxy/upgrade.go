@@ -94,6 +94,9 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 			return answer, nil
 		}
 		release()
+		if r.Context().Err() != nil {
+			return nil, err // the client has gone; its node has not failed
+		}
 		last = err
 		key.Tried = append(key.Tried, pick.Node)
 		h.Log.Info("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.Error(err))

@@ -240,3 +240,14 @@ func (s *stack) adminGet(path string) (status int, body string) {
 	}
 	return r.StatusCode, string(text)
 }
+
+// waitMetric waits until a scrape brings this line.
+func (s *stack) waitMetric(line string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline); {
+		if strings.Contains(s.metrics(), "\n"+line+"\n") {
+			return
+		}
+	}
+	s.hasMetric(line)
+}
