@@ -64,7 +64,7 @@ func TestAClientsEndIsOneLineWithAllThatIsKnown(t *testing.T) {
 
 func TestNoFileDescriptorOutlivesAFermata(t *testing.T) {
 	lives := func(t *testing.T) {
-		s := newStack(t, 2, tlsListener("1.2", pair(t, time.Now(), "a.example"))+"timeouts: {answer: 200ms, close: 200ms, header: 200ms}\n")
+		s := newStack(t, 2, tlsListener("1.2", pair(t, time.Now(), "a.example"))+"timeouts: {answer: 500ms, close: 500ms}\n")
 		s.secureBystander()
 		s.secureWire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n").answer()
 		s.secureWire("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")

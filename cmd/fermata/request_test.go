@@ -227,14 +227,14 @@ func TestANodeThatDoesNotAnswerIsAGatewayTimeout(t *testing.T) {
 }
 
 func TestASlowHeadIsCutOff(t *testing.T) {
-	s := newStack(t, 1, "timeouts: {header: 100ms}\n")
+	s := newStack(t, 1, "timeouts: {header: 500ms}\n")
 	s.bystander()
 	s.wire("GET /up HTTP/1.1\r\nHost: a\r\nX-Slow: 1\r\n").ended()
 	s.wire("").ended()
 }
 
 func TestASlowBodyIsTheClientsFault(t *testing.T) {
-	s := newStack(t, 1, "timeouts: {header: 100ms, request: 300ms}\n")
+	s := newStack(t, 1, "timeouts: {request: 1s}\n")
 	s.bystander()
 	for _, framing := range []string{"Content-Length: 100\r\n", "Transfer-Encoding: chunked\r\n"} {
 		w := s.wire("POST / HTTP/1.1\r\nHost: a\r\n" + framing + "\r\n")

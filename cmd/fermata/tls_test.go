@@ -164,7 +164,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 }
 
 func TestWhatIsNoTLSIsSentAwayFromATLSPort(t *testing.T) {
-	s := newStack(t, 1, tlsListener("1.2", pair(t, time.Now(), "a.example"))+"timeouts: {header: 300ms}\n")
+	s := newStack(t, 1, tlsListener("1.2", pair(t, time.Now(), "a.example"))+"timeouts: {header: 1s}\n")
 	s.secureBystander()
 	w := s.wire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n")
 	if r, body := w.answer(); r.StatusCode != 400 || !strings.Contains(body, "HTTP request to an HTTPS server") {

@@ -176,7 +176,7 @@ func TestANodeThatFailsTheHandshakeCostsTheClientNothing(t *testing.T) {
 	good := startNode(t, devnode.Options{Name: "second"})
 	check := func(what string, fails func(net.Conn, string), result string) {
 		t.Run(what, func(t *testing.T) {
-			s := newFront(t, nil, first(fakeNode(t, fails), good.URL())+"timeouts: {answer: 500ms}\n")
+			s := newFront(t, nil, first(fakeNode(t, fails), good.URL())+"timeouts: {answer: 1s}\n")
 			w := s.wire(wireUpgrade + "\r\n")
 			if r, body := w.answer(); r.StatusCode != 101 {
 				t.Fatalf("got %d %s, want 101", r.StatusCode, body)
