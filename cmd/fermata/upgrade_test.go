@@ -313,8 +313,7 @@ func TestTooManyClientsAreTurnedAwayPolitely(t *testing.T) {
 		t.Errorf("plain HTTP: got %d, want 503 with Retry-After", r.StatusCode)
 	}
 	a.CloseNow()
-	s.logs.wait(t, "client closed")
-	s.dial()
+	s.dialInTime()
 	b.answers()
 }
 
