@@ -11,7 +11,8 @@ FUZZTIME    ?= 20s
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
 
-# All tests, with the race detector.
+# All tests, with the race detector; in this order, with make -j too.
+.NOTPARALLEL:
 test: setup lint race
 
 race:
