@@ -44,6 +44,7 @@ func TestEchoInABrowserJourney(t *testing.T) {
 // takeJourney has one client of the library live through all that can happen
 // to its node.
 func takeJourney(t *testing.T, library string, start func(testing.TB, realclient.Options) *realclient.Clients) {
+	t.Parallel()
 	// With a bound of 1, the clients spread evenly over the nodes.
 	s := newStack(t, 3, secure(t)+`
 sticky: {bounded_load: 1}

@@ -49,7 +49,7 @@ timeouts: {header: 60s}
 		strike(t, all, "frozen", "reverb-3", nodes[2].Freeze),
 	}
 	away := 0
-	all = clients.Wait(t, "every client on one of the two nodes that are left", func(all []realclient.Client) bool {
+	clients.Wait(t, "every client on one of the two nodes that are left", func(all []realclient.Client) bool {
 		for _, f := range faults {
 			f.look(all)
 		}
