@@ -68,7 +68,14 @@ func converse(conn net.Conn, head []byte, r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{response, conn, rest}, checkAnswer(response, r)
+	a := &answer{response, conn, rest}
+	if err := checkAnswer(response, r); err != nil {
+		return nil, err
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols && speaksFirst(r.URL.Path) {
+		return a, a.checkGreeting()
+	}
+	return a, nil
 }
 
 // checkAnswer errors on an answer that no client can use, since another node
@@ -98,9 +105,11 @@ func result(a *answer, err error) string {
 		return "client_gone"
 	case errors.As(err, &dial):
 		return "dial"
+	case errors.Is(err, errOverQuota):
+		return "over_quota"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "closed"
 	}
 	return "error"

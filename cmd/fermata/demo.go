@@ -67,7 +67,8 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.New(func() (*config.Config, error) { return f.config(nodes, certificate), nil }, f.log(cmd))
+	c := f.config(nodes, certificate)
+	a, err := app.New(func() (*config.Config, error) { return c, nil }, f.log(cmd))
 	if err != nil {
 		return err
 	}

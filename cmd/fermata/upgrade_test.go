@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -160,7 +161,7 @@ func hasHeader(t *testing.T, got http.Header, want map[string]string) {
 }
 
 func TestTheClientGetsTheNodes101WithoutItsHop(t *testing.T) {
-	node := fakeNode(t, says101("X-Kept: 1\r\nKeep-Alive: 2\r\nX-Hop: 3\r\nConnection: X-Hop\r\nSet-Cookie: own=4\r\n", ""))
+	node := fakeNode(t, says101("X-Kept: 1\r\nKeep-Alive: 2\r\nX-Hop: 3\r\nConnection: X-Hop\r\nSet-Cookie: own=4\r\n", "\x81\x05hello"))
 	s := newFront(t, []string{node}, "")
 	r, _ := s.ask(wireUpgrade)
 	if r.StatusCode != 101 {
@@ -208,6 +209,43 @@ func TestANodeThatFailsTheHandshakeCostsTheClientNothing(t *testing.T) {
 	check("garbage", says("\x00\x01\x02 not HTTP at all\r\n\r\n"), "error")
 	check("huge head", says("HTTP/1.1 101 Switching Protocols\r\nX: "+strings.Repeat("x", 70_000)+"\r\n\r\n"), "error")
 	check("wrong key", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n"), "error")
+	// With Reverb the 101 does not mean accepted yet.
+	check("over quota", says101("", complaint(4004)), "over_quota")
+	check("end behind the 101", says101("", ""), "closed")
+	check("half a greeting", says101("", complaint(4001)[:9]), "closed")
+	check("silence behind the 101", func(c net.Conn, head string) {
+		says101("", "")(c, head)
+		io.Copy(io.Discard, c)
+	}, "timeout")
+}
+
+// complaint is the frame of a pusher:error.
+func complaint(code int) string {
+	text := fmt.Sprintf(`{"event":"pusher:error","data":"{\"code\":%d,\"message\":\"no\"}"}`, code)
+	return "\x81" + string(rune(len(text))) + text
+}
+
+func TestWithAllNodesOverQuotaAClientIsToldToComeBack(t *testing.T) {
+	full := fakeNode(t, says101("", complaint(4004)))
+	s := newFront(t, nil, first(full, fakeNode(t, says101("", complaint(4004)))))
+	w := s.wire(wireUpgrade + "\r\n")
+	if r, _ := w.answer(); r.StatusCode != 101 {
+		t.Fatalf("got %d, want 101", r.StatusCode)
+	}
+	if opcode, payload := w.frame(); opcode != 8 || !strings.HasPrefix(payload, "\x10\x04") {
+		t.Errorf("got opcode %d, %q, want a Close frame 4100", opcode, payload)
+	}
+}
+
+func TestOtherComplaintsBehindThe101AreForTheClient(t *testing.T) {
+	for _, code := range []int{4001, 4009} {
+		s := newFront(t, []string{fakeNode(t, says101("", complaint(code)))}, "")
+		w := s.wire(wireUpgrade + "\r\n")
+		w.answer()
+		if _, payload := w.frame(); !strings.Contains(payload, strconv.Itoa(code)) {
+			t.Errorf("got %q, want the node's pusher:error %d", payload, code)
+		}
+	}
 }
 
 func TestARefusalByTheNodeIsPassedOn(t *testing.T) {
