@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"time"
 )
 
@@ -50,7 +51,9 @@ func New(address string, o Options, report func(Result)) *Checker {
 // counts as a failed check and brings the next one forward. Between two checks
 // all such failures count as one, so that a burst of them does not outvote a
 // check. It never blocks and may be called at any time from any goroutine.
-// A dial that was cancelled says nothing about the node and does not count.
+// A dial that timed out only brings it forward: on a machine with too much to
+// do, dials to nodes that are well time out. One that was cancelled says
+// nothing about the node.
 func (c *Checker) DialFailed(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -79,7 +82,9 @@ func (c *Checker) Run(ctx context.Context) error {
 			dials = c.dials
 		case err := <-dials:
 			dials = nil
-			c.count(false, dialError(err, 0).Error(), 0)
+			if !isTimeout(err) {
+				c.count(false, dialError(err, 0).Error(), 0)
+			}
 			if c.verdict.up {
 				clock.Reset(hurry.wait(c.options.Interval / 10))
 			}
@@ -107,6 +112,11 @@ func (c *Checker) check(ctx context.Context) {
 func (c *Checker) count(passed bool, reason string, took time.Duration) {
 	changed := c.verdict.add(passed)
 	c.report(Result{Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(reason), Took: took})
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // jittered is d, give or take up to a tenth.

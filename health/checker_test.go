@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -249,4 +250,18 @@ func (n *fakeNode) wantResults(t *testing.T, want ...Result) {
 	if !slices.Equal(n.results, want) {
 		t.Errorf("reported\n%+v, want\n%+v", n.results, want)
 	}
+}
+
+func TestADialThatTimedOutOnlyBringsTheCheckForward(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1})
+		pass(100 * time.Millisecond)
+		node.checker.DialFailed(&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded})
+		pass(time.Nanosecond)
+		node.wantResults(t,
+			Result{Up: true, Changed: true, Reason: "fine"},
+			Result{Up: true, Reason: "fine"},
+		)
+	})
 }

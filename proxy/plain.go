@@ -187,6 +187,6 @@ func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error)
 	}
 	c := r.Context().Value(clientKey{}).(*client)
 	h.Log.Warn("request failed", zap.Stringer("client", c.ip), zap.String("method", r.Method), zap.String("path", cut(c.path)),
-		zap.Int("status", status), zap.Duration("dur", time.Since(c.started)), zap.Error(err))
+		zap.Int("status", status), zap.Duration("dur", time.Since(c.started)), zap.NamedError("err", err))
 	http.Error(w, text, status)
 }

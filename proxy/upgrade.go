@@ -99,7 +99,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		}
 		last = err
 		key.Tried = append(key.Tried, pick.Node)
-		h.Log.Info("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.Error(err))
+		h.Log.Info("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.NamedError("err", err))
 	}
 	if last != nil {
 		return nil, fmt.Errorf("%w: %w", balancer.ErrNoUsableNode, last)

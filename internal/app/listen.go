@@ -138,7 +138,7 @@ func (a *App) watchCertificates(ctx context.Context) {
 
 func (a *App) certificateChanged(l listener, err error) {
 	if err != nil {
-		a.log.Error("new certificate not taken over, the old one stays", zap.Stringer("address", l.Addr()), zap.Error(err))
+		a.log.Error("new certificate not taken over, the old one stays", zap.Stringer("address", l.Addr()), zap.NamedError("err", err))
 		return
 	}
 	a.noteExpiry()

@@ -83,13 +83,13 @@ func (a *App) gone(name string) {
 func (a *App) restoreDrains() {
 	drains, err := a.drains.load()
 	if err != nil {
-		a.log.Error("drains not restored", zap.Error(err))
+		a.log.Error("drains not restored", zap.NamedError("err", err))
 	}
 	for name, d := range drains {
 		d.Force = true // it was allowed then
 		n, err := a.pool.Drain(name, d)
 		if err != nil {
-			a.log.Warn("drain not restored", zap.String("node", name), zap.Error(err))
+			a.log.Warn("drain not restored", zap.String("node", name), zap.NamedError("err", err))
 			continue
 		}
 		a.log.Info("still draining, as before the restart", zap.String("node", name))
@@ -99,6 +99,6 @@ func (a *App) restoreDrains() {
 
 func (a *App) rememberDrains() {
 	if err := a.drains.save(a.pool.Nodes()); err != nil {
-		a.log.Error("a restart will forget the drains", zap.Error(err))
+		a.log.Error("a restart will forget the drains", zap.NamedError("err", err))
 	}
 }

@@ -23,7 +23,7 @@ func (a *App) Reload() error {
 	err := a.reload()
 	a.metrics.Reloaded(err == nil, time.Now())
 	if err != nil {
-		a.log.Error("configuration not taken over, the old one stays", zap.Error(err))
+		a.log.Error("configuration not taken over, the old one stays", zap.NamedError("err", err))
 		return err
 	}
 	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(a.config.Nodes)))
