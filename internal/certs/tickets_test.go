@@ -60,7 +60,7 @@ func TestTicketKeysRotateDailyAndOverlap(t *testing.T) {
 func TestTheConfigurationOfADayIsMadeOnce(t *testing.T) {
 	s := keyed(t, writePair(t, time.Now(), "ws.example.com"), []secret.Text{"first"})
 	g, now := s.current.Load(), time.Now()
-	if g.config(tls.VersionTLS12, now) != g.config(tls.VersionTLS12, now) {
+	if first, second := g.config(tls.VersionTLS12, now), g.config(tls.VersionTLS12, now); first != second {
 		t.Error("got two configurations on one day, want one")
 	}
 	if g.config(tls.VersionTLS12, now) == g.config(tls.VersionTLS12, now.AddDate(0, 0, 1)) {
