@@ -27,8 +27,11 @@ type client struct {
 	tries   int
 	release func()
 
-	conn  relay.Conn
-	ended bool // guarded by the registry's mutex
+	conn relay.Conn
+
+	// Guarded by the registry's mutex.
+	place int // in the registry, from 1; 0: not there
+	ended bool
 }
 
 func newClient(r *http.Request, o *Options) *client {

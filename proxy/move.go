@@ -27,10 +27,15 @@ type Move struct {
 type move struct {
 	cancel context.CancelFunc
 	done   chan struct{}
+	pace   pace // of the goroutine, and readable once done is closed
 }
 
-// tick is how often clients are moved: often enough to spread them.
-const tick = 20 * time.Millisecond
+// How long a move sleeps between two looks: no less, so that a high rate does
+// not spin, and no more, so that it sees soon what has changed.
+const (
+	shortNap = 5 * time.Millisecond
+	longNap  = 20 * time.Millisecond
+)
 
 // Move begins to move all clients off a node, those too that are still on
 // their way to it. It replaces the node's move under way, if there is one, and
@@ -48,16 +53,28 @@ func (h *Handler) Move(n *balancer.Node, m Move, moved func()) {
 func (h *Handler) start(n *balancer.Node, m Move, moved func()) {
 	previous := h.moves[n]
 	ctx, cancel := context.WithCancel(context.Background())
-	current := &move{cancel, make(chan struct{})}
+	current := &move{cancel: cancel, done: make(chan struct{})}
 	h.moves[n] = current
 	go func() {
 		defer close(current.done)
 		defer h.forget(n, current)
 		previous.stop()
-		if h.empty(ctx, n, m) && moved != nil {
+		current.begin(m, previous)
+		if h.empty(ctx, n, m, &current.pace) && moved != nil {
 			moved()
 		}
 	}()
+}
+
+// begin sets the pace, going on from that of the node's move before.
+func (m *move) begin(how Move, previous *move) {
+	if how.Rate == 0 {
+		return
+	}
+	m.pace = newPace(how.Rate, time.Now())
+	if previous != nil && previous.pace.every > 0 {
+		m.pace.follow(previous.pace)
+	}
 }
 
 // forget drops a move that has ended.
@@ -90,34 +107,34 @@ func (m *move) stop() {
 
 // empty moves clients until none is left, and returns true then; false when
 // ctx has ended before.
-func (h *Handler) empty(ctx context.Context, n *balancer.Node, m Move) bool {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	last := time.Now()
-	owed := 0.0
+func (h *Handler) empty(ctx context.Context, n *balancer.Node, m Move, p *pace) bool {
+	clock := time.NewTimer(shortNap)
+	defer clock.Stop()
 	for h.Pool.Status(n).Connections > 0 {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-ticker.C:
+		case <-clock.C:
 		}
-		now := time.Now()
-		switch can := h.Pool.CanMove(n); {
-		case h.final(m, now):
-			h.close(n, math.MaxInt, m, can)
-		case now.Before(m.Begin), !can && !m.Alone:
-			last = now
-		case m.Rate == 0:
-			h.close(n, math.MaxInt, m, can)
-		default:
-			owed += now.Sub(last).Seconds() * float64(m.Rate)
-			last = now
-			whole := math.Floor(owed)
-			h.close(n, int(whole), m, can)
-			owed -= whole
-		}
+		can, now := h.Pool.CanMove(n), time.Now()
+		h.close(n, h.share(m, p, can, now), m, can)
+		clock.Reset(min(max(p.next.Sub(now), shortNap), longNap))
 	}
 	return true
+}
+
+// share is how many clients are to go now.
+func (h *Handler) share(m Move, p *pace, can bool, now time.Time) int {
+	switch {
+	case h.final(m, now):
+		return math.MaxInt
+	case now.Before(m.Begin), !can && !m.Alone:
+		p.hold(now.Add(longNap))
+		return 0
+	case m.Rate == 0:
+		return math.MaxInt
+	}
+	return p.due(now)
 }
 
 // final is whether everybody must go now, so that all are gone by the

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"fermata/balancer"
@@ -10,7 +12,7 @@ import (
 // to go. The zero value is ready. Its methods may be called concurrently.
 type registry struct {
 	mu      sync.Mutex
-	clients map[*balancer.Node]map[*client]struct{}
+	clients map[*balancer.Node][]*client // in no order; each knows its place
 }
 
 // add enters a client, unless it has ended already.
@@ -20,14 +22,11 @@ func (r *registry) add(c *client) {
 	if c.ended {
 		return
 	}
-	n := c.pick.Node
 	if r.clients == nil {
-		r.clients = make(map[*balancer.Node]map[*client]struct{})
+		r.clients = make(map[*balancer.Node][]*client)
 	}
-	if r.clients[n] == nil {
-		r.clients[n] = make(map[*client]struct{})
-	}
-	r.clients[n][c] = struct{}{}
+	all := append(r.clients[c.pick.Node], c)
+	r.clients[c.pick.Node], c.place = all, len(all)
 }
 
 // remove takes out a client that has ended.
@@ -38,25 +37,49 @@ func (r *registry) remove(c *client) {
 	r.forget(c)
 }
 
-// take takes out up to count of a node's clients.
+// take takes out up to count of a node's clients, by chance: those that came
+// together do not go together.
 func (r *registry) take(n *balancer.Node, count int) []*client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var taken []*client
-	for c := range r.clients[n] {
-		if len(taken) == count {
-			break
-		}
+	for len(taken) < count && len(r.clients[n]) > 0 {
+		c := r.clients[n][rand.IntN(len(r.clients[n]))]
 		taken = append(taken, c)
 		r.forget(c)
 	}
 	return taken
 }
 
-func (r *registry) forget(c *client) {
-	n := c.pick.Node
-	delete(r.clients[n], c)
-	if len(r.clients[n]) == 0 {
-		delete(r.clients, n)
+// sample returns up to count of a node's clients, by chance, and leaves them
+// in.
+func (r *registry) sample(n *balancer.Node, count int) []*client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Clone(r.clients[n])
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:min(count, len(all))]
+}
+
+// claim takes out one client; false when it has ended or was taken before.
+func (r *registry) claim(c *client) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.forget(c)
+}
+
+// forget puts the last client into the place of the one that leaves.
+func (r *registry) forget(c *client) (was bool) {
+	if c.place == 0 {
+		return false
 	}
+	all := r.clients[c.pick.Node]
+	last := all[len(all)-1]
+	all[c.place-1], last.place = last, c.place
+	all[len(all)-1], c.place = nil, 0
+	r.clients[c.pick.Node] = all[:len(all)-1]
+	if len(all) == 1 {
+		delete(r.clients, c.pick.Node)
+	}
+	return true
 }

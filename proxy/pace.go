@@ -1,0 +1,47 @@
+package proxy
+
+import "time"
+
+// pace says when clients may go: one after the other, evenly, and in no second
+// more than the rate and a twentieth of it. Lateness is made up for within
+// that twentieth; a longer pause of the process is not, since the clients it
+// held up must not come to the other nodes as a wave.
+type pace struct {
+	every time.Duration // from one client to the next
+	slack time.Duration // the lateness that is made up for
+	next  time.Time     // when the next client may go
+}
+
+// newPace begins a pace of so many clients a second, at least 1, the first of
+// which may go one step after now.
+func newPace(rate int, now time.Time) pace {
+	every := (time.Second + time.Duration(rate) - 1) / time.Duration(rate)
+	return pace{every: every, slack: time.Duration(rate/20) * every, next: now.Add(every)}
+}
+
+// follow takes up where another pace of the same clients has left off, so that
+// asking for a new rate lets nobody go at once.
+func (p *pace) follow(before pace) {
+	if before.next.Before(p.next) {
+		p.next = before.next
+	}
+}
+
+// due is how many clients may go now; they count as gone.
+func (p *pace) due(now time.Time) int {
+	late := min(now.Sub(p.next), p.slack)
+	if late < 0 {
+		return 0
+	}
+	count := late/p.every + 1
+	p.next = now.Add(count*p.every - late)
+	return int(count)
+}
+
+// hold is that nobody may go until some time, and that this is nothing to make
+// up for.
+func (p *pace) hold(until time.Time) {
+	if p.next.Before(until) {
+		p.next = until
+	}
+}

@@ -1,0 +1,80 @@
+package proxy
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestNoSecondSeesMoreThanTheRateAndATwentieth(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rate := rapid.IntRange(1, 3000).Draw(t, "rate")
+		now := time.Unix(0, 0)
+		p := newPace(rate, now)
+		var gone []time.Time
+		for range rapid.IntRange(1, 400).Draw(t, "looks") {
+			now = now.Add(time.Duration(rapid.OneOf(
+				rapid.Int64Range(0, int64(30*time.Millisecond)), rapid.Int64Range(0, int64(3*time.Second)),
+			).Draw(t, "sleep")))
+			if rapid.IntRange(0, 20).Draw(t, "changed") == 0 { // to the same rate: nobody goes for that
+				again := newPace(rate, now)
+				again.follow(p)
+				p = again
+			}
+			for range p.due(now) {
+				gone = append(gone, now)
+			}
+		}
+		if most := fullestSecond(gone); most > rate+rate/20 {
+			t.Fatalf("rate %d: got %d in one second", rate, most)
+		}
+	})
+}
+
+// fullestSecond is how many of the times, which are in order, lie in the one
+// second that has most of them, wherever it begins.
+func fullestSecond(times []time.Time) (most int) {
+	first := 0
+	for last := range times {
+		for times[last].Sub(times[first]) >= time.Second {
+			first++
+		}
+		most = max(most, last-first+1)
+	}
+	return most
+}
+
+func TestAPaceMakesUpForSmallDelaysAndNotForPauses(t *testing.T) {
+	start := time.Unix(0, 0)
+	p := newPace(100, start)
+	after := func(at time.Duration, want int) {
+		t.Helper()
+		if got := p.due(start.Add(at)); got != want {
+			t.Errorf("after %s: got %d clients, want %d", at, got, want)
+		}
+	}
+	after(0, 0)
+	after(10*time.Millisecond, 1)
+	after(19*time.Millisecond, 0)
+	after(20*time.Millisecond, 1)
+	after(55*time.Millisecond, 3)
+	after(60*time.Millisecond, 1)
+	after(time.Hour, 6) // five late ones, and the one of now
+	after(time.Hour+9*time.Millisecond, 0)
+	after(time.Hour+10*time.Millisecond, 1)
+}
+
+func TestASlowPaceMakesUpForNothing(t *testing.T) {
+	start := time.Unix(0, 0)
+	p := newPace(2, start)
+	for at, want := range map[time.Duration]int{499 * time.Millisecond: 0, 900 * time.Millisecond: 1, 1399 * time.Millisecond: 0, 1400 * time.Millisecond: 1} {
+		q := p
+		if at > time.Second {
+			q.due(start.Add(900 * time.Millisecond))
+		}
+		if got := q.due(start.Add(at)); got != want {
+			t.Errorf("after %s: got %d clients, want %d", at, got, want)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"fermata/balancer"
+)
+
+// listed makes clients of a node and enters them.
+func listed(r *registry, n *balancer.Node, count int) (all []*client) {
+	for range count {
+		c := &client{pick: balancer.Pick{Node: n}}
+		r.add(c)
+		all = append(all, c)
+	}
+	return all
+}
+
+func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var r registry
+		n := poolOf(1).Nodes()[0].Node
+		in := make(map[*client]bool)
+		var all []*client
+		draw := func(t *rapid.T) *client {
+			if len(all) == 0 {
+				t.Skip("nobody has come yet")
+			}
+			return rapid.SampledFrom(all).Draw(t, "client")
+		}
+		leaves := func(t *rapid.T, c *client) {
+			if !in[c] {
+				t.Fatal("got a client that was not in")
+			}
+			delete(in, c)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(t *rapid.T) {
+				for _, c := range r.sample(n, len(all)+1) {
+					if !in[c] {
+						t.Fatal("got a sample of a client that is not in")
+					}
+				}
+				if got := len(r.clients[n]); got != len(in) {
+					t.Fatalf("got %d clients, want %d", got, len(in))
+				}
+			},
+			"come": func(*rapid.T) {
+				c := listed(&r, n, 1)[0]
+				all, in[c] = append(all, c), true
+			},
+			"end": func(t *rapid.T) {
+				c := draw(t)
+				r.remove(c)
+				r.add(c) // it has ended already
+				delete(in, c)
+			},
+			"claim": func(t *rapid.T) {
+				if c := draw(t); r.claim(c) != in[c] {
+					t.Fatalf("got %v, want %v", !in[c], in[c])
+				} else {
+					delete(in, c)
+				}
+			},
+			"take": func(t *rapid.T) {
+				for _, c := range r.take(n, rapid.IntRange(0, 3).Draw(t, "count")) {
+					leaves(t, c)
+				}
+			},
+		})
+	})
+}
+
+func TestClientsThatCameTogetherDoNotGoTogether(t *testing.T) {
+	var r registry
+	n := poolOf(1).Nodes()[0].Node
+	const count, first = 4000, 400
+	age := make(map[*client]int)
+	for i, c := range listed(&r, n, count) {
+		age[c] = i
+	}
+	tenths := [10]int{}
+	for _, c := range r.take(n, first) {
+		tenths[age[c]*10/count]++
+	}
+	for i, got := range tenths { // 40 of each, give or take six standard deviations
+		if got < 5 || got > 75 {
+			t.Errorf("of the first %d to go, %d came as the %d. tenth, want about %d", first, got, i+1, first/10)
+		}
+	}
+}
