@@ -20,6 +20,8 @@ type Result struct {
 	// "failed 1 of 2" or "passed 1 of 2" while more of the same would change
 	// the verdict.
 	Reason string
+	// Passed says that it was a check, and that it passed.
+	Passed bool
 	// Took is how long the check took; 0 when a client's dial failed.
 	Took time.Duration
 }
@@ -111,7 +113,7 @@ func (c *Checker) check(ctx context.Context) {
 // count adds one outcome to the verdict, and reports.
 func (c *Checker) count(passed bool, reason string, took time.Duration) {
 	changed := c.verdict.add(passed)
-	c.report(Result{Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(reason), Took: took})
+	c.report(Result{Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(reason), Passed: passed, Took: took})
 }
 
 func isTimeout(err error) bool {

@@ -37,11 +37,11 @@ func TestReasonsSayHowFarTheNextVerdictIs(t *testing.T) {
 		node.fails(nil)
 		pass(3900 * time.Millisecond) // and two
 		node.wantResults(t,
-			Result{Up: true, Changed: true, Reason: "fine"},
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
 			Result{Changed: true, Reason: "dial refused"},
-			Result{Reason: "passed 1 of 2: fine"},
-			Result{Up: true, Changed: true, Reason: "fine"},
+			Result{Reason: "passed 1 of 2: fine", Passed: true},
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 		)
 	})
 }
@@ -97,7 +97,7 @@ func TestADeadNodeIsDownAsSoonAsAClientCannotDial(t *testing.T) {
 		node.checker.DialFailed(errRefused)
 		pass(time.Nanosecond)
 		node.wantResults(t,
-			Result{Up: true, Changed: true, Reason: "fine"},
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
 			Result{Changed: true, Reason: "dial refused"},
 		)
@@ -148,9 +148,9 @@ func TestADialThatFailedBeforeTheFirstCheckDoesNotDecide(t *testing.T) {
 		node.checker.DialFailed(errRefused)
 		pass(time.Second)
 		node.wantResults(t,
-			Result{Up: true, Changed: true, Reason: "fine", Took: time.Millisecond},
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
 			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
-			Result{Up: true, Reason: "fine", Took: time.Millisecond},
+			Result{Up: true, Reason: "fine", Passed: true, Took: time.Millisecond},
 		)
 	})
 }
@@ -173,7 +173,7 @@ func TestACancelledDialDoesNotCount(t *testing.T) {
 		node := &fakeNode{}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1})
 		node.checker.DialFailed(&net.OpError{Op: "dial", Err: context.Canceled})
-		node.wantResults(t, Result{Up: true, Changed: true, Reason: "fine"})
+		node.wantResults(t, Result{Up: true, Changed: true, Reason: "fine", Passed: true})
 	})
 }
 
@@ -260,8 +260,8 @@ func TestADialThatTimedOutOnlyBringsTheCheckForward(t *testing.T) {
 		node.checker.DialFailed(&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded})
 		pass(time.Nanosecond)
 		node.wantResults(t,
-			Result{Up: true, Changed: true, Reason: "fine"},
-			Result{Up: true, Reason: "fine"},
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
+			Result{Up: true, Reason: "fine", Passed: true},
 		)
 	})
 }
