@@ -105,6 +105,8 @@ func result(a *answer, err error) string {
 		return "client_gone"
 	case errors.As(err, &dial):
 		return "dial"
+	case errors.Is(err, errBusy):
+		return "busy"
 	case errors.Is(err, errOverQuota):
 		return "over_quota"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):

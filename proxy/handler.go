@@ -8,6 +8,7 @@ import (
 	"net/http/httputil"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -44,6 +45,7 @@ type Handler struct {
 	dialer  net.Dialer
 	plain   *httputil.ReverseProxy
 	live    registry
+	govern  governor
 	open    atomic.Int64   // clients' connections, from accept to close
 	closers sync.WaitGroup // clients that are accepted only to be closed
 
@@ -79,6 +81,13 @@ func (h *Handler) ConnState(c net.Conn, state http.ConnState) {
 		h.open.Add(-1)
 	}
 }
+
+// Returned tells that a node has come back: it gets its clients slowly at
+// first.
+func (h *Handler) Returned(n *balancer.Node) { h.govern.returned(n, time.Now()) }
+
+// Forget drops what is known of a node that is gone for good.
+func (h *Handler) Forget(n *balancer.Node) { h.govern.forget(n) }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -40,6 +40,12 @@ type Limits struct {
 	MaxBodyBytes int64 `yaml:"max_body_bytes"`
 	// MaxClients caps all clients together; 0: what the file descriptors allow.
 	MaxClients int `yaml:"max_clients"`
+	// UpgradesPerSecond paces the upgrades that each node gets; those beyond
+	// wait, up to Timeouts.Handshake. A node that takes long to answer gets
+	// fewer. 0: no pacing.
+	UpgradesPerSecond int `yaml:"upgrades_per_second"`
+	// SlowStart is how long a node that has come back takes to get that many.
+	SlowStart time.Duration `yaml:"slow_start"`
 }
 
 // DrainOptions are the drain's settings where a request does not give its own.
@@ -82,7 +88,7 @@ func DefaultTimeouts() Timeouts {
 
 // DefaultLimits is what a configuration without limits means.
 func DefaultLimits() Limits {
-	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20}
+	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20, UpgradesPerSecond: 500, SlowStart: 10 * time.Second}
 }
 
 // DefaultDrain is what a configuration without a drain section means.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -87,7 +88,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 			break
 		}
 		c.pick, c.release, c.tries = pick, release, c.tries+1
-		answer, err := h.ask(ctx, pick.Node, head, r, o)
+		answer, err := h.try(ctx, pick.Node, head, r, o)
 		h.Metrics.Handshake(pick.Node.Name(), result(answer, err))
 		if err == nil {
 			h.Metrics.Picked(pick.Node.Name(), string(pick.Reason))
@@ -99,12 +100,35 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		}
 		last = err
 		key.Tried = append(key.Tried, pick.Node)
-		h.Log.Info("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.NamedError("err", err))
+		if !errors.Is(err, errBusy) {
+			h.Log.Info("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.NamedError("err", err))
+		}
+	}
+	if errors.Is(last, errBusy) {
+		<-ctx.Done() // a client that waits comes back later than one that is sent off
 	}
 	if last != nil {
 		return nil, fmt.Errorf("%w: %w", balancer.ErrNoUsableNode, last)
 	}
 	return nil, balancer.ErrNoUsableNode
+}
+
+// errBusy is a node that gets as many upgrades as it may for longer than the
+// client can wait.
+var errBusy = errors.New("busy with upgrades")
+
+// try asks one node, as soon as that may get another upgrade.
+func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
+	if err := h.govern.wait(ctx, n, o.Limits); err != nil {
+		return nil, fmt.Errorf("node %s: %w", n.Name(), errBusy)
+	}
+	asked := time.Now()
+	a, err := h.ask(ctx, n, head, r, o)
+	var dial *dialError
+	if r.Context().Err() == nil && !errors.As(err, &dial) {
+		h.govern.answered(n, time.Since(asked))
+	}
+	return a, err
 }
 
 // join answers the client with the node's 101 and hands both legs to the

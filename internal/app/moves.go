@@ -16,7 +16,11 @@ func (a *App) checked(name string, r health.Result) {
 	if r.Took > 0 { // not the report of a client's dial that failed
 		a.metrics.Checked(name, r.Took)
 	}
+	before, _ := a.pool.Node(name)
 	a.pool.SetHealth(name, r.Up, r.Reason)
+	if r.Up && !before.Up && before.Node != nil {
+		a.handler.Returned(before.Node)
+	}
 	if !r.Changed {
 		return
 	}

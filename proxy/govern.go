@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"fermata/balancer"
+)
+
+// governor paces the upgrades that each node gets, so that the clients of one
+// that is lost do not take the next one down: Reverb answers one at a time.
+// The zero value is ready. Its methods may be called concurrently.
+type governor struct {
+	mu    sync.Mutex
+	nodes map[*balancer.Node]*allowance
+}
+
+// allowance is what the governor knows of one node.
+type allowance struct {
+	limiter *rate.Limiter
+	back    time.Time     // when the node came back; zero: it has not been away
+	answer  time.Duration // the smoothed time that it takes to answer
+}
+
+// wait returns when the node may get another upgrade. The error says that
+// this cannot be before ctx ends.
+func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
+	if l.UpgradesPerSecond == 0 {
+		return nil
+	}
+	return g.limiter(n, l, time.Now()).Wait(ctx)
+}
+
+// limiter is the node's limiter, set to its rate of this moment.
+func (g *governor) limiter(n *balancer.Node, l Limits, now time.Time) *rate.Limiter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.allowance(n)
+	a.limiter.SetLimitAt(now, rate.Limit(a.rate(l, now)))
+	a.limiter.SetBurstAt(now, max(1, l.UpgradesPerSecond/10))
+	return a.limiter
+}
+
+// allowance is the node's. mu is held.
+func (g *governor) allowance(n *balancer.Node) *allowance {
+	a := g.nodes[n]
+	if a == nil {
+		a = &allowance{limiter: rate.NewLimiter(0, 1)}
+		if g.nodes == nil {
+			g.nodes = make(map[*balancer.Node]*allowance)
+		}
+		g.nodes[n] = a
+	}
+	return a
+}
+
+// rate is how many upgrades a second the node gets: less while it has just
+// come back, and less while it takes long to answer.
+func (a *allowance) rate(l Limits, now time.Time) float64 {
+	const least = 0.1
+	share := 1.0
+	if since := now.Sub(a.back); !a.back.IsZero() && since < l.SlowStart {
+		share = max(least, float64(since)/float64(l.SlowStart))
+	}
+	if a.answer > promptly {
+		share *= max(least, float64(promptly)/float64(a.answer))
+	}
+	return max(1, share*float64(l.UpgradesPerSecond))
+}
+
+// promptly is how fast a node answers an upgrade that has nothing to wait for
+// there; one that takes longer has a queue.
+const promptly = 200 * time.Millisecond
+
+// answered notes how long the node took to answer an upgrade.
+func (g *governor) answered(n *balancer.Node, took time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.allowance(n)
+	a.answer += (took - a.answer) / 8
+}
+
+// returned begins the slow start of a node that has come back.
+func (g *governor) returned(n *balancer.Node, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	*g.allowance(n) = allowance{limiter: rate.NewLimiter(0, 1), back: now}
+}
+
+// forget drops what is known of a node that is gone.
+func (g *governor) forget(n *balancer.Node) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.nodes, n)
+}

@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fermata/balancer"
+)
+
+// admitted counts, by the second, when a crowd gets to a node.
+func admitted(t *testing.T, g *governor, n *balancer.Node, l Limits, crowd int) (seconds []int, refused int) {
+	t.Helper()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	type outcome struct {
+		second int
+		err    error
+	}
+	outcomes := make(chan outcome, crowd)
+	for range crowd {
+		go func() {
+			err := g.wait(ctx, n, l)
+			outcomes <- outcome{int(time.Since(began) / time.Second), err}
+		}()
+	}
+	seconds = make([]int, 9)
+	for range crowd {
+		if o := <-outcomes; o.err != nil {
+			refused++
+		} else {
+			seconds[o.second]++
+		}
+	}
+	return seconds, refused
+}
+
+func TestACrowdGetsToANodeAtItsRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		seconds, refused := admitted(t, &g, new(balancer.Node), Limits{UpgradesPerSecond: 100}, 1000)
+		for second, got := range seconds[:8] {
+			if got < 95 || got > 111 { // the first second has the burst of a tenth
+				t.Errorf("second %d: got %d upgrades, want about 100", second, got)
+			}
+		}
+		if refused < 180 || refused > 200 {
+			t.Errorf("got %d refused of 1000, want those that could not have had their turn in 8 s, about 190", refused)
+		}
+	})
+}
+
+func TestWithoutARateNobodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		if seconds, refused := admitted(t, &g, new(balancer.Node), Limits{}, 1000); seconds[0] != 1000 || refused != 0 {
+			t.Errorf("got %d at once and %d refused, want 1000 and 0", seconds[0], refused)
+		}
+	})
+}
+
+func TestANodeThatCameBackStartsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		n, l := new(balancer.Node), Limits{UpgradesPerSecond: 100, SlowStart: 10 * time.Second}
+		g.returned(n, time.Now())
+		f := func(after time.Duration, want float64) {
+			t.Helper()
+			if got := g.allowance(n).rate(l, time.Now().Add(after)); got < want-0.01 || got > want+0.01 {
+				t.Errorf("after %v: got %v a second, want %v", after, got, want)
+			}
+		}
+		f(0, 10)
+		f(5*time.Second, 50)
+		f(10*time.Second, 100)
+		f(time.Hour, 100)
+	})
+}
+
+func TestANodeThatAnswersSlowlyGetsLess(t *testing.T) {
+	var g governor
+	n, l := new(balancer.Node), Limits{UpgradesPerSecond: 100}
+	rate := func() float64 { return g.allowance(n).rate(l, time.Now()) }
+	g.answered(n, 10*time.Millisecond)
+	if got := rate(); got != 100 {
+		t.Errorf("of a prompt node: got %v a second, want 100", got)
+	}
+	for range 100 {
+		g.answered(n, 800*time.Millisecond)
+	}
+	if got := rate(); got < 24 || got > 26 {
+		t.Errorf("of a node that takes 800 ms: got %v a second, want 25", got)
+	}
+	for range 100 {
+		g.answered(n, time.Minute)
+	}
+	if got := rate(); got != 10 {
+		t.Errorf("of a node that hardly answers: got %v a second, want a tenth", got)
+	}
+	for range 100 {
+		g.answered(n, time.Millisecond)
+	}
+	if got := rate(); got != 100 {
+		t.Errorf("of a node that is prompt again: got %v a second, want 100", got)
+	}
+}
+
+func TestOneNodesCrowdDoesNotHoldUpAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		busy, free, l := new(balancer.Node), new(balancer.Node), Limits{UpgradesPerSecond: 10}
+		admitted(t, &g, busy, l, 1000)
+		began := time.Now()
+		if err := g.wait(t.Context(), free, l); err != nil || time.Since(began) != 0 {
+			t.Errorf("got %v after %v, want a place at once", err, time.Since(began))
+		}
+	})
+}
