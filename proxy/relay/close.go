@@ -2,8 +2,6 @@ package relay
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -11,30 +9,21 @@ import (
 )
 
 // closing is what the two goroutines of a relay, and Conn.Close, tell each
-// other about its end. By is what came first.
+// other about its end.
 type closing struct {
 	client, node net.Conn
 	within       time.Duration // from begin until cut
 	lost         func() Close  // asks Pair.Lost, once
 
-	mu         sync.Mutex
-	by         By    // empty until something ends the relay
-	err        error // what came with it
-	bound      *time.Timer
-	wish       *Close // to be sent at the next boundary
-	sentCode   int    // status of the Close frame that the client got; 0: none yet
-	clientCode int    // status of the client's own; 0: none yet
-	clientOver bool   // it has sent its Close frame, or its connection has ended
+	mu     sync.Mutex
+	ending ending
+	bound  *time.Timer
 }
 
 func newClosing(p Pair) *closing {
-	lost := p.Lost
-	if lost == nil {
-		lost = func() Close { return Close{Code: statusGoingAway, By: ByNodeLost} }
-	}
 	return &closing{
 		client: p.Client, node: p.Node,
-		within: p.Options.Close, lost: sync.OnceValue(lost),
+		within: p.Options.Close, lost: sync.OnceValue(orGoingAway(p.Lost)),
 	}
 }
 
@@ -42,10 +31,9 @@ func newClosing(p Pair) *closing {
 // it that the rest takes no longer than within. It reports whether this was
 // the first. mu is held.
 func (c *closing) begin(by By, err error) bool {
-	if c.by != "" {
+	if !c.ending.first(by, err) {
 		return false
 	}
-	c.by, c.err = by, err
 	c.bound = time.AfterFunc(c.within, c.timeUp)
 	return true
 }
@@ -56,7 +44,7 @@ func (c *closing) want(wish Close, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.begin(wish.By, cause) {
-		c.wish = &wish
+		c.ending.wish = &wish
 		_ = c.node.SetReadDeadline(time.Unix(1, 0))
 	}
 }
@@ -65,10 +53,10 @@ func (c *closing) want(wish Close, cause error) {
 func (c *closing) wanted() (wish Close, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.wish == nil {
+	if c.ending.wish == nil {
 		return Close{}, false
 	}
-	return *c.wish, true
+	return *c.ending.wish, true
 }
 
 // The client's side, told by toNode.
@@ -78,7 +66,7 @@ func (c *closing) clientClosed(code int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.begin(ByClient, nil)
-	c.clientCode = code
+	c.ending.clientCode = code
 }
 
 // clientMalformed closes a client whose frames cannot be read further.
@@ -93,8 +81,8 @@ func (c *closing) clientMalformed(bad *ProtocolError) {
 func (c *closing) clientEnded(err error) {
 	c.mu.Lock()
 	c.begin(ByClient, err)
-	c.clientOver = true
-	silent, done := c.clientCode == 0, c.sentCode != 0
+	c.ending.clientOver = true
+	silent, done := c.ending.clientCode == 0, c.ending.sentCode != 0
 	c.mu.Unlock()
 	if silent {
 		closeWrite(c.node)
@@ -131,7 +119,7 @@ func (c *closing) nodeEnded(inFrame bool, err error) {
 	switch {
 	case !ok:
 	case inFrame:
-		c.cut(farewell.By, errors.Join(errors.New("node ended inside of a frame"), err))
+		c.cut(farewell.By, errCutFrame(err))
 	default:
 		c.sendClose(farewell, err)
 	}
@@ -140,17 +128,12 @@ func (c *closing) nodeEnded(inFrame bool, err error) {
 // farewell is what a client is told whose node has ended, if there is any use.
 func (c *closing) farewell() (farewell Close, ok bool) {
 	c.mu.Lock()
-	wish, code, ending := c.wish, c.clientCode, c.by != ""
+	farewell, ok, ask := c.ending.farewell()
 	c.mu.Unlock()
-	switch {
-	case wish != nil:
-		return *wish, true
-	case code != 0: // the answer that the node owed
-		return Close{Code: code, By: ByClient}, true
-	case ending: // the client has gone, or was cut
-		return Close{}, false
+	if ask {
+		return c.lost(), true
 	}
-	return c.lost(), true
+	return farewell, ok
 }
 
 // sendClose sends the client its one Close frame. Only toClient may, at a
@@ -174,8 +157,8 @@ func (c *closing) sendClose(f Close, err error) {
 // closeSent is told when a Close frame has gone to the client.
 func (c *closing) closeSent(code int) {
 	c.mu.Lock()
-	c.sentCode = code
-	done := c.clientOver
+	c.ending.sentCode = code
+	done := c.ending.clientOver
 	c.mu.Unlock()
 	if done {
 		c.client.Close()
@@ -199,22 +182,17 @@ func (c *closing) clientRefuses(err error) {
 
 func (c *closing) timeUp() {
 	c.mu.Lock()
-	leg := "client"
-	if c.clientOver {
-		leg = "node"
-	}
-	by := c.by
+	by, err := c.ending.by, c.ending.late(c.within)
 	c.mu.Unlock()
-	c.cut(by, fmt.Errorf("%s had not ended %v after the relay began to", leg, c.within))
+	c.cut(by, err)
 }
 
 // cut ends both legs as they are. A tls.Conn's own Close could wait for a
 // client that reads nothing.
 func (c *closing) cut(by By, err error) {
 	c.mu.Lock()
-	if c.begin(by, err); c.err == nil {
-		c.err = err
-	}
+	c.begin(by, err)
+	c.ending.because(err)
 	c.mu.Unlock()
 	if conn, ok := c.client.(interface{ NetConn() net.Conn }); ok {
 		conn.NetConn().Close()
@@ -233,22 +211,11 @@ func (c *closing) finish(end *End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bound.Stop()
-	end.By, end.Err, end.Code = c.by, c.err, c.sentCode
-	if end.Code == 0 || c.by == ByClient && c.clientCode != 0 {
-		end.Code = c.clientCode
-	}
+	c.ending.end(end)
 }
 
 func closeWrite(conn net.Conn) {
 	if conn, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = conn.CloseWrite()
 	}
-}
-
-// unlessEOF drops the error that means nothing but an end.
-func unlessEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }

@@ -40,25 +40,19 @@ type Plain struct {
 	bytesToNode, bytesToClient       atomic.Int64
 	messagesToNode, messagesToClient atomic.Int64
 
-	mu      sync.Mutex
-	running int
-	idle    sync.Cond // running is 0; its L is mu
+	running *count // relays
 }
 
 // NewPlain returns an engine that relays nothing yet.
 func NewPlain() Engine {
-	p := &Plain{}
+	p := &Plain{running: newCount()}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
-	p.idle.L = &p.mu
 	return p
 }
 
 // Start implements Engine.
 func (p *Plain) Start(pair Pair) Conn {
-	p.mu.Lock()
-	p.running++
-	p.mu.Unlock()
-
+	p.running.begin()
 	r := &plainConn{engine: p, pair: pair, closing: newClosing(pair)}
 	r.running.Store(2)
 	go r.toNode()
@@ -75,21 +69,7 @@ func (p *Plain) Totals() Totals {
 }
 
 // Wait implements Engine.
-func (p *Plain) Wait() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.running > 0 {
-		p.idle.Wait()
-	}
-}
-
-func (p *Plain) ended() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.running--; p.running == 0 {
-		p.idle.Broadcast()
-	}
-}
+func (p *Plain) Wait() { p.running.wait() }
 
 // plainConn is one relay. toNode alone reads the client and writes the node,
 // toClient the other way round, so no Close frame can land inside of a frame.
@@ -108,7 +88,7 @@ func (r *plainConn) Close(c Close) { r.closing.want(c, nil) }
 func (r *plainConn) toNode() {
 	defer r.leave()
 	s := r.newStream(r.pair.Client, r.pair.Node, r.pair.ToNode)
-	s.frames = newFollower(true, r.pair.Options.MaxMessage)
+	s.frames.follower = newFollower(true, r.pair.Options.MaxMessage)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToNode, &r.engine.messagesToNode
 
 	r.closing.clientEnded(unlessEOF(r.moveToNode(s)))
@@ -146,7 +126,7 @@ func (r *plainConn) moveToNode(s *stream) error {
 func (r *plainConn) toClient() {
 	defer r.leave()
 	s := r.newStream(r.pair.Node, r.pair.Client, r.pair.ToClient)
-	s.frames = newFollower(false, 0)
+	s.frames.follower = newFollower(false, 0)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToClient, &r.engine.messagesToClient
 
 	r.moveToClient(s)
@@ -158,7 +138,7 @@ func (r *plainConn) toClient() {
 
 func (r *plainConn) moveToClient(s *stream) {
 	for {
-		if wish, ok := r.closing.wanted(); ok && !s.open {
+		if wish, ok := r.closing.wanted(); ok && !s.frames.open {
 			r.closing.sendClose(wish, nil)
 			return
 		}
@@ -177,7 +157,7 @@ func (r *plainConn) moveToClient(s *stream) {
 		case errors.Is(readErr, os.ErrDeadlineExceeded):
 			r.wokenUp()
 		case readErr != nil:
-			r.closing.nodeEnded(s.open, unlessEOF(readErr))
+			r.closing.nodeEnded(s.frames.open, unlessEOF(readErr))
 			return
 		}
 	}
@@ -202,5 +182,5 @@ func (r *plainConn) leave() {
 	}
 	r.closing.finish(&r.end)
 	r.pair.Done(r.end)
-	r.engine.ended()
+	r.engine.running.end()
 }

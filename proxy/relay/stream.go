@@ -6,25 +6,17 @@ import (
 	"time"
 )
 
-// bufferSize is the largest frame that is held until it is whole.
-const bufferSize = 32 << 10
-
 // stream is one direction of a relay. It belongs to one goroutine.
-//
-// Only whole frames leave it, so that what its reader has got ends at a
-// boundary whenever its writer vanishes. A frame larger than the buffer is the
-// exception: it is passed on as it comes.
 type stream struct {
 	from, to net.Conn // to is nil once it takes nothing any more
 	early    []byte   // what was read ahead of the relay; goes first
 	stall    time.Duration
-	frames   follower
+	frames   gate
 
 	buf       []byte
-	held      int  // bytes in buf
-	ready     int  // bytes at the front of buf that may leave
-	completed int  // messages in these
-	open      bool // what has left, ready bytes included, ends inside of a frame
+	held      int // bytes in buf
+	ready     int // bytes at the front of buf that may leave
+	completed int // messages in these
 
 	bytes, messages           int64
 	totalBytes, totalMessages *atomic.Int64
@@ -34,19 +26,11 @@ type stream struct {
 // a *ProtocolError; what is ready may leave all the same.
 func (s *stream) read() error {
 	n, readErr := s.readSome(s.buf[s.held:])
-	boundary, completed, err := s.frames.follow(s.buf[s.held : s.held+n])
-	if boundary >= 0 {
-		s.ready = s.held + boundary
-		s.open = false
-	}
-	s.completed = completed
+	var err error
+	s.ready, s.completed, err = s.frames.pass(s.held, s.buf[s.held:s.held+n])
 	s.held += n
 	if err != nil {
 		return err
-	}
-	if s.open || s.tooLarge() {
-		s.ready = s.held
-		s.open = true
 	}
 	return readErr
 }
@@ -58,15 +42,6 @@ func (s *stream) readSome(b []byte) (int, error) {
 		return n, nil
 	}
 	return s.from.Read(b)
-}
-
-// tooLarge reports whether the frame at the end of buf can never be whole in it.
-func (s *stream) tooLarge() bool {
-	if s.frames.inHeader() {
-		return false
-	}
-	begun := s.held - s.ready
-	return s.frames.left > uint64(len(s.buf)-begun)
 }
 
 // forward writes what may leave, and drops it when there is nowhere to go.

@@ -1,0 +1,86 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// ending is what is known about the end of a relay. By is what came first.
+type ending struct {
+	by         By     // empty until something ends the relay
+	err        error  // what came with it
+	wish       *Close // to be sent at the next boundary
+	sentCode   int    // status of the Close frame that the client got; 0: none yet
+	clientCode int    // status of the client's own; 0: none yet
+	clientOver bool   // it has sent its Close frame, or its connection has ended
+}
+
+// first notes what ends the relay, and reports whether nothing had before.
+func (e *ending) first(by By, err error) bool {
+	if e.by != "" {
+		return false
+	}
+	e.by, e.err = by, err
+	return true
+}
+
+// because notes what came in the way of a clean end.
+func (e *ending) because(err error) {
+	if e.err == nil {
+		e.err = err
+	}
+}
+
+// farewell is what a client is told whose node has ended: what was wished
+// for, or the answer that the node owed to its Close frame. Where there is
+// neither, ask is true for a client that wants to know, and false for one that
+// has gone or was cut.
+func (e *ending) farewell() (farewell Close, ok, ask bool) {
+	switch {
+	case e.wish != nil:
+		return *e.wish, true, false
+	case e.clientCode != 0:
+		return Close{Code: e.clientCode, By: ByClient}, true, false
+	}
+	return Close{}, false, e.by == ""
+}
+
+// late is the error of a relay that has not ended within its bound.
+func (e *ending) late(within time.Duration) error {
+	leg := "client"
+	if e.clientOver {
+		leg = "node"
+	}
+	return fmt.Errorf("%s had not ended %v after the relay began to", leg, within)
+}
+
+// end fills in what is known.
+func (e *ending) end(end *End) {
+	end.By, end.Err, end.Code = e.by, e.err, e.sentCode
+	if end.Code == 0 || e.by == ByClient && e.clientCode != 0 {
+		end.Code = e.clientCode
+	}
+}
+
+// orGoingAway is lost, or what stands in for it when it is nil.
+func orGoingAway(lost func() Close) func() Close {
+	if lost != nil {
+		return lost
+	}
+	return func() Close { return Close{Code: statusGoingAway, By: ByNodeLost} }
+}
+
+// unlessEOF drops the error that means nothing but an end.
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// errCutFrame is why no Close frame could follow.
+func errCutFrame(err error) error {
+	return errors.Join(errors.New("node ended inside of a frame"), err)
+}
