@@ -120,7 +120,7 @@ func TestNoClientGoesAboveTheBoundWhileANodeIsBelow(t *testing.T) {
 			},
 			"drain": func(t *rapid.T) {
 				_, err := c.pool.Drain(c.name(t), Drain{})
-				if err != nil && !errors.Is(err, ErrLastNode) {
+				if err != nil && !errors.Is(err, ErrLastNode) && !errors.Is(err, ErrNoRoom) {
 					t.Fatal(err)
 				}
 			},

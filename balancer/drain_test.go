@@ -12,7 +12,7 @@ func TestDrainRefusesTheLastUsableNode(t *testing.T) {
 	p := New(nodes("a", "b", "c"), DefaultSticky())
 	refuses := func(name string, force bool, want error) {
 		t.Helper()
-		if err := p.CheckDrain(name, force); !errors.Is(err, want) {
+		if _, err := p.Forecast(name, Drain{Force: force}); !errors.Is(err, want) {
 			t.Errorf("check: got %v, want %v", err, want)
 		}
 		if _, err := p.Drain(name, Drain{Force: force}); !errors.Is(err, want) {
@@ -36,18 +36,8 @@ func TestARemovedNodeIsNeverTheLastUsableOne(t *testing.T) {
 	acquire(t, p, pinned(t, p, client(1), "a"))
 	p.Replace(nodes("b"), unbounded())
 	p.SetHealth("b", false, "dial refused")
-	if err := p.CheckDrain("a", false); err != nil {
+	if _, err := p.Forecast("a", Drain{}); err != nil {
 		t.Errorf("got %v, want no error: a takes nobody anyway", err)
-	}
-}
-
-func TestCheckDrainChangesNothing(t *testing.T) {
-	p := New(nodes("a", "b"), DefaultSticky())
-	if err := p.CheckDrain("a", false); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := p.Node("a"); got.Drain != nil {
-		t.Errorf("got %+v, want no drain", got.Drain)
 	}
 }
 

@@ -15,8 +15,12 @@ func (p Pick) Explain(sentCookie bool) string {
 	if p.Node == p.Preferred {
 		return "by " + chosen
 	}
-	return fmt.Sprintf("by %s it would be %s, which is %s; the next by the hash of its address is %s",
-		chosen, p.Preferred.Name(), obstacles[p.Reason], p.Node.Name())
+	next := "the next by the hash of its address"
+	if p.Reason == ReasonShed {
+		next = "the emptiest"
+	}
+	return fmt.Sprintf("by %s it would be %s, which is %s; %s is %s",
+		chosen, p.Preferred.Name(), obstacles[p.Reason], next, p.Node.Name())
 }
 
 var obstacles = map[Reason]string{
@@ -25,4 +29,6 @@ var obstacles = map[Reason]string{
 	ReasonDown:     "down",
 	ReasonDraining: "draining",
 	ReasonRetry:    "failing",
+	ReasonAvoided:  "still to be drained in a roll",
+	ReasonShed:     "to have fewer clients",
 }

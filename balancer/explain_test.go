@@ -23,7 +23,7 @@ func TestAPickExplainsItselfInWords(t *testing.T) {
 }
 
 func TestEveryObstacleHasItsWords(t *testing.T) {
-	for _, reason := range []Reason{ReasonLoad, ReasonFull, ReasonDown, ReasonDraining, ReasonRetry} {
+	for _, reason := range []Reason{ReasonLoad, ReasonFull, ReasonDown, ReasonDraining, ReasonRetry, ReasonAvoided, ReasonShed} {
 		if obstacles[reason] == "" {
 			t.Errorf("%s: got no words", reason)
 		}

@@ -12,8 +12,11 @@ type Node struct {
 	pin         string // the cookie value to give out
 	up          bool
 	reason      string
+	checked     time.Time
 	drain       *Drain // nil: ready
 	removed     bool   // no longer configured, kept until its clients are gone
+	avoided     bool   // still to be drained: only for who can go nowhere else
+	shed        int    // clients that are to go elsewhere when they come
 	connections int
 }
 
@@ -24,6 +27,9 @@ func (n *Node) full() bool {
 	return n.options.MaxConnections > 0 && n.connections >= n.options.MaxConnections
 }
 
+// serves is whether the node takes clients, or would if it were not full.
+func (n *Node) serves() bool { return n.up && n.drain == nil && !n.removed }
+
 // Drain is what a node's drain was asked to do.
 type Drain struct {
 	Started   time.Time
@@ -32,7 +38,9 @@ type Drain struct {
 	Rate      int       // clients per second, 0: all at once
 	CloseCode int
 	Initial   int  // clients when it started
-	Force     bool // also with no other usable node
+	Force     bool // whatever that does to the other nodes
+	// MinUsable is how many usable nodes must be left; less than 1 counts as 1.
+	MinUsable int `json:"-"`
 }
 
 // Status is a node at one moment.
@@ -43,9 +51,12 @@ type Status struct {
 	Weight         int
 	MaxConnections int // 0: no cap
 	Up             bool
-	Reason         string // of being up or down
-	Drain          *Drain // nil: ready
-	Removed        bool   // no longer configured
+	Reason         string    // of being up or down
+	Checked        time.Time // when the last check that passed began; zero: none has
+	Drain          *Drain    // nil: ready
+	Removed        bool      // no longer configured
+	Avoided        bool      // still to be drained in a roll
+	Shed           int       // clients that are to go elsewhere when they come
 	Connections    int
 }
 
@@ -58,7 +69,10 @@ func (n *Node) status() Status {
 		MaxConnections: n.options.MaxConnections,
 		Up:             n.up,
 		Reason:         n.reason,
+		Checked:        n.checked,
 		Removed:        n.removed,
+		Avoided:        n.avoided,
+		Shed:           n.shed,
 		Connections:    n.connections,
 	}
 	if n.drain != nil {

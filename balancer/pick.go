@@ -22,7 +22,7 @@ type Key struct {
 // Reason says why a client got its node; it is a label of the metrics.
 type Reason string
 
-// Reasons of a pick. The last five say why the node that the client would
+// Reasons of a pick. All but the first two say why the node that the client would
 // have got, by its cookie or by its hash, was passed over.
 const (
 	ReasonCookie   Reason = "cookie"       // its cookie names the node
@@ -31,7 +31,9 @@ const (
 	ReasonFull     Reason = "full"
 	ReasonDown     Reason = "down"
 	ReasonDraining Reason = "draining"
-	ReasonRetry    Reason = "retry" // it failed this client's handshake
+	ReasonRetry    Reason = "retry"     // it failed this client's handshake
+	ReasonAvoided  Reason = "avoided"   // it is still to be drained in a roll
+	ReasonShed     Reason = "rebalance" // it has too many clients
 )
 
 // Pick is the node chosen for a client.
@@ -43,12 +45,27 @@ type Pick struct {
 	Preferred *Node
 	// Pinned is whether a cookie named Preferred.
 	Pinned bool
+
+	relieved *Node // with ReasonShed: who sheds this client
 }
 
-// pick chooses a node: the one that the client's cookie names, else the best
+// pick chooses a node, and another one where that is to shed clients. It
+// returns false when no node can take the client.
+func (p *Pool) pick(key Key) (Pick, bool) {
+	pick, ok := p.choose(key)
+	if !ok || pick.Node.shed == 0 || len(key.Tried) > 0 {
+		return pick, ok
+	}
+	if n := p.emptier(pick.Node); n != nil {
+		pick.relieved, pick.Node, pick.Reason = pick.Node, n, ReasonShed
+	}
+	return pick, true
+}
+
+// choose chooses a node: the one that the client's cookie names, else the best
 // one by the hash of its address. It returns false when no node can take the
 // client.
-func (p *Pool) pick(key Key) (Pick, bool) {
+func (p *Pool) choose(key Key) (Pick, bool) {
 	pinned := p.pinned(key.Pins)
 	if pinned != nil && p.obstacle(pinned, key.Tried) == "" {
 		return Pick{Node: pinned, Preferred: pinned, Pinned: true, Reason: ReasonCookie}, true
@@ -63,7 +80,11 @@ func (p *Pool) pick(key Key) (Pick, bool) {
 		return Pick{Node: best, Preferred: first, Reason: ReasonHash}, true
 	}
 	reason := p.obstacle(first, key.Tried)
-	if reason == "" {
+	switch {
+	case reason != "":
+	case first.avoided && !best.avoided:
+		reason = ReasonAvoided
+	default:
 		reason = ReasonLoad
 	}
 	return Pick{Node: best, Preferred: first, Reason: reason}, true
@@ -87,11 +108,13 @@ func (p *Pool) obstacle(n *Node, tried []*Node) Reason {
 // hash ranks the nodes for an address by weighted rendezvous hashing: each
 // draws a score from the hash of address and name, so that taking one of them
 // away moves only its own clients. It returns the first of all, and the best
-// of those that can take the client: one below the bound, or else any.
+// of those that can take the client: one below the bound, or else any. Avoided
+// nodes are out of it while there is another.
 func (p *Pool) hash(key Key) (first, best *Node) {
 	var firstScore, bestScore, spareScore float64
 	var spare *Node
-	clients, weights := p.load()
+	avoiding := p.avoiding(key.Tried)
+	clients, weights := p.load(avoiding)
 	buf := p.appendNetwork(make([]byte, 0, 128), key.IP)
 	network := len(buf)
 	for _, n := range p.nodes {
@@ -104,7 +127,7 @@ func (p *Pool) hash(key Key) (first, best *Node) {
 			first, firstScore = n, s
 		}
 		switch {
-		case p.obstacle(n, key.Tried) != "":
+		case p.obstacle(n, key.Tried) != "", avoiding && n.avoided:
 		case p.overloaded(n, clients, weights):
 			if s > spareScore {
 				spare, spareScore = n, s
@@ -119,10 +142,16 @@ func (p *Pool) hash(key Key) (first, best *Node) {
 	return first, best
 }
 
-// load is how many clients the usable nodes have, and what they weigh.
-func (p *Pool) load() (clients, weights int) {
+// avoiding is whether a node that is not avoided can take the client.
+func (p *Pool) avoiding(tried []*Node) bool {
+	return slices.ContainsFunc(p.nodes, func(n *Node) bool { return !n.avoided && p.obstacle(n, tried) == "" })
+}
+
+// load is how many clients the usable nodes have, and what they weigh; without
+// the avoided ones where these are out of it.
+func (p *Pool) load(avoiding bool) (clients, weights int) {
 	for _, n := range p.nodes {
-		if p.obstacle(n, nil) == "" {
+		if p.obstacle(n, nil) == "" && !(avoiding && n.avoided) {
 			clients += n.connections
 			weights += n.options.Weight
 		}

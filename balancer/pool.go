@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Errors that callers branch on.
@@ -17,6 +18,8 @@ var (
 	ErrNoUsableNode = errors.New("no usable node")
 	ErrUnknownNode  = errors.New("no such node")
 	ErrLastNode     = errors.New("it is the last usable node")
+	ErrTooFewNodes  = errors.New("too few usable nodes would be left")
+	ErrNoRoom       = errors.New("the other nodes have no room")
 )
 
 // Pool is the set of nodes. Its methods may be called concurrently.
@@ -75,6 +78,9 @@ func (p *Pool) Acquire(key Key) (pick Pick, release func(), err error) {
 	}
 	n := pick.Node
 	n.connections++
+	if pick.relieved != nil {
+		pick.relieved.shed--
+	}
 	return pick, sync.OnceFunc(func() { p.release(n) }), nil
 }
 
@@ -155,13 +161,16 @@ func (p *Pool) Cookie() CookieOptions {
 func (p *Pool) CanMove(n *Node) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.othersUsable(n)
+	return p.usableBeside(n) > 0
 }
 
-func (p *Pool) othersUsable(n *Node) bool {
-	return slices.ContainsFunc(p.nodes, func(other *Node) bool {
-		return other != n && p.obstacle(other, nil) == ""
-	})
+func (p *Pool) usableBeside(n *Node) (count int) {
+	for _, other := range p.nodes {
+		if other != n && p.obstacle(other, nil) == "" {
+			count++
+		}
+	}
+	return count
 }
 
 // Usable is whether any node can take a client.
@@ -206,22 +215,36 @@ func (p *Pool) SetHealth(name string, up bool, reason string) {
 	}
 }
 
-// CheckDrain errors as Drain would.
-func (p *Pool) CheckDrain(name string, force bool) error {
+// Checked notes when a check that passed began. A name that the pool does not
+// know is ignored.
+func (p *Pool) Checked(name string, began time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, err := p.drainable(name, force)
-	return err
+	if n := find(p.nodes, name); n != nil {
+		n.checked = began
+	}
+}
+
+// Avoid says which nodes are still to be drained in a roll, and that the
+// others are not: an avoided node keeps the clients whose cookie names it, and
+// gets others only where no other node can take them. Unknown names are
+// ignored.
+func (p *Pool) Avoid(names []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range p.nodes {
+		n.avoided = slices.Contains(names, n.name)
+	}
 }
 
 // Drain takes a node out of new clients' reach. A node that is draining
 // already gets the new settings and keeps Started and Initial. The error is
-// ErrUnknownNode, or ErrLastNode if no usable node would be left; force allows
-// that.
+// ErrUnknownNode or, unless it is forced, ErrLastNode, ErrTooFewNodes or
+// ErrNoRoom.
 func (p *Pool) Drain(name string, d Drain) (Status, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n, err := p.drainable(name, d.Force)
+	n, err := p.drainable(name, d)
 	if err != nil {
 		return Status{}, err
 	}
@@ -234,14 +257,25 @@ func (p *Pool) Drain(name string, d Drain) (Status, error) {
 	return n.status(), nil
 }
 
-func (p *Pool) drainable(name string, force bool) (*Node, error) {
+// drainable refuses what would leave the other nodes worse off than allowed. A
+// node that takes no clients anyway can always be drained.
+func (p *Pool) drainable(name string, d Drain) (*Node, error) {
 	n := find(p.nodes, name)
 	if n == nil {
 		return nil, fmt.Errorf("node %q: %w", name, ErrUnknownNode)
 	}
-	takesAway := n.up && n.drain == nil && !n.removed
-	if takesAway && !force && !p.othersUsable(n) {
+	if d.Force || !n.serves() {
+		return n, nil
+	}
+	left := p.usableBeside(n)
+	_, homeless := p.forecast(n)
+	switch {
+	case left == 0:
 		return nil, fmt.Errorf("drain node %q: %w", name, ErrLastNode)
+	case left < d.MinUsable:
+		return nil, fmt.Errorf("drain node %q: %w: %d, want at least %d", name, ErrTooFewNodes, left, d.MinUsable)
+	case homeless > 0:
+		return nil, fmt.Errorf("drain node %q: %w for %d clients", name, ErrNoRoom, homeless)
 	}
 	return n, nil
 }

@@ -49,9 +49,10 @@ type Handler struct {
 	open    atomic.Int64   // clients' connections, from accept to close
 	closers sync.WaitGroup // clients that are accepted only to be closed
 
-	mu      sync.Mutex
-	moves   map[*balancer.Node]*move
-	stopped *Move // how Stop moves clients; nil: not stopped
+	mu        sync.Mutex
+	moves     map[*balancer.Node]*move
+	rebalance *move // the last one; nil: none yet
+	stopped   *Move // how Stop moves clients; nil: not stopped
 }
 
 // New returns a Handler. It starts nothing.

@@ -68,11 +68,8 @@ func (h *Handler) start(n *balancer.Node, m Move, moved func()) {
 
 // begin sets the pace, going on from that of the node's move before.
 func (m *move) begin(how Move, previous *move) {
-	if how.Rate == 0 {
-		return
-	}
 	m.pace = newPace(how.Rate, time.Now())
-	if previous != nil && previous.pace.every > 0 {
+	if previous != nil {
 		m.pace.follow(previous.pace)
 	}
 }
@@ -131,8 +128,6 @@ func (h *Handler) share(m Move, p *pace, can bool, now time.Time) int {
 	case now.Before(m.Begin), !can && !m.Alone:
 		p.hold(now.Add(longNap))
 		return 0
-	case m.Rate == 0:
-		return math.MaxInt
 	}
 	return p.due(now)
 }
@@ -166,7 +161,9 @@ func (h *Handler) Stop(m Move) {
 		h.start(n.Node, m, nil)
 	}
 	running := maps.Clone(h.moves)
+	rebalance := h.rebalance
 	h.mu.Unlock()
+	rebalance.stop()
 	for _, current := range running {
 		<-current.done
 	}

@@ -60,6 +60,9 @@ type DrainOptions struct {
 	// on 4200–4299, after a second on 4100–4199, 1000, 1001, 1012 and 1013,
 	// and never on the others of 4000–4999.
 	CloseCode int `yaml:"close_code"`
+	// MinUsable is how many usable nodes a drain must leave, unless it is
+	// forced; at least 1.
+	MinUsable int `yaml:"min_usable"`
 }
 
 // What NoUsableNode can be.
@@ -93,7 +96,7 @@ func DefaultLimits() Limits {
 
 // DefaultDrain is what a configuration without a drain section means.
 func DefaultDrain() DrainOptions {
-	return DrainOptions{Rate: 100, Deadline: 10 * time.Minute, CloseCode: 4200}
+	return DrainOptions{Rate: 100, Deadline: 10 * time.Minute, CloseCode: 4200, MinUsable: 1}
 }
 
 // CheckCloseCode refuses a code that a client may not be sent, or after which

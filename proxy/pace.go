@@ -1,6 +1,9 @@
 package proxy
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // pace says when clients may go: one after the other, evenly, and in no second
 // more than the rate and a twentieth of it. Lateness is made up for within
@@ -12,9 +15,12 @@ type pace struct {
 	next  time.Time     // when the next client may go
 }
 
-// newPace begins a pace of so many clients a second, at least 1, the first of
-// which may go one step after now.
+// newPace begins a pace of so many clients a second, 0: all at once, the first
+// of which may go one step after now.
 func newPace(rate int, now time.Time) pace {
+	if rate == 0 {
+		return pace{}
+	}
 	every := (time.Second + time.Duration(rate) - 1) / time.Duration(rate)
 	return pace{every: every, slack: time.Duration(rate/20) * every, next: now.Add(every)}
 }
@@ -22,13 +28,16 @@ func newPace(rate int, now time.Time) pace {
 // follow takes up where another pace of the same clients has left off, so that
 // asking for a new rate lets nobody go at once.
 func (p *pace) follow(before pace) {
-	if before.next.Before(p.next) {
+	if before.every > 0 && before.next.Before(p.next) {
 		p.next = before.next
 	}
 }
 
 // due is how many clients may go now; they count as gone.
 func (p *pace) due(now time.Time) int {
+	if p.every == 0 {
+		return math.MaxInt
+	}
 	late := min(now.Sub(p.next), p.slack)
 	if late < 0 {
 		return 0

@@ -34,6 +34,13 @@ type Control interface {
 	// Explain says which node a client would get now; it takes no place there.
 	// Either may be missing: the zero Addr, the empty string.
 	Explain(ip netip.Addr, cookie string) Explanation
+	// Roll is the one that has been begun and not ended.
+	Roll() Roll
+	// SetRoll replaces it; one without nodes is none. It errors with
+	// ErrUnknownNode.
+	SetRoll(Roll) (Roll, error)
+	// Rebalance errors with ErrRefused.
+	Rebalance(RebalanceRequest) (Rebalance, error)
 	// Ready is false with no usable node, and while Fermata stops.
 	Ready() bool
 }
@@ -55,6 +62,21 @@ type Node struct {
 	MaxConnections int    `json:"max_connections"` // 0: no cap
 	Weight         int    `json:"weight"`
 	Drain          *Drain `json:"drain"` // null while the node is ready
+	// Checked is when the last check that passed began; left out: none has.
+	Checked time.Time `json:"checked,omitzero"`
+	// Avoided is whether it is still to be drained in a roll.
+	Avoided bool `json:"avoided,omitempty"`
+	// Forecast is, in the answer to a dry run, what the drain would make of
+	// the nodes that are left.
+	Forecast []Load `json:"forecast,omitempty"`
+}
+
+// Load is how many clients a node has, and how many it is going to have.
+type Load struct {
+	Node           string `json:"node"`
+	Connections    int    `json:"connections"`
+	After          int    `json:"after"`
+	MaxConnections int    `json:"max_connections"` // 0: no cap
 }
 
 // What Node.Health and Node.State can be.
@@ -75,22 +97,48 @@ type NodeList struct {
 // Drain is a node's drain, under way or done.
 type Drain struct {
 	Started   time.Time `json:"started"`
+	Begin     time.Time `json:"begin,omitzero"` // of moving clients, behind the grace
 	Deadline  time.Time `json:"deadline"`
 	Rate      int       `json:"rate"` // clients per second, 0: all at once
 	CloseCode int       `json:"close_code"`
 	Initial   int       `json:"initial"` // clients when it started
 	Remaining int       `json:"remaining"`
+	Force     bool      `json:"force,omitempty"`
 }
 
-// DrainRequest is the body of a drain. What is nil is as the configuration
-// has it.
+// DrainRequest is the body of a drain. What is nil is as the configuration has
+// it or, for a node that is draining, as it is. Grace and Deadline count from
+// now. A drain that was forced stays so.
 type DrainRequest struct {
 	Grace     *Duration `json:"grace,omitempty"`
 	Rate      *int      `json:"rate,omitempty"`
 	Deadline  *Duration `json:"deadline,omitempty"`
 	CloseCode *int      `json:"close_code,omitempty"`
-	Force     bool      `json:"force,omitempty"`   // even if no usable node is left
+	Force     bool      `json:"force,omitempty"`   // whatever that does to the other nodes
 	DryRun    bool      `json:"dry_run,omitempty"` // only say whether it would be done
+}
+
+// Roll is a rolling deploy: the nodes that are still to be drained, in that
+// order. They are avoided: they get clients only when no other node can.
+type Roll struct {
+	Nodes []string `json:"nodes"`
+}
+
+// RebalanceRequest is the body of a rebalance.
+type RebalanceRequest struct {
+	// Skew is how much a node may be above its share: 0.1 for a tenth, which
+	// is what nil means.
+	Skew *float64 `json:"skew,omitempty"`
+	// Rate is how many clients are moved per second, 0: all at once; nil: 20.
+	Rate   *int `json:"rate,omitempty"`
+	DryRun bool `json:"dry_run,omitempty"` // only say what it would do
+}
+
+// Rebalance is what a rebalance does, or would do.
+type Rebalance struct {
+	Clients  int    `json:"clients"` // to be moved
+	Rate     int    `json:"rate"`
+	Forecast []Load `json:"forecast"`
 }
 
 // Explanation says which node a client gets, and why.
@@ -102,7 +150,7 @@ type Explanation struct {
 // Event is something that happened, as /v1/events sends it.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // node_up, node_down, drain, drained, undrain, reload, certificate, stopping
+	Type    string    `json:"type"` // node_up, node_down, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
 	Node    string    `json:"node,omitempty"`
 	Message string    `json:"message"`
 }

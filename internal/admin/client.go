@@ -105,6 +105,28 @@ func (c *Client) Undrain(ctx context.Context, name string) (Node, error) {
 	return node, err
 }
 
+// Roll returns the roll that has been begun and not ended.
+func (c *Client) Roll(ctx context.Context) (Roll, error) {
+	var roll Roll
+	err := c.call(ctx, http.MethodGet, "/v1/roll", nil, &roll)
+	return roll, err
+}
+
+// SetRoll says which nodes are still to be drained; none ends the roll.
+func (c *Client) SetRoll(ctx context.Context, nodes []string) error {
+	if len(nodes) == 0 {
+		return c.call(ctx, http.MethodDelete, "/v1/roll", nil, nil)
+	}
+	return c.call(ctx, http.MethodPut, "/v1/roll", Roll{nodes}, nil)
+}
+
+// Rebalance starts a rebalance and returns at once with what it will do.
+func (c *Client) Rebalance(ctx context.Context, request RebalanceRequest) (Rebalance, error) {
+	var rebalance Rebalance
+	err := c.call(ctx, http.MethodPost, "/v1/rebalance", request, &rebalance)
+	return rebalance, err
+}
+
 // Reload has the configuration file read again. An error with the code
 // bad_configuration has every mistake, one a line.
 func (c *Client) Reload(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"fermata/proxy"
@@ -80,6 +81,10 @@ func wanted(t reflect.Type) string {
 		return "true or false"
 	case reflect.Int:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
 	}
 	return `text such as "30s"`
 }
@@ -103,6 +108,30 @@ func (r DrainRequest) check() error {
 	}
 	if err := proxy.CheckCloseCode(*r.CloseCode); err != nil {
 		return badInput("close_code: %v", err)
+	}
+	return nil
+}
+
+// check refuses values that no rebalance can have.
+func (r RebalanceRequest) check() error {
+	if r.Skew != nil && (*r.Skew < 0 || *r.Skew > 10) {
+		return badInput("skew: got %v, want 0 to 10; a tenth is 0.1", *r.Skew)
+	}
+	if r.Rate != nil && *r.Rate < 0 {
+		return badInput("rate: got %d, want 0 (all at once) or more", *r.Rate)
+	}
+	return nil
+}
+
+// check refuses a roll that would drain a node twice, or none.
+func (r Roll) check() error {
+	if len(r.Nodes) == 0 {
+		return badInput("nodes: got none, want at least one")
+	}
+	for i, name := range r.Nodes {
+		if slices.Contains(r.Nodes[:i], name) {
+			return badInput("nodes: got %q twice, want it once", name)
+		}
 	}
 	return nil
 }

@@ -61,7 +61,12 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	api("GET", "/v1/nodes/{name}", s.node)
 	api("POST", "/v1/nodes/{name}/drain", s.drain)
 	api("POST", "/v1/nodes/{name}/undrain", s.undrain)
+	api("POST", "/v1/rebalance", s.rebalance)
 	api("POST", "/v1/reload", s.reload)
+	mux.Handle("GET /v1/roll", s.withToken(answer(s.roll)))
+	mux.Handle("PUT /v1/roll", s.withToken(answer(s.setRoll)))
+	mux.Handle("DELETE /v1/roll", s.withToken(answer(s.endRoll)))
+	mux.Handle("/v1/roll", s.withToken(wrongMethod("GET, PUT, DELETE")))
 	api("GET", "/v1/explain", s.explain)
 	handle("GET", "/v1/events", s.withToken(s.feed))
 	handle("GET", "/metrics", s.withToken(metrics))
@@ -117,6 +122,42 @@ func (s *Server) undrain(r *http.Request) (any, error) {
 	return s.control.Undrain(r.PathValue("name"))
 }
 
+func (s *Server) rebalance(r *http.Request) (any, error) {
+	var request RebalanceRequest
+	if err := readBody(r, &request); err != nil {
+		return nil, err
+	}
+	if err := request.check(); err != nil {
+		return nil, err
+	}
+	return s.control.Rebalance(request)
+}
+
+func (s *Server) roll(*http.Request) (any, error) { return s.control.Roll().orEmpty(), nil }
+
+func (s *Server) setRoll(r *http.Request) (any, error) {
+	var roll Roll
+	if err := readBody(r, &roll); err != nil {
+		return nil, err
+	}
+	if err := roll.check(); err != nil {
+		return nil, err
+	}
+	roll, err := s.control.SetRoll(roll)
+	return roll.orEmpty(), err
+}
+
+func (s *Server) endRoll(r *http.Request) (any, error) {
+	if err := readBody(r, &struct{}{}); err != nil {
+		return nil, err
+	}
+	roll, err := s.control.SetRoll(Roll{})
+	return roll.orEmpty(), err
+}
+
+// orEmpty makes the JSON of no nodes a list too.
+func (r Roll) orEmpty() Roll { return Roll{Nodes: append([]string{}, r.Nodes...)} }
+
 func (s *Server) reload(r *http.Request) (any, error) {
 	if err := readBody(r, &struct{}{}); err != nil {
 		return nil, err
@@ -156,7 +197,7 @@ func noSuchPath(r *http.Request) (any, error) {
 	return nil, fmt.Errorf("%w: %s", errNoPath, r.URL.Path)
 }
 
-// wrongMethod answers every method but the allowed one, and HEAD beside GET.
+// wrongMethod answers every method but the allowed ones, and HEAD beside GET.
 func wrongMethod(allowed string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allowed)

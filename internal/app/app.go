@@ -44,6 +44,7 @@ type App struct {
 	admin    *admin.Server
 	checks   *checks
 	drains   drainFile
+	rolls    rollFile
 
 	listeners     []listener
 	adminListener net.Listener // nil: there is no admin endpoint
@@ -52,6 +53,7 @@ type App struct {
 
 	mu      sync.Mutex // makes reloads and drains happen one at a time
 	config  *config.Config
+	roll    []string        // nodes that a roll has still to drain
 	running context.Context // of Run, ends when the stop begins; nil before
 }
 
@@ -66,7 +68,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, maximum: clientsFor(files)}
+	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, maximum: clientsFor(files)}
 	a.log, a.level = newLog(c.Log, w)
 	a.registry = prometheus.NewRegistry()
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -133,6 +135,7 @@ func (a *App) begin(ctx context.Context) {
 	a.running = ctx
 	a.metrics.Reloaded(true, time.Now())
 	a.restoreDrains()
+	a.restoreRoll()
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
 	a.watchCertificates(ctx)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))

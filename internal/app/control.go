@@ -30,6 +30,7 @@ func view(n balancer.Status) admin.Node {
 	v := admin.Node{
 		Name: n.Name, URL: "http://" + n.Address, Health: "down", Reason: n.Reason, State: "ready",
 		Connections: n.Connections, MaxConnections: n.MaxConnections, Weight: n.Weight,
+		Checked: n.Checked, Avoided: n.Avoided,
 	}
 	if n.Up {
 		v.Health = "up"
@@ -41,8 +42,8 @@ func view(n balancer.Status) admin.Node {
 			v.State = "drained"
 		}
 		v.Drain = &admin.Drain{
-			Started: d.Started, Deadline: d.Deadline, Rate: d.Rate, CloseCode: d.CloseCode,
-			Initial: d.Initial, Remaining: n.Connections,
+			Started: d.Started, Begin: d.Begin, Deadline: d.Deadline, Rate: d.Rate, CloseCode: d.CloseCode,
+			Initial: d.Initial, Remaining: n.Connections, Force: d.Force,
 		}
 	case n.Removed:
 		v.State, v.Reason = "draining", "removed from the configuration"
@@ -54,15 +55,18 @@ func view(n balancer.Status) admin.Node {
 func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if request.DryRun {
-		if err := a.pool.CheckDrain(name, request.Force); err != nil {
-			return admin.Node{}, controlError(err)
-		}
-		n, err := a.pool.Node(name)
-		return view(n), controlError(err)
-	}
-	n, err := a.pool.Drain(name, newDrain(request, a.config.Drain, time.Now()))
+	n, err := a.pool.Node(name)
 	if err != nil {
+		return admin.Node{}, controlError(err)
+	}
+	d := newDrain(request, n.Drain, a.config.Drain, time.Now())
+	if request.DryRun {
+		loads, err := a.pool.Forecast(name, d)
+		v := view(n)
+		v.Forecast = forecast(loads)
+		return v, controlError(err)
+	}
+	if n, err = a.pool.Drain(name, d); err != nil {
 		return admin.Node{}, controlError(err)
 	}
 	a.rememberDrains()
@@ -90,18 +94,26 @@ func (a *App) Undrain(name string) (admin.Node, error) {
 	return view(n), nil
 }
 
-// newDrain fills what a request leaves open from the configuration.
-func newDrain(r admin.DrainRequest, o proxy.DrainOptions, now time.Time) balancer.Drain {
-	grace := pick(r.Grace, admin.Duration(o.Grace))
-	deadline := pick(r.Deadline, admin.Duration(o.Deadline))
-	return balancer.Drain{
-		Started:   now,
-		Begin:     now.Add(time.Duration(grace)),
-		Deadline:  now.Add(time.Duration(max(grace, deadline))),
-		Rate:      pick(r.Rate, o.Rate),
-		CloseCode: pick(r.CloseCode, o.CloseCode),
-		Force:     r.Force,
+// newDrain is the drain that is running, or else the configuration's, with
+// what the request changes.
+func newDrain(r admin.DrainRequest, running *balancer.Drain, o proxy.DrainOptions, now time.Time) balancer.Drain {
+	d := balancer.Drain{Started: now, Begin: now.Add(o.Grace), Deadline: now.Add(o.Deadline), Rate: o.Rate, CloseCode: o.CloseCode}
+	if running != nil {
+		d = *running
 	}
+	if r.Grace != nil {
+		d.Begin = now.Add(time.Duration(*r.Grace))
+	}
+	if r.Deadline != nil {
+		d.Deadline = now.Add(time.Duration(*r.Deadline))
+	}
+	if d.Deadline.Before(d.Begin) {
+		d.Deadline = d.Begin
+	}
+	d.Rate, d.CloseCode = pick(r.Rate, d.Rate), pick(r.CloseCode, d.CloseCode)
+	d.Force = d.Force || r.Force
+	d.MinUsable = o.MinUsable
+	return d
 }
 
 func pick[T any](given *T, otherwise T) T {
@@ -111,12 +123,21 @@ func pick[T any](given *T, otherwise T) T {
 	return *given
 }
 
+// forecast is what the API calls that.
+func forecast(loads []balancer.Load) []admin.Load {
+	all := []admin.Load{}
+	for _, l := range loads {
+		all = append(all, admin.Load(l))
+	}
+	return all
+}
+
 // controlError gives the pool's errors the meaning that the API knows.
 func controlError(err error) error {
 	switch {
 	case errors.Is(err, balancer.ErrUnknownNode):
 		return fmt.Errorf("%w: %w", admin.ErrUnknownNode, err)
-	case errors.Is(err, balancer.ErrLastNode):
+	case errors.Is(err, balancer.ErrLastNode), errors.Is(err, balancer.ErrTooFewNodes), errors.Is(err, balancer.ErrNoRoom):
 		return fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}
 	return err

@@ -18,6 +18,9 @@ func (a *App) checked(name string, r health.Result) {
 	}
 	before, _ := a.pool.Node(name)
 	a.pool.SetHealth(name, r.Up, r.Reason)
+	if r.Passed {
+		a.pool.Checked(name, time.Now().Add(-r.Took))
+	}
 	if r.Up && !before.Up && before.Node != nil {
 		a.handler.Returned(before.Node)
 	}
@@ -90,8 +93,7 @@ func (a *App) restoreDrains() {
 		a.log.Error("drains not restored", zap.NamedError("err", err))
 	}
 	for name, d := range drains {
-		d.Force = true // it was allowed then
-		n, err := a.pool.Drain(name, d)
+		n, err := a.restoreDrain(name, d)
 		if err != nil {
 			a.log.Warn("drain not restored", zap.String("node", name), zap.NamedError("err", err))
 			continue
@@ -99,6 +101,17 @@ func (a *App) restoreDrains() {
 		a.log.Info("still draining, as before the restart", zap.String("node", name))
 		a.settle(n, a.config.Drain)
 	}
+}
+
+// restoreDrain asks twice: it was allowed then, whatever it would be now, and
+// once it is draining it can be as it was.
+func (a *App) restoreDrain(name string, d balancer.Drain) (balancer.Status, error) {
+	forced := d
+	forced.Force = true
+	if n, err := a.pool.Drain(name, forced); err != nil {
+		return n, err
+	}
+	return a.pool.Drain(name, d)
 }
 
 func (a *App) rememberDrains() {

@@ -72,6 +72,7 @@ func (a *App) replaceNodes(next *config.Config) {
 		}
 	}
 	a.rememberDrains()
+	a.pool.Avoid(a.roll)
 }
 
 // fixed refuses what cannot change while Fermata runs.

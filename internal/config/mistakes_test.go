@@ -239,6 +239,7 @@ func TestDrainTimeoutsAndLimitsAreChecked(t *testing.T) {
 	f("drain:\n  grace: 0s\n  deadline: 0s", "5: drain.deadline: got 0s, want more than 0s")
 	f("drain:\n  grace: 11m", "3: drain.deadline: got 10m0s, want at least the grace of 11m0s")
 	f("drain:\n  close_code: 4001", "4: drain.close_code: got 4001, want 4200–4299 (clients come back at once), 4100–4199, 1000, 1001, 1012 or 1013 (after a second)")
+	f("drain: {min_usable: 0}", "3: drain.min_usable: got 0, want at least 1")
 	for i, key := range []string{"header", "request", "idle", "dial", "answer", "handshake", "response", "stall", "close"} {
 		f("timeouts:"+strings.Repeat("\n", i+1)+"  "+key+": 0s", fmt.Sprintf("%d: timeouts.%s: got 0s, want more than 0s", 4+i, key))
 	}

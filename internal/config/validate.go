@@ -141,6 +141,7 @@ func (r *report) validateDrain(o proxy.DrainOptions) {
 	if err := proxy.CheckCloseCode(o.CloseCode); err != nil {
 		r.want(false, "drain.close_code", "%v", err)
 	}
+	r.atLeast("drain.min_usable", o.MinUsable, 1)
 }
 
 // validateTimeouts goes by the fields, since one rule is for all of them.

@@ -19,6 +19,8 @@ const (
 	ByLimit    By = "limit"   // a malformed or oversized frame
 	ByTimeout  By = "timeout" // it took no bytes for Options.Stall
 	ByShutdown By = "shutdown"
+	// ByRebalance is a node that had more than its share of the clients.
+	ByRebalance By = "rebalance"
 )
 
 // Close is a Close frame for a client, and who wants it sent.

@@ -24,9 +24,11 @@ type Control struct {
 	// Looked, when set, is called after each look at the nodes.
 	Looked func()
 
-	mu       sync.Mutex
-	nodes    []admin.Node
-	requests []admin.DrainRequest
+	mu         sync.Mutex
+	nodes      []admin.Node
+	roll       admin.Roll
+	requests   []admin.DrainRequest
+	rebalances []admin.RebalanceRequest
 }
 
 // New makes a Control with these nodes; what they leave out is that of a node
@@ -87,12 +89,29 @@ func (c *Control) Drain(name string, request admin.DrainRequest) (admin.Node, er
 		return admin.Node{}, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
 	case !request.Force && !c.usableWithout(name):
 		return admin.Node{}, fmt.Errorf("%w: no usable node would be left", admin.ErrRefused)
-	case request.DryRun || n.State != admin.StateReady:
+	case request.DryRun:
+		return c.withForecast(*n), nil
+	case n.State != admin.StateReady:
 		return *n, nil
 	}
 	n.State = admin.StateDraining
 	n.Drain = newDrain(n.Connections, request)
 	return *n, nil
+}
+
+// withForecast gives the node's clients to the first other node that is ready.
+func (c *Control) withForecast(n admin.Node) admin.Node {
+	clients := n.Connections
+	for _, other := range c.nodes {
+		if other.Name == n.Name || other.Health != admin.HealthUp || other.State != admin.StateReady {
+			continue
+		}
+		n.Forecast = append(n.Forecast, admin.Load{
+			Node: other.Name, Connections: other.Connections, After: other.Connections + clients, MaxConnections: other.MaxConnections,
+		})
+		clients = 0
+	}
+	return n
 }
 
 func newDrain(clients int, request admin.DrainRequest) *admin.Drain {
@@ -166,6 +185,53 @@ func (c *Control) Explain(ip netip.Addr, cookie string) admin.Explanation {
 		return admin.Explanation{Reason: "no usable node"}
 	}
 	return admin.Explanation{Node: c.nodes[0].Name, Reason: fmt.Sprintf("ip %s, cookie %q", ip, cookie)}
+}
+
+// Roll is what was set.
+func (c *Control) Roll() admin.Roll {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.roll
+}
+
+// SetRoll knows its nodes.
+func (c *Control) SetRoll(roll admin.Roll) (admin.Roll, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range roll.Nodes {
+		if c.find(name) == nil {
+			return c.roll, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
+		}
+	}
+	c.roll = roll
+	return roll, nil
+}
+
+// Rebalance moves a tenth of the first node's clients to the second.
+func (c *Control) Rebalance(request admin.RebalanceRequest) (admin.Rebalance, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.nodes) < 2 {
+		return admin.Rebalance{}, fmt.Errorf("%w: there is one node only", admin.ErrRefused)
+	}
+	c.rebalances = append(c.rebalances, request)
+	from, to := c.nodes[0], c.nodes[1]
+	moved := from.Connections / 10
+	answer := admin.Rebalance{Clients: moved, Rate: 20, Forecast: []admin.Load{
+		{Node: from.Name, Connections: from.Connections, After: from.Connections - moved, MaxConnections: from.MaxConnections},
+		{Node: to.Name, Connections: to.Connections, After: to.Connections + moved, MaxConnections: to.MaxConnections},
+	}}
+	if request.Rate != nil {
+		answer.Rate = *request.Rate
+	}
+	return answer, nil
+}
+
+// Rebalances are those that were asked for.
+func (c *Control) Rebalances() []admin.RebalanceRequest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.rebalances)
 }
 
 // Ready is true unless Unready is.

@@ -1,0 +1,130 @@
+package balancer
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func wantPlan(t *testing.T, p *Pool, skew float64, want, loads string) {
+	t.Helper()
+	reliefs, after := p.PlanRebalance(skew)
+	got := ""
+	for _, r := range reliefs {
+		got += fmt.Sprintf("%s %d ", r.Node.Name(), r.Clients)
+	}
+	if got != want || brief(after) != loads {
+		t.Errorf("got %s with %s, want %s with %s", got, brief(after), want, loads)
+	}
+}
+
+func TestAPlanFillsTheNodeThatCameBack(t *testing.T) {
+	p := loaded(t, nodes("a", "b", "c"), 45, 45, 0)
+	wantPlan(t, p, 0.1, "a 15 b 15 ", "a 45→30 b 45→30 c 0→30")
+	drain(t, p, "c")
+	wantPlan(t, p, 0.1, "", "a 45→45 b 45→45")
+}
+
+func TestAPlanLeavesSmallDifferencesAlone(t *testing.T) {
+	p := loaded(t, nodes("a", "b"), 11, 9)
+	wantPlan(t, p, 0.1, "", "a 11→11 b 9→9")
+	wantPlan(t, p, 0.09, "a 1 ", "a 11→10 b 9→10")
+	wantPlan(t, New(nodes("a"), DefaultSticky()), 0, "", "a 0→0")
+}
+
+func TestAPlanGoesByWeightAndStopsAtTheCaps(t *testing.T) {
+	all := nodes("a", "b", "c")
+	all[1].Weight, all[2].MaxConnections = 3, 2
+	p := loaded(t, all, 20, 0, 0)
+	wantPlan(t, p, 0.1, "a 16 ", "a 20→4 b 0→14 c 0→2/2")
+}
+
+func TestWhoComesBackToANodeThatShedsGetsTheEmptiest(t *testing.T) {
+	p := loaded(t, nodes("a", "b", "c"), 10, 5, 0)
+	a := node(t, p, "a")
+	key := pinned(t, p, client(1), "a")
+	p.Shed(a, 2)
+	wantPick(t, p, key, "c", "a", ReasonShed)
+	wantPick(t, p, key, "c", "a", ReasonShed) // to ask takes nothing
+	pick, _ := acquire(t, p, key)
+	if want := "by its cookie it would be a, which is to have fewer clients; the emptiest is c"; pick.Explain(true) != want {
+		t.Errorf("got %q, want %q", pick.Explain(true), want)
+	}
+	acquire(t, p, clientWithout(t, p, "a"))
+	wantPick(t, p, key, "a", "a", ReasonCookie)
+	wantConnections(t, p, node(t, p, "c"), 2)
+	if got := p.Status(a).Shed; got != 0 {
+		t.Errorf("got %d to shed, want 0", got)
+	}
+}
+
+// clientWithout is a client without a cookie that hashes to the node.
+func clientWithout(t *testing.T, p *Pool, name string) Key {
+	t.Helper()
+	shed := p.Status(node(t, p, name)).Shed
+	p.Shed(node(t, p, name), -shed)
+	defer p.Shed(node(t, p, name), shed)
+	return clientOf(t, p, name)
+}
+
+func TestANodeShedsNobodyToAFullerOne(t *testing.T) {
+	p := loaded(t, nodes("a", "b", "c"), 2, 2, 0)
+	p.Shed(node(t, p, "a"), 5)
+	key := pinned(t, p, client(1), "a")
+	p.Avoid([]string{"c"})
+	wantPick(t, p, key, "a", "a", ReasonCookie)
+	p.Avoid(nil)
+	p.SetHealth("c", false, "dial refused")
+	wantPick(t, p, key, "a", "a", ReasonCookie)
+	p.SetHealth("c", true, "ok")
+	key.Tried = []*Node{node(t, p, "c")}
+	wantPick(t, p, key, "a", "a", ReasonCookie) // no second attempt
+	p.Shed(node(t, p, "a"), -9)
+	if got := p.Status(node(t, p, "a")).Shed; got != 0 {
+		t.Errorf("got %d to shed, want 0", got)
+	}
+}
+
+// Whatever the plan, when its clients have come back the nodes are as it said,
+// and nobody had to move who was on a node that has too few.
+func TestAPlanComesTrue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawNodes(t)
+		p := New(o, unbounded())
+		clients := make(map[*Node][]func())
+		for _, s := range p.Nodes() {
+			for range rapid.IntRange(0, 60).Draw(t, "clients") {
+				pick, release, err := p.Acquire(Key{Pins: []string{p.Pin(s.Node)}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				clients[pick.Node] = append(clients[pick.Node], release)
+			}
+		}
+		skew := rapid.SampledFrom([]float64{0, 0.05, 0.1, 0.5}).Draw(t, "skew")
+		reliefs, loads := p.PlanRebalance(skew)
+		for _, r := range reliefs {
+			for i := range r.Clients {
+				clients[r.Node][i]()
+				p.Shed(r.Node, 1)
+				if _, _, err := p.Acquire(Key{Pins: []string{p.Pin(r.Node)}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		total, weights := 0, 0
+		for i, s := range p.Nodes() {
+			total, weights = total+s.Connections, weights+s.Weight
+			if s.Connections != loads[i].After {
+				t.Errorf("node %s: got %d clients, want %d as planned", s.Name, s.Connections, loads[i].After)
+			}
+		}
+		for _, s := range p.Nodes() {
+			share := float64(total*s.Weight) / float64(weights)
+			if float64(s.Connections) > share*(1+skew)+1 {
+				t.Errorf("node %s: got %d clients, want at most its share of %.1f and %v of it", s.Name, s.Connections, share, skew)
+			}
+		}
+	})
+}

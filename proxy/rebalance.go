@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"fermata/balancer"
+	"fermata/proxy/relay"
+)
+
+// comeback is how long the last clients of a rebalance have to come back and
+// get another node. pusher-js comes at once.
+const comeback = 30 * time.Second
+
+// Rebalance begins to move so many clients off these nodes to emptier ones, at
+// a rate for all of them together, 0: all at once. Each client is moved once
+// at most; who goes is drawn by lot among those that are there now. It replaces
+// the rebalance under way, if there is one, and returns at once. moved is
+// called with their number when the last one has been closed, not when it is
+// cancelled.
+func (h *Handler) Rebalance(reliefs []balancer.Relief, rate int, moved func(clients int)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped != nil {
+		return
+	}
+	previous := h.rebalance
+	ctx, cancel := context.WithCancel(context.Background())
+	current := &move{cancel: cancel, done: make(chan struct{})}
+	h.rebalance = current
+	go func() {
+		defer close(current.done)
+		defer cancel()
+		previous.stop()
+		current.begin(Move{Rate: rate}, previous)
+		h.relieve(ctx, reliefs, &current.pace, moved)
+	}()
+}
+
+// relieve closes the clients that go. A node sheds each of them until it has
+// come back, or somebody else has come in its place.
+func (h *Handler) relieve(ctx context.Context, reliefs []balancer.Relief, p *pace, moved func(int)) {
+	for _, r := range reliefs {
+		defer func() { h.Pool.Shed(r.Node, -h.Pool.Status(r.Node).Shed) }()
+	}
+	count, going := 0, h.drawn(reliefs)
+	for len(going) > 0 {
+		if !nap(ctx, min(max(time.Until(p.next), shortNap), longNap)) {
+			return
+		}
+		for due := p.due(time.Now()); due > 0 && len(going) > 0; going = going[1:] {
+			if h.send(going[0]) {
+				count++
+				due--
+			}
+		}
+	}
+	moved(count)
+	nap(ctx, comeback)
+}
+
+// drawn are the clients that go, those of all nodes mixed.
+func (h *Handler) drawn(reliefs []balancer.Relief) (going []*client) {
+	for _, r := range reliefs {
+		going = append(going, h.live.sample(r.Node, r.Clients)...)
+	}
+	rand.Shuffle(len(going), func(i, j int) { going[i], going[j] = going[j], going[i] })
+	return going
+}
+
+// send moves one client, unless it has gone, or its node is being emptied, or
+// nobody else can take it.
+func (h *Handler) send(c *client) bool {
+	n := c.pick.Node
+	s := h.Pool.Status(n)
+	if !s.Up || s.Drain != nil || s.Removed || !h.Pool.CanMove(n) || !h.live.claim(c) {
+		return false
+	}
+	h.Pool.Shed(n, 1)
+	c.conn.Close(relay.Close{Code: codeMoved, Reason: "rebalanced", By: relay.ByRebalance})
+	return true
+}
+
+// nap sleeps, and is false when ctx has ended.
+func nap(ctx context.Context, d time.Duration) bool {
+	clock := time.NewTimer(d)
+	defer clock.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-clock.C:
+		return true
+	}
+}
