@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"crypto/tls"
 	"io"
+	"net"
+	"runtime"
 	"testing"
 )
 
@@ -22,35 +25,107 @@ func BenchmarkFollower(b *testing.B) {
 	f("64kB", binaryOf(unmasked, 64<<10))
 }
 
-// BenchmarkPlainRoundTrip sends 100 bytes to the node and back, over TCP.
-func BenchmarkPlainRoundTrip(b *testing.B) {
-	clientFar, client := tcpLeg(b)
-	nodeFar, node := tcpLeg(b)
-	engine := NewPlain()
-	engine.Start(Pair{
-		Client: client, Node: node, Done: func(End) {},
-		Options: Options{Stall: patience, Close: patience},
-	})
-	up, down := binaryOf(masked, 100), binaryOf(unmasked, 100)
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		for got := make([]byte, len(up)); ; {
-			if _, err := io.ReadFull(nodeFar, got); err != nil {
-				return
+// BenchmarkRoundTrip sends 100 bytes to the node and back, over TCP.
+func BenchmarkRoundTrip(b *testing.B) {
+	eachEngine(b, func(b *testing.B, l legs) {
+		engine := l.newEngine()
+		clientFar, client := l.clientLeg(b)
+		nodeFar, node := tcpLeg(b)
+		engine.Start(benchPair(client, node))
+		up, down := binaryOf(masked, 100), binaryOf(unmasked, 100)
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			for got := make([]byte, len(up)); ; {
+				if _, err := io.ReadFull(nodeFar, got); err != nil {
+					return
+				}
+				nodeFar.Write(down)
 			}
-			nodeFar.Write(down)
+		}()
+		b.ReportAllocs()
+		for got := make([]byte, len(down)); b.Loop(); {
+			clientFar.Write(up)
+			if _, err := io.ReadFull(clientFar, got); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}()
-	b.ReportAllocs()
-	for got := make([]byte, len(down)); b.Loop(); {
-		clientFar.Write(up)
-		if _, err := io.ReadFull(clientFar, got); err != nil {
+		clientFar.Close()
+		nodeFar.Close()
+		<-answered
+		engine.Wait()
+	})
+}
+
+// BenchmarkIdle tells what a relay costs that has passed one message each way
+// and rests: the heap, and the goroutines' stacks.
+func BenchmarkIdle(b *testing.B) {
+	eachEngine(b, func(b *testing.B, l legs) {
+		const relays = 500
+		for b.Loop() {
+			b.ReportMetric(idleCost(b, l, relays), "B/relay")
+		}
+	})
+}
+
+func idleCost(b *testing.B, l legs, relays int) float64 {
+	engine := l.newEngine()
+	var far []net.Conn
+	near := make([]Pair, relays)
+	before := inUse()
+	for i := range near {
+		clientFar, client := l.clientLeg(b)
+		nodeFar, node := tcpLeg(b)
+		far = append(far, clientFar, nodeFar)
+		near[i] = benchPair(client, node)
+	}
+	withLegs := inUse()
+	for i := range near {
+		engine.Start(near[i])
+		near[i] = Pair{}
+	}
+	message := binaryOf(unmasked, 100)
+	for i := 0; i < len(far); i += 2 {
+		far[i+1].Write(message)
+		if _, err := io.ReadFull(far[i], make([]byte, len(message))); err != nil {
 			b.Fatal(err)
 		}
 	}
-	clientFar.Close()
-	nodeFar.Close()
-	<-answered
+	_ = before
+	after := inUse()
+	for _, conn := range far {
+		conn.Close()
+	}
 	engine.Wait()
+	return float64(after-withLegs) / float64(relays)
+}
+
+// inUse is the memory that garbage collection leaves.
+func inUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+func benchPair(client, node net.Conn) Pair {
+	return Pair{
+		Client: client, Node: node, Done: func(End) {},
+		Options: Options{Stall: patience, Close: patience},
+	}
+}
+
+func eachEngine(b *testing.B, f func(*testing.B, legs)) {
+	for _, engine := range []struct {
+		name string
+		make func() Engine
+	}{{"Best", New}, {"Plain", NewPlain}} {
+		for _, kind := range []struct {
+			name string
+			tls  *tls.Config
+		}{{"TCP", nil}, {"TLS", tlsConfig(b)}} {
+			b.Run(engine.name+"/"+kind.name, func(b *testing.B) { f(b, legs{engine.make, kind.tls}) })
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 )
 
@@ -84,3 +85,16 @@ func unlessEOF(err error) error {
 func errCutFrame(err error) error {
 	return errors.Join(errors.New("node ended inside of a frame"), err)
 }
+
+// errStalled is why a leg that takes nothing was given up.
+func errStalled(leg string, after time.Duration) error {
+	return fmt.Errorf("%s has taken nothing for %v: %w", leg, after, os.ErrDeadlineExceeded)
+}
+
+// errIdle is why a relay that nobody uses was ended.
+func errIdle(after time.Duration) error {
+	return fmt.Errorf("nothing has passed for %v: %w", after, os.ErrDeadlineExceeded)
+}
+
+// idleClose is what the client is told then.
+var idleClose = Close{Code: statusGoingAway, Reason: "idle", By: ByTimeout}

@@ -33,10 +33,10 @@ func (g *gate) pass(held int, b []byte) (ready, messages int, err error) {
 }
 
 // tooLarge reports whether the frame that has begun with so many bytes can
-// never be whole in a buffer.
+// never be held whole.
 func (g *gate) tooLarge(begun int) bool {
 	if g.inHeader() {
 		return false
 	}
-	return g.left > uint64(bufferSize-begun)
+	return uint64(begun)+g.left > bufferSize
 }

@@ -63,13 +63,13 @@ func (l legs) start(t *testing.T, change func(*Pair)) *rig {
 }
 
 // clientLeg returns the client's end and the relay's, after the handshake.
-func (l legs) clientLeg(t *testing.T) (far, near net.Conn) {
+func (l legs) clientLeg(t testing.TB) (far, near net.Conn) {
 	t.Helper()
 	far, near = tcpLeg(t)
 	if l.tls == nil {
 		return far, near
 	}
-	server := tls.Server(near, l.tls)
+	server := tls.Server(wrap(near), l.tls)
 	client := tls.Client(far, &tls.Config{InsecureSkipVerify: true})
 	handshake := make(chan error, 1)
 	go func() { handshake <- server.Handshake() }()
@@ -98,7 +98,7 @@ func tcpLeg(t testing.TB) (far, near net.Conn) {
 	return far, near
 }
 
-func tlsConfig(t *testing.T) *tls.Config {
+func tlsConfig(t testing.TB) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -117,7 +117,7 @@ func (l legs) dialThrough(t *testing.T, ctx context.Context, engine Engine, node
 	defer listener.Close()
 	scheme := "http"
 	if l.tls != nil {
-		listener, scheme = tls.NewListener(listener, l.tls), "https"
+		listener, scheme = tls.NewListener(NewListener(listener), l.tls), "https"
 	}
 	started := make(chan Conn, 1)
 	go func() {

@@ -30,7 +30,7 @@ type Close struct {
 	By     By
 }
 
-// Options bound a relay. All but MaxMessage must be set.
+// Options bound a relay. Stall and Close must be set.
 type Options struct {
 	// Stall ends a relay one of whose legs takes no bytes for so long.
 	Stall time.Duration
@@ -39,6 +39,16 @@ type Options struct {
 	// MaxMessage is the largest data message that a client may send, its
 	// fragments together, in bytes of payload; 0: any.
 	MaxMessage int64
+	// Idle ends a relay through which nothing has passed, either way, for so
+	// long; 0: none ends so.
+	Idle time.Duration
+	// KeepAlive is when, and then how often, a silent connection is asked
+	// whether it is still there; 0: as the legs come.
+	KeepAlive time.Duration
+	// UserTimeout ends a connection whose other end has not acknowledged what
+	// was sent for so long, where the system can do so (TCP_USER_TIMEOUT);
+	// 0: as the legs come.
+	UserTimeout time.Duration
 }
 
 // Pair is what is relayed: the two legs of one client.

@@ -1,0 +1,148 @@
+package relay
+
+import "os"
+
+// The client's side.
+
+// clientErr is told how a read has ended.
+func (c *epollConn) clientErr(err error) {
+	if err == nil || err == os.ErrDeadlineExceeded || c.client.over {
+		return
+	}
+	c.clientOver(unlessEOF(err))
+}
+
+// clientOver is told when no more comes from the client. One that has gone
+// without a Close frame half-closes the node.
+func (c *epollConn) clientOver(err error) {
+	c.begin(ByClient, err)
+	c.ending.clientOver, c.client.over = true, true
+	if c.ending.clientCode == 0 {
+		_ = c.node.closeWrite(&c.shard.wire)
+	}
+}
+
+// clientMalformed closes a client whose frames cannot be read further.
+func (c *epollConn) clientMalformed(bad *ProtocolError) {
+	c.toNode.drop()
+	c.want(Close{bad.Code, bad.Reason, ByLimit}, bad)
+	_ = c.node.closeWrite(&c.shard.wire)
+}
+
+// clientRefuses is told when the client's connection is gone; the end of it is
+// read behind its last frames.
+func (c *epollConn) clientRefuses(err error) {
+	c.begin(ByClient, err)
+	c.toClient.drop()
+}
+
+// The node's side.
+
+// nodeErr is told how a read has ended.
+func (c *epollConn) nodeErr(err error) {
+	if err == nil || err == os.ErrDeadlineExceeded || c.node.over {
+		return
+	}
+	c.node.over = true
+	if !c.toClient.dropping {
+		c.nodeEnded(unlessEOF(err))
+	}
+}
+
+// nodeEnded is told when the node's frames have ended without a Close frame;
+// err is nil when by a mere FIN.
+func (c *epollConn) nodeEnded(err error) {
+	farewell, ok, ask := c.ending.farewell()
+	if ask {
+		farewell, ok = c.lost(), true
+	}
+	switch {
+	case !ok:
+		c.toClient.drop()
+	case c.toClient.open:
+		c.cut(farewell.By, errCutFrame(err))
+	default:
+		c.sendClose(farewell, err)
+	}
+}
+
+// nodeStalls is told when the node has taken nothing for Options.Stall.
+func (c *epollConn) nodeStalls() {
+	c.node.refuse()
+	if c.ending.by != "" {
+		return
+	}
+	wish := c.lost()
+	wish.By = ByTimeout
+	c.want(wish, errStalled("node", c.stall))
+}
+
+// The Close frame.
+
+// want has a Close frame sent, at the next boundary, unless the relay is
+// ending already.
+func (c *epollConn) want(wish Close, cause error) {
+	if c.begin(wish.By, cause) {
+		c.ending.wish = &wish
+		c.sendWish()
+	}
+}
+
+// sendWish sends what is wanted if a boundary has been reached.
+func (c *epollConn) sendWish() {
+	if wish := c.ending.wish; wish != nil && !c.toClient.open && !c.toClient.dropping {
+		c.sendClose(*wish, nil)
+	}
+}
+
+// sendClose sends the client its one Close frame; nothing goes behind it.
+func (c *epollConn) sendClose(f Close, err error) {
+	c.begin(f.By, err)
+	wire := &c.shard.wire
+	if err := c.client.write(wire, AppendClose(nil, f.Code, f.Reason)); err != nil {
+		c.clientRefuses(err)
+		return
+	}
+	c.closeQueued(f.Code)
+	if f.By != ByLimit {
+		return
+	}
+	if err := c.client.closeWrite(wire); err != nil { // no answer can be read
+		c.clientRefuses(err)
+	}
+}
+
+// closeQueued is told when a Close frame is on its way to the client.
+func (c *epollConn) closeQueued(code int) {
+	c.toClient.drop()
+	c.queued = int32(code)
+}
+
+// The end.
+
+// cut ends both legs as they are.
+func (c *epollConn) cut(by By, err error) {
+	c.begin(by, err)
+	c.ending.because(err)
+	c.ending.clientOver = true
+	c.client.cut()
+	c.node.cut()
+	c.toNode.drop()
+	c.toClient.drop()
+}
+
+// finish is the relay's end.
+func (c *epollConn) finish() {
+	c.ended = true
+	c.node.close(&c.shard.wire)
+	c.client.close(&c.shard.wire)
+	c.shard.conns.remove(c.handle)
+	c.shard.leave()
+
+	end := End{
+		BytesToNode: c.toNode.bytes, MessagesToNode: c.toNode.messages,
+		BytesToClient: c.toClient.bytes, MessagesToClient: c.toClient.messages,
+	}
+	c.ending.end(&end)
+	c.done(end)
+}

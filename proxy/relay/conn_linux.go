@@ -1,0 +1,245 @@
+package relay
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// epollConn is one relay of a shard. All but shard is the shard's goroutine's.
+//
+// Whatever happens (a leg can be read, or written, a time is over, somebody
+// wants a Close frame) changes the state here, and ends with settle, which
+// does what follows from the state.
+type epollConn struct {
+	shard        *shard
+	client, node leg
+	toNode       flow
+	toClient     flow
+	ending       ending
+	lost         func() Close
+	done         func(End)
+
+	handle      handle
+	queued      int32 // status of the Close frame that was queued for the client; 0: none
+	ended       bool
+	closeBy     ticks // when what has begun to end is cut; 0: it has not
+	idleBy      ticks // 0: never
+	wakes       ticks // when the wheel does; 0: never
+	close       time.Duration
+	stall, idle time.Duration
+}
+
+// newEpollConn lacks its legs yet.
+func newEpollConn(s *shard, p Pair) *epollConn {
+	o := p.Options
+	return &epollConn{
+		shard:    s,
+		toNode:   flow{gate: gate{follower: newFollower(true, o.MaxMessage)}},
+		toClient: flow{gate: gate{follower: newFollower(false, 0)}},
+		lost:     orGoingAway(p.Lost),
+		done:     p.Done,
+		close:    o.Close, stall: o.Stall, idle: o.Idle,
+	}
+}
+
+// Close implements Conn.
+func (c *epollConn) Close(wish Close) {
+	c.shard.post(func() {
+		if !c.ended {
+			c.want(wish, nil)
+			c.settle()
+		}
+	})
+}
+
+// start is the beginning: what was read before comes first.
+func (c *epollConn) start(toNode, toClient []byte) {
+	c.handle = c.shard.conns.add(c)
+	room := c.shard.space.buffer.room()
+	for len(toNode) > 0 && !c.client.over {
+		n := copy(room, toNode)
+		toNode = toNode[n:]
+		c.fromClient(n)
+	}
+	for len(toClient) > 0 {
+		n := copy(room, toClient)
+		toClient = toClient[n:]
+		c.fromNode(n)
+	}
+	if c.client.secure != nil {
+		c.decrypt(nil, os.ErrDeadlineExceeded)
+	}
+	c.active()
+	c.settle()
+}
+
+// wake is told what has happened at a leg.
+func (c *epollConn) wake(isClient bool, events uint32) {
+	l := &c.node
+	if isClient {
+		l = &c.client
+	}
+	if events&^unix.EPOLLIN != 0 {
+		c.flush(isClient)
+	}
+	if l.watched&unix.EPOLLIN != 0 && events&^unix.EPOLLOUT != 0 && !l.over {
+		c.read(isClient)
+	}
+	c.active()
+	c.settle()
+}
+
+func (c *epollConn) flush(isClient bool) {
+	if !isClient {
+		_ = c.node.flush() // the end of it is read behind its last frames
+	} else if err := c.client.flush(); err != nil {
+		c.clientRefuses(err)
+	}
+}
+
+func (c *epollConn) read(isClient bool) {
+	room := c.shard.space.buffer.room()
+	switch {
+	case !isClient:
+		n, err := recvfrom(c.node.fd, room)
+		c.fromNode(n)
+		c.nodeErr(err)
+	case c.client.secure != nil:
+		raw := c.shard.space.raw[:]
+		n, err := recvfrom(c.client.fd, raw)
+		if err == nil {
+			err = os.ErrDeadlineExceeded // more may come
+		}
+		c.decrypt(raw[:n], err)
+	default:
+		n, err := recvfrom(c.client.fd, room)
+		c.fromClient(n)
+		c.clientErr(err)
+	}
+}
+
+// decrypt has crypto/tls read raw, and behind that err.
+func (c *epollConn) decrypt(raw []byte, err error) {
+	room, wire := c.shard.space.buffer.room(), &c.shard.wire
+	wire.feed(raw, err)
+	for err = nil; err == nil && !c.client.over; {
+		var n int
+		n, err = fill(c.client.secure, room)
+		c.fromClient(n)
+	}
+	if sendErr := c.client.send(wire.take()); sendErr != nil { // key updates, alerts
+		c.clientRefuses(sendErr)
+	}
+	c.clientErr(err)
+}
+
+// fill reads until b is full or there is an error.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var read int
+		read, err = r.Read(b[n:])
+		n += read
+	}
+	return n, err
+}
+
+// fromClient takes n bytes in the buffer that the client has sent.
+func (c *epollConn) fromClient(n int) {
+	if n == 0 || c.toNode.dropping {
+		return
+	}
+	b, messages, bad := c.toNode.take(&c.shard.space.buffer, n)
+	if c.toNode.closed {
+		c.begin(ByClient, nil)
+		c.ending.clientCode = c.toNode.status()
+	}
+	_ = c.forward(&c.toNode, &c.node, &c.shard.toNode, b, messages)
+	switch {
+	case bad != nil:
+		c.clientMalformed(bad)
+	case c.toNode.closed:
+		c.clientOver(nil)
+	}
+}
+
+// fromNode takes n bytes in the buffer that the node has sent.
+func (c *epollConn) fromNode(n int) {
+	if n == 0 || c.toClient.dropping {
+		return
+	}
+	b, messages, bad := c.toClient.take(&c.shard.space.buffer, n)
+	if c.toClient.closed {
+		c.begin(ByNode, nil)
+	}
+	err := c.forward(&c.toClient, &c.client, &c.shard.toClient, b, messages)
+	switch {
+	case err != nil:
+		c.clientRefuses(err)
+	case c.toClient.closed:
+		c.closeQueued(c.toClient.status())
+	case bad != nil:
+		c.nodeEnded(bad)
+	default:
+		c.sendWish()
+	}
+}
+
+func (c *epollConn) forward(f *flow, to *leg, sum *passed, b []byte, messages int) error {
+	if len(b) == 0 || to.refuses {
+		return nil
+	}
+	if err := to.write(&c.shard.wire, b); err != nil {
+		return err
+	}
+	f.add(len(b), messages)
+	sum.add(len(b), messages)
+	return nil
+}
+
+// settle does what follows from the state, and is the last that is done in
+// each wake: afterwards the relay may be gone.
+func (c *epollConn) settle() {
+	if c.queued != 0 && c.client.flushed() && !c.client.refuses {
+		c.ending.sentCode, c.queued = int(c.queued), 0
+	}
+	if c.ending.sentCode != 0 && c.ending.clientOver {
+		c.client.close(&c.shard.wire)
+	}
+	c.client.finish()
+	c.node.finish()
+	if c.ending.clientOver && c.node.over && c.client.flushed() && c.node.flushed() {
+		c.finish()
+		return
+	}
+	if err := c.watch(); err != nil {
+		c.cut(ByLimit, err)
+		c.finish()
+		return
+	}
+	c.arm()
+}
+
+// watch waits for what can be read and written. A leg is not read while the
+// other one has a queue, unless what it sends is dropped.
+func (c *epollConn) watch() error {
+	var client, node uint32
+	if !c.client.over && (c.node.flushed() || c.toNode.dropping) && len(c.client.out) <= maxQueue {
+		client |= unix.EPOLLIN
+	}
+	if !c.node.over && (c.client.flushed() || c.toClient.dropping) {
+		node |= unix.EPOLLIN
+	}
+	if !c.client.flushed() {
+		client |= unix.EPOLLOUT
+	}
+	if !c.node.flushed() {
+		node |= unix.EPOLLOUT
+	}
+	if err := c.shard.watch(&c.client, c.handle.client(), client); err != nil {
+		return err
+	}
+	return c.shard.watch(&c.node, c.handle.node(), node)
+}
