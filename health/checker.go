@@ -80,6 +80,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-clock.C:
 			clock.Reset(jittered(c.options.Interval))
+			c.forgetDial() // the check says more about the node than what was before it
 			c.check(ctx)
 			dials = c.dials
 		case err := <-dials:
@@ -91,6 +92,14 @@ func (c *Checker) Run(ctx context.Context) error {
 				clock.Reset(hurry.wait(c.options.Interval / 10))
 			}
 		}
+	}
+}
+
+// forgetDial drops the failed dial that waits to be counted, if there is one.
+func (c *Checker) forgetDial() {
+	select {
+	case <-c.dials:
+	default:
 	}
 }
 

@@ -155,6 +155,23 @@ func TestADialThatFailedBeforeTheFirstCheckDoesNotDecide(t *testing.T) {
 	})
 }
 
+func TestADialThatFailedBeforeACheckDoesNotCountBehindIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{takes: time.Millisecond}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1})
+		pass(time.Second)
+		node.checker.DialFailed(errRefused)
+		synctest.Wait()
+		node.checker.DialFailed(errRefused) // another client's
+		pass(2 * time.Second)
+		node.wantResults(t,
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
+			Result{Changed: true, Reason: "dial refused"},
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
+		)
+	})
+}
+
 func TestADialToADownNodeDoesNotHurryTheNextCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{err: errors.New("no pong in 1s")}
