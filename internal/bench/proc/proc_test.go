@@ -1,0 +1,63 @@
+//go:build linux
+
+package proc
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestPSSIsReadInBytes(t *testing.T) {
+	got, err := parsePSS(strings.NewReader("55d-7ff ---p 00000000 00:00 0  [rollup]\nRss:  900 kB\nPss:    123 kB\nPss_Dirty: 5 kB\n"))
+	if err != nil || got != 123*1024 {
+		t.Errorf("got %d, %v, want %d", got, err, 123*1024)
+	}
+	if _, err := parsePSS(strings.NewReader("Rss: 900 kB\n")); err == nil {
+		t.Error("got no error without a line Pss:")
+	}
+}
+
+func TestTheParentIsFoundWhateverTheName(t *testing.T) {
+	f := func(stat string, want int) {
+		t.Helper()
+		if got, err := parseParent([]byte(stat)); err != nil || got != want {
+			t.Errorf("%q: got %d, %v, want %d", stat, got, err, want)
+		}
+	}
+	f("12 (nginx) S 7 12 12 0", 7)
+	f("12 (a) R 1) b) S 34 12 12 0", 34)
+	if _, err := parseParent([]byte("12 (nginx)")); err == nil {
+		t.Error("got no error for a line that ends early")
+	}
+}
+
+func TestOnlySocketCachesCount(t *testing.T) {
+	got, err := parseSlab(strings.NewReader("slabinfo - version: 2.1\n# name <active_objs>\n" +
+		"TCP    10 12 2368 13 8 : tunables 0 0 0\ndentry 500 500 192 21 1 : x\nfilp 3 3 192 21 1 : x\n"))
+	if want := int64(10*2368 + 3*192); err != nil || got != want {
+		t.Errorf("got %d, %v, want %d", got, err, want)
+	}
+}
+
+func TestQueuedPagesAreRead(t *testing.T) {
+	got, err := parseSockstat(strings.NewReader("sockets: used 15\nTCP: inuse 1 orphan 0 tw 100 alloc 1 mem 42\nUDP: inuse 0 mem 9\n"))
+	if err != nil || got != 42 {
+		t.Errorf("got %d, %v, want 42", got, err)
+	}
+}
+
+func TestThisProcessCostsSomething(t *testing.T) {
+	pids := []int{os.Getpid()}
+	if cpu, err := CPU(pids); err != nil || cpu <= 0 {
+		t.Errorf("got CPU time %v, %v, want some", cpu, err)
+	}
+	if pss, err := PSS(pids); err != nil || pss <= 0 {
+		t.Errorf("got memory %d, %v, want some", pss, err)
+	}
+	family, err := Family(os.Getppid())
+	if err != nil || !slices.Contains(family, os.Getpid()) {
+		t.Errorf("got family %v, %v, want %d in it", family, err, os.Getpid())
+	}
+}

@@ -1,0 +1,81 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Text writes the report as a table: each column's median, and its ratio to
+// the best of the rivals.
+func (r *Report) Text(w io.Writer) error {
+	lines := [][]string{append([]string{"median (ratio to the best of " + strings.Join(r.Rivals, " and ") + ")", ""}, r.Columns...)}
+	for _, row := range r.Rows {
+		line := []string{row.Title, row.Unit}
+		for _, column := range r.Columns {
+			line = append(line, row.cell(column, r.Rivals))
+		}
+		lines = append(lines, line)
+	}
+	var b strings.Builder
+	align(&b, lines)
+	fmt.Fprintf(&b, "\n%s; took %v\n", r.Machine, r.Took.Round(time.Second))
+	for _, column := range r.Columns {
+		if v := r.Versions[column]; v != "" {
+			fmt.Fprintf(&b, "%s: %s\n", column, v)
+		}
+	}
+	for _, remark := range r.Remarks {
+		fmt.Fprintf(&b, "! %s\n", remark)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Row) cell(column string, rivals []string) string {
+	value := r.Median(column)
+	if math.IsNaN(value) {
+		return "-"
+	}
+	ratio := r.Ratio(column, rivals)
+	if math.IsNaN(ratio) {
+		return number(value)
+	}
+	return fmt.Sprintf("%s (%.2f)", number(value), ratio)
+}
+
+// number has about three digits.
+func number(v float64) string {
+	switch abs := math.Abs(v); {
+	case abs >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case abs >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// align writes lines with their cells under each other, the first two at the
+// left and the numbers at the right.
+func align(b *strings.Builder, lines [][]string) {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, line := range lines {
+		for i, cell := range line {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i < 2 {
+				b.WriteString(cell + space + "  ")
+			} else {
+				b.WriteString(space + cell + "  ")
+			}
+		}
+		b.WriteString("\n")
+	}
+}
