@@ -95,7 +95,7 @@ func (p *Pool) obstacle(n *Node, tried []*Node) Reason {
 	switch {
 	case slices.Contains(tried, n):
 		return ReasonRetry
-	case !n.up:
+	case !n.up && !p.panicking:
 		return ReasonDown
 	case n.drain != nil, n.removed:
 		return ReasonDraining

@@ -29,6 +29,9 @@ type Pool struct {
 	sticky StickyOptions
 	pins   map[string]*Node // by every accepted cookie value; none with by: ip
 	turn   int              // where Next begins
+
+	panicThreshold int // percent; 0: never
+	panicking      bool
 }
 
 // New returns a pool of these nodes, all of them up until a check says
@@ -64,6 +67,7 @@ func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) {
 			p.nodes = append(p.nodes, n)
 		}
 	}
+	p.judge()
 }
 
 // Acquire picks a node for a client and counts the client there, until
@@ -166,7 +170,7 @@ func (p *Pool) CanMove(n *Node) bool {
 
 func (p *Pool) usableBeside(n *Node) (count int) {
 	for _, other := range p.nodes {
-		if other != n && p.obstacle(other, nil) == "" {
+		if other != n && other.up && p.obstacle(other, nil) == "" {
 			count++
 		}
 	}
@@ -212,6 +216,7 @@ func (p *Pool) SetHealth(name string, up bool, reason string) {
 	defer p.mu.Unlock()
 	if n := find(p.nodes, name); n != nil {
 		n.up, n.reason = up, reason
+		p.judge()
 	}
 }
 
@@ -254,6 +259,7 @@ func (p *Pool) Drain(name string, d Drain) (Status, error) {
 		d.Initial = n.connections
 	}
 	n.drain = &d
+	p.judge()
 	return n.status(), nil
 }
 
@@ -290,6 +296,7 @@ func (p *Pool) Undrain(name string) (Status, error) {
 		return Status{}, fmt.Errorf("node %q: %w", name, ErrUnknownNode)
 	}
 	n.drain = nil
+	p.judge()
 	return n.status(), nil
 }
 

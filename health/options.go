@@ -11,10 +11,13 @@ type Options struct {
 	Timeout  time.Duration `yaml:"timeout"`
 	// Rise is how many checks in a row must pass before a node that is down
 	// counts as up again; Fall how many must fail before it counts as down.
-	Rise   int           `yaml:"rise"`
-	Fall   int           `yaml:"fall"`
-	HTTP   HTTPOptions   `yaml:"http"`
-	Reverb ReverbOptions `yaml:"reverb"`
+	Rise int `yaml:"rise"`
+	Fall int `yaml:"fall"`
+	// PanicThreshold is above which share of the nodes, in percent, that fail
+	// at once the checks are not believed; 0: they always are.
+	PanicThreshold int           `yaml:"panic_threshold"`
+	HTTP           HTTPOptions   `yaml:"http"`
+	Reverb         ReverbOptions `yaml:"reverb"`
 }
 
 // What Options.Type can be.
@@ -47,6 +50,8 @@ func Default() Options {
 		Timeout:  time.Second,
 		Rise:     2,
 		Fall:     2,
-		HTTP:     HTTPOptions{Path: "/up", Status: 200},
+
+		PanicThreshold: 50,
+		HTTP:           HTTPOptions{Path: "/up", Status: 200},
 	}
 }

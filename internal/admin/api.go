@@ -150,7 +150,7 @@ type Explanation struct {
 // Event is something that happened, as /v1/events sends it.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // node_up, node_down, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
+	Type    string    `json:"type"` // node_up, node_down, panic, panic_over, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
 	Node    string    `json:"node,omitempty"`
 	Message string    `json:"message"`
 }

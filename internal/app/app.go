@@ -55,6 +55,7 @@ type App struct {
 	config  *config.Config
 	roll    []string        // nodes that a roll has still to drain
 	running context.Context // of Run, ends when the stop begins; nil before
+	panics  bool            // whether the checks are not believed, as was last told
 }
 
 // New loads the configuration and builds a Fermata that logs to w. It opens
@@ -74,6 +75,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.registry)
 	a.pool = balancer.New(c.Nodes, c.Sticky)
+	a.pool.SetPanicThreshold(c.Health.PanicThreshold)
 	a.checks = newChecks(a.checked)
 	engine := relay.NewPlain()
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{

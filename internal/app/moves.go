@@ -34,8 +34,25 @@ func (a *App) checked(name string, r health.Result) {
 	a.tell(kind, name, r.Reason, zap.Duration("dur", r.Took))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if n, err := a.pool.Node(name); err == nil && n.Drain == nil {
-		a.settle(n, a.config.Drain)
+	a.settleChecked(name)
+}
+
+// settleChecked settles a node whose check has another verdict, and the others
+// too if the checks are believed again, or no longer.
+func (a *App) settleChecked(name string) {
+	panics := a.pool.Panicking()
+	turned := panics != a.panics
+	a.panics = panics
+	switch {
+	case turned && panics:
+		a.tell("panic", "", "too many nodes are down at once: their checks are not believed, and nobody is moved because of them")
+	case turned:
+		a.tell("panic_over", "", "the checks are believed again")
+	}
+	for _, n := range a.pool.Nodes() {
+		if n.Drain == nil && !n.Removed && (turned || n.Name == name) {
+			a.settle(n, a.config.Drain)
+		}
 	}
 }
 
@@ -46,7 +63,7 @@ func (a *App) settle(n balancer.Status, o proxy.DrainOptions) {
 		a.handler.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n.Name) })
 	case n.Removed:
 		a.handler.Move(n.Node, removedMove(o, time.Now()), func() { a.gone(n.Name) })
-	case !n.Up:
+	case !n.Up && !a.panics:
 		a.handler.Move(n.Node, lostMove(o), nil)
 	default:
 		a.handler.Stay(n.Node)

@@ -62,6 +62,7 @@ func (a *App) reload() error {
 func (a *App) replaceNodes(next *config.Config) {
 	before := a.pool.Nodes()
 	a.pool.Replace(next.Nodes, next.Sticky)
+	a.pool.SetPanicThreshold(next.Health.PanicThreshold)
 	a.checks.set(a.running, next.Nodes, next.Health)
 	for _, old := range before {
 		now := a.pool.Status(old.Node)

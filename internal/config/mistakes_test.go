@@ -224,6 +224,7 @@ func TestHealthIsChecked(t *testing.T) {
 	f("type: ping", `4: health.type: got "ping", want one of tcp, http, reverb`)
 	f("interval: 0s", "4: health.interval: got 0s, want more than 0s")
 	f("timeout: -1s", "4: health.timeout: got -1s, want more than 0s")
+	f("panic_threshold: 101", "4: health.panic_threshold: got 101, want 0 to 100")
 	f("rise: 0\n  fall: 0", "4: health.rise: got 0, want at least 1", "5: health.fall: got 0, want at least 1")
 	f("http: {path: up}", `4: health.http.path: got "up", want a path that starts with / and has no spaces`)
 	f("http: {path: \"/up\\r\\nX: y\"}", `4: health.http.path: got "/up\r\nX: y", want a path that starts with / and has no spaces`)

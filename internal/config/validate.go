@@ -120,6 +120,7 @@ var requestPath = regexp.MustCompile(`^/[!-~]*$`)
 func (r *report) validateHealth(o health.Options) {
 	r.oneOf("health.type", o.Type, health.TypeTCP, health.TypeHTTP, health.TypeReverb)
 	r.positive("health.interval", o.Interval)
+	r.between("health.panic_threshold", o.PanicThreshold, 0, 100)
 	r.positive("health.timeout", o.Timeout)
 	r.atLeast("health.rise", o.Rise, 1)
 	r.atLeast("health.fall", o.Fall, 1)
