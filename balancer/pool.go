@@ -281,7 +281,7 @@ func (p *Pool) drainable(name string, d Drain) (*Node, error) {
 	case left < d.MinUsable:
 		return nil, fmt.Errorf("drain node %q: %w: %d, want at least %d", name, ErrTooFewNodes, left, d.MinUsable)
 	case homeless > 0:
-		return nil, fmt.Errorf("drain node %q: %w for %d clients", name, ErrNoRoom, homeless)
+		return nil, fmt.Errorf("drain node %q: %w: %d too many for their max_connections", name, ErrNoRoom, homeless)
 	}
 	return n, nil
 }

@@ -34,23 +34,32 @@ func newDrainCommand() *cobra.Command {
 
 The node gets no new clients from now on. Those that it has are closed with a
 code on which they come back at once, to another node. What is not given here
-is as the configuration has it. Undrain puts the node back.`,
+is as the configuration has it or, for a node that is draining, stays as it is:
+so another drain changes the one under way. Undrain ends it, and puts the node
+back. It is refused where the other nodes would get more than max_connections,
+or fewer of them would be left than drain.min_usable.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: flags.where.completeNode,
 		RunE:              func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
 	}
 	flags.where.register(cmd)
+	flags.registerSettings(cmd)
 	f := cmd.Flags()
-	f.DurationVar(&flags.grace, "grace", 0, "leave clients alone for `D` at first")
-	f.IntVar(&flags.rate, "rate", 0, "move `N` clients per second, 0 for all at once")
-	f.DurationVar(&flags.deadline, "deadline", 0, "the last client is gone after `D`, counted from now")
-	f.IntVar(&flags.code, "code", 0, "close clients with the code `N` (4200–4299: clients come back at once)")
 	f.BoolVar(&flags.wait, "wait", false, "show the progress, return when the node is empty")
 	f.DurationVar(&flags.timeout, "timeout", 0, "with --wait: stop waiting after `D`; the drain goes on")
-	f.BoolVar(&flags.dryRun, "dry-run", false, "only say whether it would be done")
-	f.BoolVar(&flags.force, "force", false, "even if no usable node is left")
+	f.BoolVar(&flags.dryRun, "dry-run", false, "only say whether it would be done, and what load the other nodes would get")
+	f.BoolVar(&flags.force, "force", false, "whatever that does to the other nodes")
 	f.BoolVar(&flags.json, "json", false, "print the node as the API's JSON")
 	return cmd
+}
+
+// registerSettings is for every command that drains.
+func (f *drainFlags) registerSettings(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.DurationVar(&f.grace, "grace", 0, "leave clients alone for `D` at first")
+	flags.IntVar(&f.rate, "rate", 0, "move `N` clients per second, 0 for all at once")
+	flags.DurationVar(&f.deadline, "deadline", 0, "the last client is gone after `D`, counted from the drain's start")
+	flags.IntVar(&f.code, "code", 0, "close clients with the code `N` (4200–4299: clients come back at once)")
 }
 
 func (f *drainFlags) run(cmd *cobra.Command, name string) error {
@@ -119,7 +128,11 @@ func (f *drainFlags) report(out io.Writer, node admin.Node) error {
 	if f.json {
 		return admin.Encode(out, node)
 	}
-	_, err := fmt.Fprintln(out, f.sentence(node))
+	text := f.sentence(node) + "\n"
+	if f.dryRun && node.State == admin.StateReady {
+		text += forecastTable(out, node.Forecast)
+	}
+	_, err := io.WriteString(out, text)
 	return err
 }
 

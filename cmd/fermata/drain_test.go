@@ -38,7 +38,10 @@ func TestOnlyTheFlagsThatWereGivenAreSent(t *testing.T) {
 func TestADryRunChangesNothing(t *testing.T) {
 	control := threeNodes()
 	running(t, control, "")
-	fermata(t.Context(), "drain", "reverb-1", "--dry-run").want(t, 0, "reverb-1 would be drained of 30 clients\n", "")
+	fermata(t.Context(), "drain", "reverb-1", "--dry-run").want(t, 0, `reverb-1 would be drained of 30 clients
+NODE      CONNECTIONS  AFTER  MAX
+reverb-2  20           50     -
+`, "")
 	if got := control.Nodes()[0].State; got != admin.StateReady {
 		t.Errorf("got the state %s, want ready", got)
 	}
@@ -150,9 +153,12 @@ func TestANodeThatIsTakenAwayEndsTheWait(t *testing.T) {
 
 func TestTheTimeLeftIsThatOfTheRateButEndsAtTheDeadline(t *testing.T) {
 	now := time.Unix(0, 0)
-	check := func(remaining, rate int, deadline, want time.Duration) {
+	check := func(remaining, rate int, deadline, want time.Duration, grace ...time.Duration) {
 		t.Helper()
 		drain := admin.Drain{Remaining: remaining, Rate: rate, Deadline: now.Add(deadline)}
+		for _, d := range grace {
+			drain.Begin = now.Add(d)
+		}
 		if got := timeLeft(drain, now); got != want {
 			t.Errorf("%d clients at %d/s: got %s, want %s", remaining, rate, got, want)
 		}
@@ -161,4 +167,7 @@ func TestTheTimeLeftIsThatOfTheRateButEndsAtTheDeadline(t *testing.T) {
 	check(500, 1, time.Minute, time.Minute)
 	check(500, 0, time.Minute, time.Minute)
 	check(500, 1, -time.Minute, 0)
+	check(500, 100, time.Minute, 35*time.Second, 30*time.Second)
+	check(500, 100, time.Minute, 5*time.Second, -30*time.Second)
+	check(500, 100, 20*time.Second, 20*time.Second, 30*time.Second)
 }

@@ -62,7 +62,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newDemoCommand(), newCheckCommand(), newReloadCommand(),
-		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newExplainCommand(),
+		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newRollCommand(), newRebalanceCommand(), newExplainCommand(),
 		newSmokeCommand(), newVersionCommand(),
 	)
 	return root
