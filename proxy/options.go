@@ -36,7 +36,7 @@ type Limits struct {
 	// MaxHeaderBytes is the largest request head that a node gets. Reverb
 	// answers 413 to a request of 10,000 bytes and more.
 	MaxHeaderBytes int `yaml:"max_header_bytes"`
-	// MaxBodyBytes is the largest body of a plain request.
+	// MaxBodyBytes is the largest body of a plain request; it is held in memory.
 	MaxBodyBytes int64 `yaml:"max_body_bytes"`
 	// MaxClients caps all clients together; 0: what the file descriptors allow.
 	MaxClients int `yaml:"max_clients"`

@@ -28,69 +28,46 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, 
 		refuse(w, http.StatusServiceUnavailable, "too many clients")
 		return
 	}
-	r.Header.Del("Upgrade")
-	if status, err := h.readBody(w, r, o); err != nil {
-		refuse(w, status, err.Error())
+	body, err := readBody(w, r, o.Limits.MaxBodyBytes)
+	if err != nil {
+		status, wrong := bodyFault(err)
+		refuse(w, status, wrong)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), o.Timeouts.Response)
 	defer cancel()
-	h.plain.ServeHTTP(w, r.WithContext(context.WithValue(ctx, clientKey{}, c)))
+	h.plain.ServeHTTP(w, withBody(r.WithContext(context.WithValue(ctx, clientKey{}, c)), body))
 }
 
-// readBody bounds a request's body, and reads one whose length is not known
-// beforehand: Reverb takes no chunked bodies, and no trailers.
-func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, o *Options) (status int, err error) {
-	most := o.Limits.MaxBodyBytes
+// readBody reads a request's body before a node is asked: one that comes slowly
+// must not take a connection of a node, which has few.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	if r.ContentLength > most {
-		return http.StatusRequestEntityTooLarge, fmt.Errorf("got a body of %d bytes, want at most %d", r.ContentLength, most)
+		return nil, &http.MaxBytesError{Limit: most}
 	}
-	if r.ContentLength >= 0 {
-		r.Body = body{r.Body}
-		return 0, nil
-	}
-	whole, err := io.ReadAll(body{http.MaxBytesReader(w, r.Body, most)})
-	if err != nil {
-		return bodyStatus(err), err
-	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(whole)), int64(len(whole))
-	r.TransferEncoding, r.Trailer = nil, nil
-	return 0, nil
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 }
 
-// body is what a client sends. It marks what goes wrong with that, so that no
-// node is blamed.
-type body struct{ io.ReadCloser }
-
-func (b body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = &bodyError{err}
-	}
-	return n, err
-}
-
-type bodyError struct{ err error }
-
-func (e *bodyError) Unwrap() error { return e.err }
-
-func (e *bodyError) Error() string {
+// bodyFault is what a client is told whose body could not be read.
+func bodyFault(err error) (status int, wrong string) {
 	var large *http.MaxBytesError
-	if errors.As(e.err, &large) {
-		return fmt.Sprintf("got a body of more than %d bytes, want at most that", large.Limit)
+	switch {
+	case errors.As(err, &large):
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("got a body of more than %d bytes, want at most that", large.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout, "the body did not come in time"
 	}
-	return fmt.Sprintf("read the body: %v", bare(e.err))
+	return http.StatusBadRequest, fmt.Sprintf("read the body: %v", bare(err))
 }
 
-// bodyStatus is what a client is told whose body could not be read.
-func bodyStatus(err error) int {
-	switch {
-	case errors.As(err, new(*http.MaxBytesError)):
-		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusRequestTimeout
-	}
-	return http.StatusBadRequest
+// withBody gives the request a body of known length, and none of what Reverb
+// does not take: chunks, trailers, an upgrade to something else. It must be a
+// copy, since net/http looks for the body that it made in its own.
+func withBody(r *http.Request, body []byte) *http.Request {
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.TransferEncoding, r.Trailer = nil, nil
+	r.Header.Del("Upgrade")
+	return r
 }
 
 func newPlain(h *Handler) *httputil.ReverseProxy {
@@ -150,7 +127,7 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, errors.Join(err, last)
 		}
-		response, err := t.base.RoundTrip(toNode(r, n))
+		response, err := t.base.RoundTrip(r.WithContext(context.WithValue(r.Context(), nodeKey{}, n)))
 		var dial *dialError
 		if r.Context().Err() != nil || !errors.As(err, &dial) {
 			return response, err
@@ -159,26 +136,14 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// toNode is the request for one try. Its body outlives a try that failed.
-func toNode(r *http.Request, n *balancer.Node) *http.Request {
-	out := r.WithContext(context.WithValue(r.Context(), nodeKey{}, n))
-	if r.Body != nil {
-		out.Body = io.NopCloser(r.Body)
-	}
-	return out
-}
-
 // plainFailed answers a plain request that no node has answered.
 func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) { // the client has gone, or net/http could not read its body
-		refuse(w, http.StatusRequestTimeout, "the request did not come in time")
+	if errors.Is(err, context.Canceled) { // the client has gone
+		refuse(w, http.StatusRequestTimeout, "the client has gone")
 		return
 	}
 	status, text := http.StatusBadGateway, "the node did not answer properly"
-	var bad *bodyError
 	switch {
-	case errors.As(err, &bad):
-		status, text = bodyStatus(bad), bad.Error()
 	case errors.Is(err, balancer.ErrNoUsableNode):
 		status, text = http.StatusServiceUnavailable, "no node can take this request now"
 		w.Header().Set("Retry-After", "1")
