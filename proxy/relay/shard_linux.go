@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,7 @@ type shard struct {
 	relays  int      // that have entered and not left
 	running bool     // the goroutine, which ends without relays
 	mail    []func() // for it to do
-	epoll   int      // while it runs, which alone closes it
+	poller  *poller  // while it runs, which alone closes it
 	bell    int      // an eventfd that rings when there is mail
 
 	// All below is the goroutine's.
@@ -43,7 +44,6 @@ type shard struct {
 type space struct {
 	buffer buffer
 	raw    [rawSize]byte
-	events [256]unix.EpollEvent
 }
 
 func newShard(engine *count) *shard {
@@ -72,24 +72,24 @@ func (s *shard) leave() {
 	s.relays--
 }
 
-// bellEvent is edge-triggered: it rings at each write, and need not be read.
-var bellEvent = unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: -1}
+// bellData tells the bell from the legs.
+var bellData = handle{index: math.MaxUint32}
 
 func (s *shard) open() (err error) {
-	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return os.NewSyscallError("epoll_create1", err)
+	if s.poller, err = newPoller(); err != nil {
+		return err
 	}
 	if s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return errors.Join(os.NewSyscallError("eventfd", err), unix.Close(s.epoll))
+		return errors.Join(os.NewSyscallError("eventfd", err), s.poller.close())
 	}
-	event := bellEvent
-	if err = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, s.bell, &event); err != nil {
-		return errors.Join(os.NewSyscallError("epoll_ctl", err), s.close())
+	// An edge-triggered bell rings at each write and need not be read.
+	if err = s.poller.watch(unix.EPOLL_CTL_ADD, int32(s.bell), unix.EPOLLIN|unix.EPOLLET, bellData); err != nil {
+		return errors.Join(err, s.close())
 	}
 	return nil
 }
 
-func (s *shard) close() error { return errors.Join(unix.Close(s.bell), unix.Close(s.epoll)) }
+func (s *shard) close() error { return errors.Join(unix.Close(s.bell), s.poller.close()) }
 
 // post has the goroutine call f, unless no relay is left.
 func (s *shard) post(f func()) {
@@ -107,8 +107,9 @@ func (s *shard) post(f func()) {
 func (s *shard) run() {
 	defer s.engine.end()
 	for s.inUse() {
-		for _, event := range s.wait() {
-			s.dispatch(event)
+		s.clock = 0
+		for _, event := range s.poller.wait(s.nextTick()) {
+			s.dispatch(event.Events, handle{uint32(event.Fd), uint32(event.Pad)})
 		}
 		s.turnWheel()
 		s.publish()
@@ -130,25 +131,12 @@ func (s *shard) inUse() bool {
 	return false
 }
 
-// wait returns what has happened, at the latest at the wheel's next tick. As
-// long as something always has, it does not bother the scheduler.
-func (s *shard) wait() []unix.EpollEvent {
-	events := s.space.events[:]
-	n := poll(s.epoll, events)
-	if n == 0 {
-		n, _ = unix.EpollWait(s.epoll, events, s.patience())
-	}
-	s.clock = 0
-	return events[:max(n, 0)]
-}
-
-// patience is in milliseconds; -1 is for ever.
-func (s *shard) patience() int {
+// nextTick is when the wheel turns next; zero: it does not.
+func (s *shard) nextTick() time.Time {
 	if s.wheel.empty() {
-		return -1
+		return time.Time{}
 	}
-	next := s.started.Add(time.Duration(s.wheel.now+1) * tick)
-	return int(max(0, time.Until(next)+time.Millisecond-1) / time.Millisecond)
+	return s.started.Add(time.Duration(s.wheel.now+1) * tick)
 }
 
 // time is the present, as of this round.
@@ -159,14 +147,11 @@ func (s *shard) time() ticks {
 	return s.clock
 }
 
-func (s *shard) dispatch(event unix.EpollEvent) {
-	if event.Fd == bellEvent.Fd {
+func (s *shard) dispatch(events uint32, of handle) {
+	if of == bellData {
 		s.readMail()
-		return
-	}
-	h := handle{uint32(event.Fd) >> 1, uint32(event.Pad)}
-	if c := s.conns.get(h); c != nil {
-		c.wake(event.Fd&1 == 0, event.Events)
+	} else if c := s.conns.get(of.relay()); c != nil {
+		c.wake(of.isClient(), events)
 	}
 }
 
@@ -212,8 +197,7 @@ func (s *shard) watch(l *leg, leg handle, events uint32) error {
 		op = unix.EPOLL_CTL_ADD
 	}
 	l.watched = events
-	event := unix.EpollEvent{Events: events, Fd: int32(leg.index), Pad: int32(leg.generation)}
-	return os.NewSyscallError("epoll_ctl", control(s.epoll, op, l.fd, &event))
+	return s.poller.watch(op, l.fd, events, leg)
 }
 
 // The handle of a leg is its relay's, with the leg in the lowest bit of the
@@ -221,3 +205,5 @@ func (s *shard) watch(l *leg, leg handle, events uint32) error {
 
 func (h handle) client() handle { return handle{h.index << 1, h.generation} }
 func (h handle) node() handle   { return handle{h.index<<1 | 1, h.generation} }
+func (h handle) isClient() bool { return h.index&1 == 0 }
+func (h handle) relay() handle  { return handle{h.index >> 1, h.generation} }
