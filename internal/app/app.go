@@ -77,7 +77,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 	a.pool = balancer.New(c.Nodes, c.Sticky)
 	a.pool.SetPanicThreshold(c.Health.PanicThreshold)
 	a.checks = newChecks(a.checked)
-	engine := relay.NewPlain()
+	engine := relay.New()
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
 		Pool: a.pool, Engine: engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
 	})

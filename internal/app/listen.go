@@ -17,6 +17,7 @@ import (
 	"fermata/internal/certs"
 	"fermata/internal/config"
 	"fermata/internal/secret"
+	"fermata/proxy/relay"
 )
 
 // listener is one address where clients come in.
@@ -62,7 +63,7 @@ func listen(o config.Listen, tickets []secret.Text) (listener, error) {
 		l.Close()
 		return listener{}, err
 	}
-	return listener{tls.NewListener(l, store.Config(o.TLS.Version())), store}, nil
+	return listener{tls.NewListener(relay.NewListener(l), store.Config(o.TLS.Version())), store}, nil
 }
 
 // ticketSecrets are what the session tickets of a listener are keyed by.
