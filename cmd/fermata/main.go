@@ -62,7 +62,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newDemoCommand(), newCheckCommand(), newReloadCommand(),
-		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newRollCommand(), newRebalanceCommand(), newExplainCommand(),
+		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newRollCommand(), newRebalanceCommand(), newExplainCommand(), newImportCommand(),
 		newSmokeCommand(), newVersionCommand(),
 	)
 	return root

@@ -1,0 +1,161 @@
+package nginxconf
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"fermata/health"
+	"fermata/internal/nginxconf/syntax"
+	"fermata/proxy"
+)
+
+var requestPath = regexp.MustCompile(`^/[!-#%-~]*$`)
+
+// health asks the nodes for /up, which Reverb has: nginx's own checks are
+// passive. Those of NGINX Plus are taken over.
+func (d *draft) health(s *site) {
+	o := health.Default()
+	for _, check := range s.each("health_check") {
+		for _, option := range check.Args {
+			d.healthOption(&o, check, option)
+		}
+	}
+	def := health.Default()
+	d.add("health", "  type: http # GET %s; tcp for nodes that do not answer it with %d", visible(o.HTTP.Path), http.StatusOK)
+	write := func(changed bool, key, value string) {
+		if changed {
+			d.add("health", "  %s: %s", key, value)
+		}
+	}
+	write(o.Interval != def.Interval, "interval", short(o.Interval))
+	write(o.Rise != def.Rise, "rise", strconv.Itoa(o.Rise))
+	write(o.Fall != def.Fall, "fall", strconv.Itoa(o.Fall))
+	write(o.HTTP.Path != def.HTTP.Path, "http", "{path: "+quote(o.HTTP.Path)+"}")
+}
+
+func (d *draft) healthOption(o *health.Options, check syntax.Directive, option string) {
+	key, value, _ := strings.Cut(option, "=")
+	interval, isTime := parseDuration(value)
+	number, err := strconv.Atoi(value)
+	about := check
+	about.Args = []string{option}
+	switch {
+	case key == "interval" && isTime && interval > 0:
+		o.Interval = interval
+	case key == "fails" && err == nil && number > 0:
+		o.Fall = number
+	case key == "passes" && err == nil && number > 0:
+		o.Rise = number
+	case key == "uri" && requestPath.MatchString(value):
+		o.HTTP.Path = value
+	default:
+		d.note("health", about, "Fermata's checks have nothing for it.")
+	}
+}
+
+// each are the directives of that name which count for the site, each once.
+func (s *site) each(name string) (all []syntax.Directive) {
+	seen := map[string]bool{}
+	for _, r := range s.routes {
+		for _, directive := range r.all(name) {
+			if place := directive.File + ":" + strconv.Itoa(directive.Line); !seen[place] {
+				seen[place] = true
+				all = append(all, directive)
+			}
+		}
+	}
+	return all
+}
+
+// timeouts takes over those that mean the same in nginx.
+func (d *draft) timeouts(s *site) {
+	def := proxy.DefaultTimeouts()
+	d.timeout(s, "client_header_timeout", "header", def.Header)
+	d.timeout(s, "keepalive_timeout", "idle", def.Idle)
+	d.dialTimeout(s, def)
+	d.timeout(s, "send_timeout", "stall", def.Stall)
+}
+
+func (d *draft) timeout(s *site, name, key string, def time.Duration) {
+	if longest := d.longest(s, name); longest > 0 && longest != def {
+		d.add("timeouts", "  %s: %s", key, short(longest))
+	}
+}
+
+// dialTimeout leaves a time that is longer than the search for a node may be.
+func (d *draft) dialTimeout(s *site, def proxy.Timeouts) {
+	if d.longest(s, "proxy_connect_timeout") < def.Handshake {
+		d.timeout(s, "proxy_connect_timeout", "dial", def.Dial)
+		return
+	}
+	for _, directive := range s.each("proxy_connect_timeout") {
+		d.note("timeouts", directive, "Fermata tries the next node after timeouts.dial, %s, and has an answer for the client "+
+			"within timeouts.handshake, %s.", def.Dial, def.Handshake)
+	}
+}
+
+// longest is the longest time that a directive gives for the site, 0 for none.
+func (d *draft) longest(s *site, name string) (longest time.Duration) {
+	for _, directive := range s.each(name) {
+		t, ok := parseDuration(arg(directive, 0))
+		if !ok || t == 0 {
+			d.note("timeouts", directive, "no time that Fermata could take; the default stays.")
+			continue
+		}
+		longest = max(longest, t)
+	}
+	return longest
+}
+
+const mostBody = 1 << 30
+
+func (d *draft) limits(s *site) {
+	def := proxy.DefaultLimits()
+	var largest int64
+	for _, directive := range s.each("client_max_body_size") {
+		size, ok := parseSize(arg(directive, 0))
+		if !ok || size < 1 || size > mostBody {
+			d.note("limits", directive, "Fermata has a limit, of 1 to %d bytes; the default stays.", mostBody)
+			continue
+		}
+		largest = max(largest, size)
+	}
+	if largest > 0 && largest != def.MaxBodyBytes {
+		d.add("limits", "  max_body_bytes: %d", largest)
+	}
+	if t := slowStart(s); t > 0 && t != def.SlowStart {
+		d.add("limits", "  slow_start: %s", short(t))
+	}
+}
+
+// trustedProxies are where nginx takes the client's address from a header.
+func (d *draft) trustedProxies(s *site) {
+	seen := map[string]bool{}
+	for _, directive := range s.each("set_real_ip_from") {
+		text := arg(directive, 0)
+		var network proxy.Network
+		if err := network.UnmarshalText([]byte(text)); err != nil {
+			d.note("trusted_proxies", directive, "no address and no network; put in those that it stands for.")
+			continue
+		}
+		if !seen[text] {
+			d.add("trusted_proxies", "  - %s", scalar(text))
+		}
+		seen[text] = true
+	}
+	d.noteRealIPHeader(s)
+}
+
+func (d *draft) noteRealIPHeader(s *site) {
+	for _, directive := range s.each("real_ip_header") {
+		if !strings.EqualFold(arg(directive, 0), "X-Forwarded-For") {
+			d.note("trusted_proxies", directive, "Fermata takes the client's address from X-Forwarded-For; most proxies send that as well.")
+		}
+	}
+	if len(s.each("set_real_ip_from")) > 0 && len(s.each("real_ip_header")) == 0 {
+		d.hint("trusted_proxies", "nginx takes the address from X-Real-IP here, Fermata from X-Forwarded-For; most proxies send that as well.")
+	}
+}
