@@ -32,6 +32,8 @@ type bench struct {
 	// kernel is what the kernel holds for each client of the nodes alone, in
 	// KiB; 0 until measured.
 	kernel float64
+	// strangers are the cores that other programs took, by measurement.
+	strangers []float64
 }
 
 // run measures all that the options want.
@@ -54,6 +56,7 @@ func (b *bench) run(ctx context.Context) (*report.Report, error) {
 		}
 	}
 	b.deriveFlatness()
+	b.remarkStrangers()
 	b.report.Took = time.Since(b.report.Began)
 	return b.report, nil
 }
@@ -204,6 +207,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // cost is the CPU time of everybody during some work.
 type cost struct {
 	wall, proxy, node, load time.Duration
+	machine                 time.Duration // everybody together, ourselves and strangers too
 }
 
 // measure does work and tells what it cost.
@@ -217,14 +221,22 @@ func (b *bench) measure(r *running, work func() error) (c cost, err error) {
 		return c, err
 	}
 	after, err := b.cpu(r)
-	return cost{time.Since(start), after.proxy - before.proxy, after.node - before.node, after.load - before.load}, err
+	c = cost{time.Since(start), after.proxy - before.proxy, after.node - before.node, after.load - before.load, after.machine - before.machine}
+	b.strangers = append(b.strangers, c.strangers())
+	return c, err
+}
+
+// strangers is what other programs took meanwhile, in cores.
+func (c cost) strangers() float64 {
+	return max(0, (c.machine-c.proxy-c.node-c.load).Seconds()/c.wall.Seconds())
 }
 
 func (b *bench) cpu(r *running) (c cost, err error) {
-	var errs [3]error
+	var errs [4]error
 	c.proxy, errs[0] = proc.CPU(r.pids)
 	c.node, errs[1] = proc.CPU([]int{b.node.PID()})
 	c.load, errs[2] = proc.CPU([]int{b.load.PID()})
+	c.machine, errs[3] = proc.Machine()
 	return c, errors.Join(errs[:]...)
 }
 
@@ -237,6 +249,16 @@ func (b *bench) watch(c cost, what, name string) {
 	if share := c.node.Seconds() / c.wall.Seconds(); share >= limit {
 		b.report.Remark("%s, %s: the node was the bottleneck, at %.0f %% of a core", what, name, share*100)
 	}
+}
+
+// remarkStrangers tells of a machine that was not ours alone: it blurs CPU
+// times, and spoils latencies.
+func (b *bench) remarkStrangers() {
+	const some = 0.1
+	if len(b.strangers) == 0 || slices.Max(b.strangers) < some {
+		return
+	}
+	b.report.Remark("other programs took %.2f cores while this was measured, and at times %.2f", report.Median(b.strangers), slices.Max(b.strangers))
 }
 
 // machine says where this was measured.

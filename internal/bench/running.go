@@ -127,5 +127,5 @@ func (r *running) kill() {
 // said is the end of the proxy's log, for errors.
 func (r *running) said() string {
 	text, _ := os.ReadFile(r.logFile)
-	return strings.TrimSpace(string(text[max(0, len(text)-1000):]))
+	return strings.TrimSpace(string(text[max(0, len(text)-300):]))
 }

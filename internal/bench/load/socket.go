@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,13 +45,41 @@ func dial(from netip.Addr, to netip.AddrPort) (*socket, error) {
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &wait),
 		unix.Bind(fd, &unix.SockaddrInet4{Addr: from.As4()}))
 	if err == nil {
-		err = unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+		err = finish(fd, unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}))
 	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("connect to %v from %v: %w", to, from, err)
 	}
 	return &socket{fd: fd, blocking: true}, nil
+}
+
+// finish waits for a connect that one of the runtime's signals interrupted: it
+// goes on by itself, and must not be called again.
+func finish(fd int, err error) error {
+	if !errors.Is(err, unix.EINTR) {
+		return err
+	}
+	for errors.Is(err, unix.EINTR) {
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(patience.Milliseconds()))
+	}
+	if err != nil {
+		return err
+	}
+	if failed, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || failed != 0 {
+		return errors.Join(err, syscall.Errno(failed))
+	}
+	_, err = unix.Getpeername(fd) // errors where the time was too short
+	return err
+}
+
+// again repeats a blocking call that a signal interrupted.
+func again(call func(int, []byte) (int, error), fd int, p []byte) (n int, err error) {
+	for {
+		if n, err = call(fd, p); !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
 }
 
 // unblock ends the time of connecting.
@@ -61,7 +90,7 @@ func (s *socket) unblock() error {
 
 func (s *socket) Read(p []byte) (n int, err error) {
 	if s.blocking {
-		n, err = unix.Read(s.fd, p)
+		n, err = again(unix.Read, s.fd, p)
 	} else {
 		n, err = poll.Read(s.fd, p)
 	}
@@ -96,7 +125,7 @@ func (s *socket) Write(p []byte) (int, error) {
 
 func (s *socket) writeOnce(p []byte) (int, error) {
 	if s.blocking {
-		return unix.Write(s.fd, p)
+		return again(unix.Write, s.fd, p)
 	}
 	return poll.Write(s.fd, p)
 }

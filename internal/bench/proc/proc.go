@@ -6,6 +6,7 @@ package proc
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,5 +99,34 @@ func parsePSS(r io.Reader) (int64, error) {
 	if err := lines.Err(); err != nil {
 		return 0, err
 	}
-	return 0, fmt.Errorf("got no line Pss:")
+	return 0, errors.New("got no line of Pss")
+}
+
+// Machine is the CPU time that all processes of the machine have taken since
+// it started, to the hundredth of a second.
+func Machine() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseMachine(string(text))
+}
+
+// parseMachine adds up the first line of /proc/stat: user, nice and system
+// time; then idle and waiting, which do not count; interrupts; and what is
+// counted in user time already, or went to other machines.
+func parseMachine(text string) (time.Duration, error) {
+	fields := strings.Fields(text)
+	if len(fields) < 8 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("got stat %.40q, want the time of all CPUs", text)
+	}
+	var ticks int64
+	for _, i := range []int{1, 2, 3, 6, 7} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / 100), nil // USER_HZ is 100 everywhere
 }

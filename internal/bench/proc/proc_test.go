@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPSSIsReadInBytes(t *testing.T) {
@@ -45,6 +46,16 @@ func TestQueuedPagesAreRead(t *testing.T) {
 	got, err := parseSockstat(strings.NewReader("sockets: used 15\nTCP: inuse 1 orphan 0 tw 100 alloc 1 mem 42\nUDP: inuse 0 mem 9\n"))
 	if err != nil || got != 42 {
 		t.Errorf("got %d, %v, want 42", got, err)
+	}
+}
+
+func TestIdleTimeOfTheMachineDoesNotCount(t *testing.T) {
+	got, err := parseMachine("cpu  100 20 3 9999 9999 4 5 9999 0 0\ncpu0 1 2 3\n")
+	if want := 1320 * time.Millisecond; err != nil || got != want {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if _, err := parseMachine("cpu0 1 2 3 4 5 6 7 8"); err == nil {
+		t.Error("got no error without a line of all CPUs")
 	}
 }
 
