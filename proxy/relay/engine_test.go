@@ -18,7 +18,7 @@ func testEngine(t *testing.T, newEngine func() Engine) {
 		l := legs{newEngine: newEngine, tls: config}
 		t.Run(name, func(t *testing.T) {
 			for _, suite := range []func(*testing.T, legs){
-				testPassing, testPeers, testConnClose, testNodeLost, testClosing, testMalformed, testStalls, testEngineState,
+				testPassing, testPeers, testConnClose, testNodeLost, testClosing, testMalformed, testStalls, testIdle, testEngineState,
 			} {
 				suite(t, l)
 			}
@@ -494,6 +494,22 @@ func testStalls(t *testing.T, l legs) {
 		r.node.Close()
 		<-streamed
 		r.wantEnd(ByTimeout, lostClose.Code)
+	})
+}
+
+func testIdle(t *testing.T, l legs) {
+	t.Run("AnIdleClientIsClosed", func(t *testing.T) {
+		r := l.start(t, func(p *Pair) { p.Options.Idle = 50 * time.Millisecond })
+		r.clientAnswers(idleClose.Code, idleClose.Reason)
+		r.node.Close()
+		if end := r.wantEnd(ByTimeout, idleClose.Code); end.Err == nil {
+			t.Error("got no error, want one that says that nothing has passed")
+		}
+	})
+	t.Run("AClientThatIsWatchedOverIsRelayed", func(t *testing.T) {
+		r := l.start(t, func(p *Pair) { p.Options.KeepAlive, p.Options.UserTimeout = time.Minute, time.Minute })
+		r.clientSends(text(masked, "x"))
+		r.nodeGets(text(masked, "x"))
 	})
 }
 

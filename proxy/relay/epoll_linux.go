@@ -83,12 +83,12 @@ func (e *Epoll) start(p Pair) (Conn, error) {
 	if err := s.enter(); err != nil {
 		return nil, errors.Join(err, unix.Close(int(fdClient)), unix.Close(int(fdNode)))
 	}
+	watchOver(p.Client, p.Options)
+	watchOver(p.Node, p.Options)
 	c := newEpollConn(s, p)
 	c.client.fd, c.client.secure = fdClient, client.handOver(s)
 	c.node.fd = fdNode
 	node.Close()
-	watchOver(fdClient, p.Options)
-	watchOver(fdNode, p.Options)
 	s.post(func() { c.start(p.ToNode, p.ToClient) })
 	return c, nil
 }

@@ -21,4 +21,7 @@ func (l listener) Accept() (net.Conn, error) {
 // puts its wire here instead.
 type socket struct{ net.Conn }
 
+// NetConn is what it stands for.
+func (s *socket) NetConn() net.Conn { return s.Conn }
+
 func wrap(conn net.Conn) net.Conn { return &socket{conn} }

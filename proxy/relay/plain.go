@@ -32,6 +32,8 @@ import (
 //     has until Options.Close is over. What has not ended by then is cut.
 //   - A client that takes nothing for Options.Stall is cut at once.
 //   - The client gets one Close frame at most, and nothing behind it.
+//   - When nothing comes from either side for Options.Idle the client is
+//     closed, by ByTimeout.
 //
 // Only NewPlain makes one.
 type Plain struct {
@@ -53,8 +55,13 @@ func NewPlain() Engine {
 // Start implements Engine.
 func (p *Plain) Start(pair Pair) Conn {
 	p.running.begin()
+	watchOver(pair.Client, pair.Options)
+	watchOver(pair.Node, pair.Options)
 	r := &plainConn{engine: p, pair: pair, closing: newClosing(pair)}
 	r.running.Store(2)
+	if idle := pair.Options.Idle; idle > 0 {
+		r.idle = time.AfterFunc(idle, func() { r.closing.want(idleClose, errIdle(idle)) })
+	}
 	go r.toNode()
 	go r.toClient()
 	return r
@@ -77,6 +84,7 @@ type plainConn struct {
 	engine  *Plain
 	pair    Pair
 	closing *closing
+	idle    *time.Timer  // nil: without Options.Idle
 	running atomic.Int32 // goroutines
 	end     End          // counts of each direction are its goroutine's
 }
@@ -166,11 +174,18 @@ func (r *plainConn) moveToClient(s *stream) {
 // wokenUp makes the node readable again after closing.want.
 func (r *plainConn) wokenUp() { _ = r.pair.Node.SetReadDeadline(time.Time{}) }
 
+// active puts the end of an idle relay off.
+func (r *plainConn) active() {
+	if r.idle != nil {
+		r.idle.Reset(r.pair.Options.Idle)
+	}
+}
+
 func (r *plainConn) newStream(from, to net.Conn, early []byte) *stream {
 	return &stream{
 		from: from, to: to, early: early,
-		stall: r.pair.Options.Stall,
-		buf:   r.engine.buffers.Get().(*[bufferSize]byte)[:],
+		stall: r.pair.Options.Stall, active: r.active,
+		buf: r.engine.buffers.Get().(*[bufferSize]byte)[:],
 	}
 }
 
@@ -179,6 +194,9 @@ func (r *plainConn) newStream(from, to net.Conn, early []byte) *stream {
 func (r *plainConn) leave() {
 	if r.running.Add(-1) > 0 {
 		return
+	}
+	if r.idle != nil {
+		r.idle.Stop()
 	}
 	r.closing.finish(&r.end)
 	r.pair.Done(r.end)

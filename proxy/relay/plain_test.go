@@ -30,14 +30,13 @@ type pipeRig struct {
 
 func startOnPipes() *pipeRig {
 	client, far := net.Pipe()
-	return startOnPipe(client, far)
+	return startOnPipe(client, far, Options{Stall: stall, Close: bound})
 }
 
-func startOnPipe(client, far net.Conn) *pipeRig {
+func startOnPipe(client, far net.Conn, o Options) *pipeRig {
 	r := &pipeRig{engine: NewPlain(), client: far, ended: make(chan End, 1)}
-	pair := Pair{Client: client}
+	pair := Pair{Client: client, Options: o}
 	r.node, pair.Node = net.Pipe()
-	pair.Options = Options{Stall: stall, Close: bound}
 	pair.Lost = func() Close { return lostClose }
 	pair.Done = func(e End) { r.ended <- e }
 	r.conn = r.engine.Start(pair)
@@ -141,6 +140,27 @@ func TestPlainTimes(t *testing.T) {
 	})
 }
 
+func TestAPlainRelayThatNobodyUsesHasUntilIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, far := net.Pipe()
+		r := startOnPipe(client, far, Options{Stall: stall, Close: bound, Idle: time.Minute})
+		for range 3 {
+			time.Sleep(40 * time.Second)
+			send(t, r.node, text(unmasked, "x"))
+			get(t, "client", r.client, text(unmasked, "x"))
+			time.Sleep(40 * time.Second)
+			send(t, r.client, text(masked, "x"))
+			get(t, "node", r.node, text(masked, "x"))
+		}
+		begin := time.Now()
+		get(t, "client", r.client, AppendClose(nil, idleClose.Code, idleClose.Reason))
+		if got := time.Since(begin); got != time.Minute {
+			t.Errorf("the client was closed after %v, want a minute", got)
+		}
+		r.endsAfter(t, bound, ByTimeout, idleClose.Code)
+	})
+}
+
 // A tls.Conn's Close would wait another five seconds for such a client.
 func TestAPlainTLSClientThatTakesNothingIsCutAtOnce(t *testing.T) {
 	config := tlsConfig(t)
@@ -153,7 +173,7 @@ func TestAPlainTLSClientThatTakesNothingIsCutAtOnce(t *testing.T) {
 		if err := server.Handshake(); err != nil {
 			t.Fatal(err)
 		}
-		r := startOnPipe(server, far)
+		r := startOnPipe(server, far, Options{Stall: stall, Close: bound})
 		send(t, r.node, text(unmasked, "x"))
 		r.endsAfter(t, stall, ByTimeout, 0)
 	})

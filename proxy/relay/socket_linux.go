@@ -71,18 +71,15 @@ func duplicate(conn *net.TCPConn) (int32, error) {
 	return int32(fd), os.NewSyscallError("fcntl", err)
 }
 
-// watchOver sets how the kernel finds out that the other end has vanished.
-func watchOver(to int32, o Options) {
-	fd := int(to)
-	if o.KeepAlive > 0 {
-		seconds := int((o.KeepAlive + time.Second - 1) / time.Second)
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds)
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
+// setUserTimeout sets TCP_USER_TIMEOUT.
+func setUserTimeout(conn *net.TCPConn, d time.Duration) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
 	}
-	if o.UserTimeout > 0 {
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(o.UserTimeout.Milliseconds()))
-	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
+	})
 }
 
 // control is epoll_ctl.

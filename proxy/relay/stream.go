@@ -11,6 +11,7 @@ type stream struct {
 	from, to net.Conn // to is nil once it takes nothing any more
 	early    []byte   // what was read ahead of the relay; goes first
 	stall    time.Duration
+	active   func() // told when something has come
 	frames   gate
 
 	buf       []byte
@@ -41,7 +42,11 @@ func (s *stream) readSome(b []byte) (int, error) {
 		s.early = s.early[n:]
 		return n, nil
 	}
-	return s.from.Read(b)
+	n, err := s.from.Read(b)
+	if n > 0 {
+		s.active()
+	}
+	return n, err
 }
 
 // forward writes what may leave, and drops it when there is nowhere to go.
