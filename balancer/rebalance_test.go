@@ -87,7 +87,7 @@ func TestANodeShedsNobodyToAFullerOne(t *testing.T) {
 }
 
 // Whatever the plan, when its clients have come back the nodes are as it said,
-// and nobody had to move who was on a node that has too few.
+// and none that has too many could give one more to an emptier one.
 func TestAPlanComesTrue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawNodes(t)
@@ -120,10 +120,13 @@ func TestAPlanComesTrue(t *testing.T) {
 				t.Errorf("node %s: got %d clients, want %d as planned", s.Name, s.Connections, loads[i].After)
 			}
 		}
+		share := func(s Status) float64 { return float64(total*s.Weight) / float64(weights) }
 		for _, s := range p.Nodes() {
-			share := float64(total*s.Weight) / float64(weights)
-			if float64(s.Connections) > share*(1+skew)+1 {
-				t.Errorf("node %s: got %d clients, want at most its share of %.1f and %v of it", s.Name, s.Connections, share, skew)
+			for _, o := range p.Nodes() {
+				over, under := float64(s.Connections) > share(s)*(1+skew)+1, float64(o.Connections) <= share(o)
+				if over && under && (o.Connections+1)*s.Weight < s.Connections*o.Weight {
+					t.Errorf("node %s: got %d clients, its share is %.1f, and %s has %d only", s.Name, s.Connections, share(s), o.Name, o.Connections)
+				}
 			}
 		}
 	})
