@@ -25,7 +25,7 @@ type Row struct {
 	Name   string               `json:"name"`
 	Title  string               `json:"title"`
 	Unit   string               `json:"unit"`
-	Chart  bool                 `json:"-"`      // it is worth a place in the chart
+	Panel  int                  `json:"-"`      // its place in the chart, from 1 on; 0: none
 	Values map[string][]float64 `json:"values"` // by column, one for each round
 }
 

@@ -46,7 +46,7 @@ func TestTheMedianIsInTheMiddle(t *testing.T) {
 // sample has a row of everybody, one of a single column, and a remark.
 func sample() *Report {
 	r := &Report{Columns: []string{"fermata", "nginx", "haproxy"}, Rivals: []string{"nginx", "haproxy"}, Machine: "2 cores"}
-	memory := Row{Name: "memory", Title: "memory, idle & plain", Unit: "KiB", Chart: true}
+	memory := Row{Name: "memory", Title: "memory, idle & plain", Unit: "KiB", Panel: 1}
 	r.Add(memory, "fermata", 2)
 	r.Add(memory, "nginx", 18)
 	r.Add(memory, "haproxy", 5)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"io"
@@ -27,16 +28,17 @@ const chartStyle = `<style>
 text { font: 12px system-ui, sans-serif; fill: #7a828c }
 .title { font-weight: 600 }
 .bar { fill: #8b949e; opacity: .55 }
-.first { fill: #e0662b }
+.first { fill: #e0662b; opacity: 1 }
 @media (prefers-color-scheme: light) { .title, .own { fill: #1f2328 } text { fill: #59636e } }
 @media (prefers-color-scheme: dark) { .title, .own { fill: #f0f6fc } text { fill: #9198a1 } }
 </style>
 `
 
-// SVG draws the rows with Chart set, two panels a line, a bar for each of the
-// columns; the first column stands out.
+// SVG draws the rows that have a Panel, two panels a line, a bar for each of
+// the columns; the first column stands out.
 func (r *Report) SVG(w io.Writer, columns []string) error {
-	rows := slices.DeleteFunc(slices.Clone(r.Rows), func(row *Row) bool { return !row.Chart })
+	rows := slices.DeleteFunc(slices.Clone(r.Rows), func(row *Row) bool { return row.Panel == 0 })
+	slices.SortFunc(rows, func(a, b *Row) int { return cmp.Compare(a.Panel, b.Panel) })
 	height := panelHeight(columns)
 	var b strings.Builder
 	total := (len(rows) + 1) / 2 * height
