@@ -159,6 +159,12 @@ func (s stream) send(n numbered) bool {
 	return err == nil && s.write(fmt.Sprintf("id: %s-%d\ndata: %s\n\n", s.epoch, n.number, data))
 }
 
+// sendAs sends what no follower has to get again: it has a type and no id.
+func (s stream) sendAs(kind string, value any) bool {
+	data, err := json.Marshal(value)
+	return err == nil && s.write(fmt.Sprintf("event: %s\ndata: %s\n\n", kind, data))
+}
+
 func (s stream) write(text string) bool {
 	s.control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if _, err := s.w.Write([]byte(text)); err != nil {

@@ -13,6 +13,7 @@ type Server struct {
 	options Options
 	control Control
 	feed    *feed
+	history history
 	handler http.Handler
 }
 
@@ -45,7 +46,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // who is too slow is cut off.
 func (s *Server) Publish(e Event) { s.feed.publish(e) }
 
-// Close ends the event streams, after what was published before has been
+// Close ends the streams of events, after what was published before has been
 // sent. Everything else goes on working.
 func (s *Server) Close() { s.feed.close() }
 
@@ -68,7 +69,9 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	mux.Handle("DELETE /v1/roll", s.withToken(answer(s.endRoll)))
 	mux.Handle("/v1/roll", s.withToken(wrongMethod("GET, PUT, DELETE")))
 	api("GET", "/v1/explain", s.explain)
+	api("GET", "/v1/history", s.pastSamples)
 	handle("GET", "/v1/events", s.withToken(s.feed))
+	handle("GET", "/v1/live", s.withToken(http.HandlerFunc(s.live)))
 	handle("GET", "/metrics", s.withToken(metrics))
 	handle("GET", "/healthz", http.HandlerFunc(healthy))
 	handle("GET", "/readyz", http.HandlerFunc(s.ready))

@@ -72,7 +72,8 @@ func New(load Loader, w io.Writer) (*App, error) {
 	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, maximum: clientsFor(files)}
 	a.log, a.level = newLog(c.Log, w)
 	a.registry = prometheus.NewRegistry()
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
+	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.registry)
 	a.pool = balancer.New(c.Nodes, c.Sticky)
 	a.pool.SetPanicThreshold(c.Health.PanicThreshold)
@@ -82,7 +83,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 		Pool: a.pool, Engine: engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, engine.Totals)
-	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
 }
 
@@ -112,6 +113,8 @@ func (a *App) Run(asked context.Context) error {
 			}
 		})
 	}
+	recording, stopRecording := context.WithCancel(context.Background()) // through the stop too
+	servers.Go(func() { a.admin.Record(recording, a.registry, admin.SampleEvery) })
 	a.begin(ctx)
 	for _, l := range a.listeners {
 		serve(clients, l)
@@ -122,6 +125,7 @@ func (a *App) Run(asked context.Context) error {
 	<-ctx.Done()
 	a.stop(clients)
 	operators.Close()
+	stopRecording()
 	servers.Wait()
 	if asked.Err() != nil {
 		return nil
