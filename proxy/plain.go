@@ -138,8 +138,8 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // plainFailed answers a plain request that no node has answered.
 func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) { // the client has gone
-		refuse(w, http.StatusRequestTimeout, "the client has gone")
+	if errors.Is(err, context.Canceled) {
+		refuse(w, http.StatusRequestTimeout, hasGone)
 		return
 	}
 	status, text := http.StatusBadGateway, "the node did not answer properly"

@@ -20,6 +20,10 @@ const (
 	codeRetry = 4100
 )
 
+// hasGone is for a client that ended its connection before it was answered, or
+// only its half of it.
+const hasGone = "the client has gone"
+
 // refuse answers a malformed request and closes the connection.
 func refuse(w http.ResponseWriter, status int, wrong string) {
 	w.Header().Set("Connection", "close")

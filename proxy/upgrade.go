@@ -59,7 +59,8 @@ func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client
 	}
 	answer, err := h.findNode(r, c, head, o)
 	switch {
-	case err != nil && r.Context().Err() != nil: // the client has gone
+	case err != nil && r.Context().Err() != nil:
+		refuse(w, http.StatusRequestTimeout, hasGone)
 	case err != nil:
 		h.turnAway(w, r, c, o, err.Error())
 	case answer.StatusCode != http.StatusSwitchingProtocols:
@@ -120,7 +121,7 @@ var errBusy = errors.New("busy with upgrades")
 // try asks one node, as soon as that may get another upgrade.
 func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
 	if err := h.govern.wait(ctx, n, o.Limits); err != nil {
-		return nil, fmt.Errorf("node %s: %w", n.Name(), errBusy)
+		return nil, fmt.Errorf("node %s: %w: %w", n.Name(), errBusy, err)
 	}
 	asked := time.Now()
 	a, err := h.ask(ctx, n, head, r, o)
@@ -167,8 +168,8 @@ func (h *Handler) ended(c *client, end relay.End) {
 	now := time.Now()
 	h.open.Add(-1)
 	h.live.remove(c)
-	c.release()
 	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.started))
+	c.release() // with a removed node's last client its metrics go too
 	h.Log.Info("client closed", c.line(end, now)...)
 }
 

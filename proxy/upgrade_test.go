@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -94,4 +95,14 @@ func TestOnlyAClientThatWasThereForAWhileComesBackAtOnce(t *testing.T) {
 	check(2, time.Minute, 4200)
 	check(2, 0, 4100)
 	check(1, time.Minute, 4100)
+}
+
+func TestAClientThatLeavesWhileItWaitsForANodeIsNotTheNodesFailure(t *testing.T) {
+	h := handlerOf(poolOf(1))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := h.try(gone, h.Pool.Nodes()[0].Node, nil, nil, &Options{Limits: Limits{UpgradesPerSecond: 1}})
+	if got := result(nil, err); got != "client_gone" {
+		t.Errorf("got %s for %v, want client_gone", got, err)
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -31,6 +32,18 @@ func TestAClientThatLeavesDuringTheHandshakeFreesItsPlace(t *testing.T) {
 	s.waitMetric(`fermata_connections{node="reverb-1"} 1`)
 	s.hasMetric(`fermata_handshakes_total{node="reverb-1",result="client_gone"} 1`)
 	s.hasMetric(`fermata_node_up{node="reverb-1"} 1`)
+}
+
+func TestAClientThatSaysNoMoreDuringTheHandshakeIsNotTold200(t *testing.T) {
+	s := newStack(t, 1, patient)
+	w := s.halfway()
+	if err := w.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := w.answer(); r.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("got %d, want 408", r.StatusCode)
+	}
+	w.ended()
 }
 
 func TestStoppingDoesNotWaitForANodeThatDoesNotAnswer(t *testing.T) {
