@@ -38,6 +38,7 @@ func (d *draft) listeners(s *site) {
 	}
 	d.noteNames(s)
 	d.notePaths(s)
+	d.noteSharedPorts(s, all)
 }
 
 // listen adds what one server listens on.
@@ -133,7 +134,7 @@ func splitListen(text string) (host, port string) {
 }
 
 func (d *draft) noteListenOption(directive syntax.Directive, option string) {
-	about := option1(directive, option)
+	about := optionOf(directive, option)
 	key, _, _ := strings.Cut(option, "=")
 	switch key {
 	case "ssl", "default_server", "default", "ipv6only", "bind":
@@ -243,4 +244,30 @@ func (d *draft) notePaths(s *site) {
 			d.note("listen", r.pass.Directive, "nginx changes the path here; from Fermata a node gets the one that the client asked for.")
 		}
 	}
+}
+
+// keepsPort is for what nginx still has to serve where Fermata would listen.
+const keepsPort = "Where nginx has to serve it, let nginx keep its port and pass the rest on to Fermata, on a listener " +
+	"127.0.0.1:8000 without tls and with trusted_proxies [127.0.0.1]."
+
+// noteSharedPorts finds the other servers that want a port that Fermata takes.
+func (d *draft) noteSharedPorts(s *site, taken []*listener) {
+	for _, server := range s.others {
+		for _, directive := range named(server.block, "listen") {
+			_, port := splitListen(arg(directive, 0))
+			shared := slices.ContainsFunc(taken, func(l *listener) bool { return strings.HasSuffix(l.address, ":"+port) })
+			if shared {
+				d.note("listen", titled(server), "another site on port %s, which only one of the two can have. %s", port, keepsPort)
+			}
+		}
+	}
+}
+
+// titled stands for a server, with its names.
+func titled(server *scope) syntax.Directive {
+	about := server.directive
+	if names := named(server.block, "server_name"); len(names) > 0 {
+		about.Args = names[0].Args
+	}
+	return about
 }

@@ -3,6 +3,7 @@ package nginxconf
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func (d *draft) nodes(s *site) error {
 		case !ok:
 		case taken[strings.ToLower(n.host)]:
 			d.note("nodes", server, "the same node again; a larger share of the clients is its weight.")
-		case d.isSpare(server):
+		case isSpare(server):
 			d.add("nodes", "  #- %s", n)
 		default:
 			taken[strings.ToLower(n.host)] = true
@@ -101,7 +102,7 @@ func nodeHost(address string) (host, why string) {
 func (d *draft) nodeOption(server syntax.Directive, option string) string {
 	key, value, _ := strings.Cut(option, "=")
 	number, err := strconv.Atoi(value)
-	about := option1(server, option)
+	about := optionOf(server, option)
 	switch {
 	case key == "weight" && err == nil && number > 1:
 		return fmt.Sprintf(", weight: %d", number)
@@ -133,20 +134,15 @@ func (d *draft) noteSlowStart(about syntax.Directive, value string) {
 	}
 }
 
-// option1 stands for one option of a server.
-func option1(server syntax.Directive, option string) syntax.Directive {
+// optionOf stands for one option of a server.
+func optionOf(server syntax.Directive, option string) syntax.Directive {
 	server.Args = []string{arg(server, 0), option}
 	return server
 }
 
 // isSpare tells whether nginx sends it no clients as a rule.
-func (d *draft) isSpare(server syntax.Directive) bool {
-	for _, option := range server.Args[1:] {
-		if option == "down" || option == "backup" {
-			return true
-		}
-	}
-	return false
+func isSpare(server syntax.Directive) bool {
+	return slices.Contains(server.Args, "down") || slices.Contains(server.Args, "backup")
 }
 
 // noteCap says what a cap is for, or what is different about it.

@@ -42,8 +42,6 @@ func isForwarded(d syntax.Directive) bool {
 	return slices.Contains(forwarded, name)
 }
 
-type reason struct{ section, why string }
-
 // family are directives that were not taken over for the same reason.
 type family struct {
 	section string // where the comment belongs

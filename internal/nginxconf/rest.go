@@ -33,9 +33,7 @@ func (d *draft) restOfServer(s *site, at *scope) {
 		case directive.Name != "location":
 			d.explain(directive, other)
 		case !inside:
-			d.note("listen", directive, "not passed to these nodes, but Fermata passes every path to them. Where nginx has to "+
-				"serve it, let nginx keep its port and pass the rest on to Fermata, on a listener 127.0.0.1:8000 without tls "+
-				"and with trusted_proxies [127.0.0.1].")
+			d.note("listen", directive, "not passed to these nodes, but Fermata passes every path to them. %s", keepsPort)
 		case !slices.Equal(directive.Args, []string{"/"}):
 			d.note("listen", directive, "Fermata has no paths: it passes all of them to the nodes.")
 		}
@@ -61,10 +59,7 @@ func same(a, b syntax.Directive) bool {
 }
 
 func (d *draft) otherServer(server *scope) {
-	about := server.directive
-	if names := named(server.block, "server_name"); len(names) > 0 {
-		about.Args = names[0].Args
-	}
+	about := titled(server)
 	if redirects(server.block) {
 		d.note(other, about, "it only redirects, which Fermata does not; it can stay in nginx, on a port of its own.")
 		return

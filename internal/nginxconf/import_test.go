@@ -1,0 +1,256 @@
+package nginxconf
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"fermata/internal/certs"
+	"fermata/internal/config"
+	"fermata/internal/nginxconf/syntax"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// examples are the folders in testdata, each with an nginx.conf and the
+// fermata.yaml for it.
+var examples = []struct{ folder, upstream string }{
+	{"readme", ""}, {"reverb-docs", ""}, {"hash", ""}, {"large", "reverb_nodes"},
+}
+
+// imported is an example's result, as if it had been read from /etc/nginx.
+func imported(t *testing.T, folder, upstream string) string {
+	t.Helper()
+	dir := absolute(t, filepath.Join("testdata", folder))
+	text, err := Import(filepath.Join(dir, "nginx.conf"), Options{Upstream: upstream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), dir, "/etc/nginx")
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEveryExampleGivesItsGoldenFile(t *testing.T) {
+	for _, example := range examples {
+		golden := filepath.Join("testdata", example.folder, "fermata.yaml")
+		got := imported(t, example.folder, example.upstream)
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := text(t, golden); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", golden, got, want)
+		}
+	}
+}
+
+func text(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestEveryGoldenFileIsAConfiguration(t *testing.T) {
+	for _, example := range examples {
+		text := withPair(t, imported(t, example.folder, example.upstream))
+		if _, err := config.Parse("fermata.yaml", []byte(text)); err != nil {
+			t.Errorf("%s: %v", example.folder, err)
+		}
+	}
+}
+
+var certFile, keyFile = regexp.MustCompile(`cert: .*`), regexp.MustCompile(`key: .*`)
+
+// withPair names a certificate that is there.
+func withPair(t *testing.T, text string) string {
+	t.Helper()
+	pair, err := certs.WriteSelfSigned(t.TempDir(), []string{"ws.example.com"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyFile.ReplaceAllString(certFile.ReplaceAllString(text, "cert: "+pair.Cert), "key: "+pair.Key)
+}
+
+func TestTheReadmesNginxConfigurationIsTheExample(t *testing.T) {
+	_, after, found := strings.Cut(text(t, filepath.Join("..", "..", "README.md")), "```nginx\n")
+	got, _, _ := strings.Cut(after, "```")
+	if want := text(t, filepath.Join("testdata", "readme", "nginx.conf")); found && got != want {
+		t.Errorf("got\n%s\nin the README, want what is in testdata/readme", got)
+	}
+}
+
+// parsed is what becomes of a text, or the error.
+func parsed(text, upstream string) string {
+	main, err := syntax.Parse("/etc/nginx/nginx.conf", []byte(text))
+	if err != nil {
+		return err.Error()
+	}
+	got, err := translate(main, "nginx.conf", "/etc/nginx", upstream)
+	if err != nil {
+		return err.Error()
+	}
+	return string(got)
+}
+
+// with is a configuration with something in its upstream, and in its server.
+func with(upstream, server string) string {
+	return "upstream a { server 10.0.0.1; " + upstream + " } server { " + server + " location / { proxy_pass http://a; } }"
+}
+
+func TestWhatIsTakenOver(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := parsed(text, ""); !strings.Contains(got, want) {
+			t.Errorf("%s: got\n%s\nwant in it\n%s", text, got, want)
+		}
+	}
+	f(with("", ""), "listen:\n  - address: \":80\"\n")
+	f(with("", "listen localhost:81;"), "  - address: \"localhost:81\"\n")
+	f(with("", "listen [::1]; listen [::]:82;"), "  - address: \"[::1]:80\"\n  - address: \":82\"\n")
+	f(with("", "listen 1.2.3.4:443 ssl; listen 443; ssl_certificate /c; ssl_certificate_key /k; ssl_protocols TLSv1.3;"),
+		"listen:\n  - address: \":443\"\n    tls:\n      certificates:\n        - cert: /c\n          key: /k\n      min_version: \"1.3\"\n\n")
+	f(with("", "ssl on; listen 443; ssl_certificate c$d; ssl_certificate_key k; ssl_certificate 'a b'; ssl_certificate_key '${e}';"),
+		"ssl_certificate c$d (nginx.conf:1), ssl_certificate a b (nginx.conf:1): no pair of files")
+	f(with("", "listen 443 ssl;"), "no certificate for it was found: :443\n")
+	f(with("", "listen 443 ssl;"), "listen:\n  - address: \":80\"\n")
+	f(with("", "listen 443 quic;"), "listen 443 quic (nginx.conf:1): Fermata does not speak QUIC")
+	f(with("", "listen 8000-8010;"), "listen 8000-8010 (nginx.conf:1): no single port")
+	f(with("", "listen 80 proxy_protocol;"), "listen 80 proxy_protocol (nginx.conf:1): Fermata does not read the PROXY protocol")
+
+	f(with("server 10.0.0.1:80 weight=5;", ""), "server 10.0.0.1:80 weight=5 (nginx.conf:1): the same node again")
+	f(with("server $b; server c:0; server d resolve;", ""), "a-4, url: \"http://d:80\"}\n")
+	f("upstream '€ $' { server a; } server { location / { proxy_pass 'http://€ $'; } }", "{name: node-1,")
+	f("server { location / { proxy_pass https://10.0.0.1; } }", "Fermata speaks to nodes without TLS")
+
+	f(with("sticky cookie c expires=1d;", ""), "sticky:\n  cookie:\n    name: c\n\n")
+	f(with("sticky cookie fermata expires=24h httponly samesite=Lax path=/;", ""), "}\n\nhealth:\n")
+	f(with("sticky cookie c;", ""), "    max_age: 0s\n")
+	f(with("sticky cookie c path=$p expires=0;", ""), "path=$p")
+	f(with("sticky name=r hash=sha1 secure;", ""), "    name: r\n    max_age: 0s\n    secure: always\n")
+	f(with("sticky;", ""), "    name: route\n")
+	f(with("ip_hash; sticky learn create=$a zone=b:1m;", ""), "sticky learn create=$a zone=b:1m (nginx.conf:1): Fermata pins by a cookie of its own")
+	f(with("hash $http_x_forwarded_for;", ""), "hash $http_x_forwarded_for (nginx.conf:1): Fermata takes the client's own address out of X-Forwarded-For")
+	f(with("hash $request_uri;", ""), "hash $request_uri (nginx.conf:1): Fermata pins by a cookie of its own, or by")
+
+	f(with("", "health_check uri=/ok interval=5 fails=3 passes=1 match=m;"),
+		"health:\n  type: http # GET /ok; tcp for nodes that do not answer it with 200\n  interval: 5s\n  rise: 1\n  fall: 3\n  http: {path: \"/ok\"}\n")
+	f("keepalive_timeout 1m30s 20; "+with("", "keepalive_timeout 2h;"), "timeouts:\n  idle: 2h\n")
+	f("keepalive_timeout 60; client_max_body_size 1m; "+with("", ""), "answer it with 200\n")
+	f(with("", "send_timeout never;"), "send_timeout never (nginx.conf:1): no time")
+	f(with("", "set_real_ip_from 10.0.0.0/8; set_real_ip_from unix:; real_ip_header X-Real-IP;"), "trusted_proxies:\n  - 10.0.0.0/8\n")
+	f(with("", "set_real_ip_from ::1;"), "nginx takes the address from X-Real-IP here")
+	f(with("", "listen 81;")+"server { listen 81; server_name other; }", "# server other (nginx.conf:1): another site on port 81,")
+	f(with("", "listen 81;")+"server { listen 82; server_name other; }", "# server other (nginx.conf:1): passes nothing to these nodes")
+	f(with("", "listen 81;")+"server { listen 82; location / { return 301 /; } }", "# server (nginx.conf:1): it only redirects")
+	f("upstream a { server b; }", "No listener could be taken over")
+	f(with("", "")+"unheard of;", "# unheard of (nginx.conf:1): Fermata has nothing for it.\n")
+	f(with("", "proxy_set_header Authorization secret;"), "# proxy_set_header Authorization (nginx.conf:1): ")
+	f("server { location /a/ { proxy_pass http://b/; } }", "# proxy_pass http://b/ (nginx.conf:1): nginx changes the path")
+	f("server { location /a/ { proxy_pass http://b$request_uri; } }", "url: \"http://b:80\"")
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	f := func(text, upstream, want string) {
+		t.Helper()
+		if got := parsed(text, upstream); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", text, got, want)
+		}
+	}
+	two := "upstream a { server b; }\nupstream c { server d; }\n"
+	f("a {", "", `/etc/nginx/nginx.conf:1: unexpected end of file, expecting "}"`)
+	f("server { listen 80; }", "", "nginx.conf: got no upstream, and no proxy_pass to an address, want one")
+	f("server { location / { proxy_pass http://$a; } }", "", "nginx.conf: got no upstream, and no proxy_pass to an address, want one")
+	f(two, "", "nginx.conf: got several upstreams, choose one with --upstream:\n  a (/etc/nginx/nginx.conf:1)\n  c (/etc/nginx/nginx.conf:2)")
+	f(two, "e", "nginx.conf: got no upstream e:\n  a (/etc/nginx/nginx.conf:1)\n  c (/etc/nginx/nginx.conf:2)")
+	f("upstream a { server unix:/b; }", "", "nginx.conf: got no server that can be a node in upstream a (/etc/nginx/nginx.conf:1), want HOST:PORT")
+}
+
+func TestAServerChoosesAmongUpstreams(t *testing.T) {
+	text := "upstream a { server 10.0.0.1; } upstream b { server 10.0.0.2; } server { location / { proxy_pass http://B; } }"
+	if got := parsed(text, ""); !strings.Contains(got, "http://10.0.0.2:80") {
+		t.Errorf("got\n%s\nwant the upstream that the server has", got)
+	}
+	if got := parsed(text, "a"); !strings.Contains(got, "http://10.0.0.1:80") {
+		t.Errorf("got\n%s\nwant the upstream that was asked for", got)
+	}
+}
+
+func TestTimesAndSizesAreNginxs(t *testing.T) {
+	times := func(text string, want time.Duration, ok bool) {
+		t.Helper()
+		if got, gotOK := parseDuration(text); got != want || gotOK != ok {
+			t.Errorf("%q: got %v and %v, want %v and %v", text, got, gotOK, want, ok)
+		}
+	}
+	times("30", 30*time.Second, true)
+	times("1h30m", 90*time.Minute, true)
+	times("5ms", 5*time.Millisecond, true)
+	times("1M1d", 31*24*time.Hour, true)
+	times("", 0, false)
+	times("1x", 0, false)
+	times("s", 0, false)
+	times("300y", 0, false)
+	times("99999999999999999999", 0, false)
+	sizes := func(text string, want int64, ok bool) {
+		t.Helper()
+		if got, gotOK := parseSize(text); got != want || gotOK != ok {
+			t.Errorf("%q: got %v and %v, want %v and %v", text, got, gotOK, want, ok)
+		}
+	}
+	sizes("1024", 1024, true)
+	sizes("8k", 8<<10, true)
+	sizes("1G", 1<<30, true)
+	sizes("", 0, false)
+	sizes("m", 0, false)
+	sizes("-1", 0, false)
+	sizes("9223372036854775807g", 0, false)
+}
+
+// FuzzTranslate wants an error, or a configuration without a mistake other
+// than that certificates are missing.
+func FuzzTranslate(f *testing.F) {
+	for _, example := range examples {
+		text, err := os.ReadFile(filepath.Join("testdata", example.folder, "nginx.conf"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text), "")
+	}
+	f.Add(with("server [::2]:1 weight=2 backup; sticky cookie a path=/b domain=c expires=1 secure samesite=none;",
+		"listen 1 ssl; listen [::]:1; ssl_certificate '${a'; ssl_certificate_key 'b\n'; set_real_ip_from 1.2.3.4/5; keepalive_timeout 1; health_check uri=/a;"), "a")
+	f.Fuzz(func(t *testing.T, text, upstream string) {
+		main, err := syntax.Parse("f", []byte(text))
+		if err != nil {
+			return
+		}
+		got, err := translate(main, "f", "/none", upstream)
+		if err != nil {
+			return
+		}
+		var mistakes config.Mistakes
+		if _, err := config.Parse("/none/fermata.yaml", got); errors.As(err, &mistakes) {
+			for _, m := range mistakes {
+				if !strings.HasPrefix(m.Message, "got a pair that cannot be served") {
+					t.Fatalf("got %v in\n%s", m, got)
+				}
+			}
+		}
+	})
+}
