@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +68,7 @@ func (f *rollFlags) run(cmd *cobra.Command, args []string) error {
 	r := &roller{
 		client: client, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr(),
 		command: f.exec, request: f.drain.request(cmd), timeout: f.timeout, every: pollEvery,
-		again: again(cmd),
+		again: again(cmd), resumed: f.resume,
 	}
 	if r.nodes, err = f.nodes(cmd.Context(), r, args); err != nil {
 		return err
@@ -163,163 +162,4 @@ func shellWord(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
-func list(names []string) string { return printable(strings.Join(names, ", ")) }
-
-// roller is a rolling deploy.
-type roller struct {
-	client  *admin.Client
-	out     io.Writer
-	errOut  io.Writer
-	nodes   []string
-	command string
-	request admin.DrainRequest
-	timeout time.Duration // for each wait; 0: its own
-	every   time.Duration // between two looks
-	again   string        // the command line that goes on
-}
-
-// plan prints what a roll would do as things are now. It errors when a node's
-// drain would be refused.
-func (r *roller) plan(ctx context.Context) error {
-	var refused error
-	for i, name := range r.nodes {
-		node, err := r.client.Drain(ctx, name, r.dryRun())
-		if err != nil && exitCode(err) != exitRefused {
-			return err
-		}
-		forecast := "now: " + forecastText(node.Forecast)
-		if err != nil {
-			refused = err
-			forecast = "now: " + err.Error()
-			if node, err = r.client.Node(ctx, name); err != nil {
-				return err
-			}
-		}
-		command, _, err := r.commandFor(node)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(r.out, "%d. %s: drain %s, run %s, wait for its check, undrain\n   %s\n", i+1, name, clients(node.Connections), printable(command), forecast)
-	}
-	r.sayHowOften(ctx)
-	return refused
-}
-
-func (r *roller) dryRun() admin.DrainRequest {
-	request := r.request
-	request.DryRun = true
-	return request
-}
-
-// sayHowOften says whose clients move twice: where every node is to be
-// drained, those of the first one have nowhere else to go.
-func (r *roller) sayHowOften(ctx context.Context) {
-	nodes, err := r.client.Nodes(ctx)
-	if err != nil || len(r.nodes) < 2 {
-		return
-	}
-	spare := slices.ContainsFunc(nodes, func(n admin.Node) bool {
-		return n.Health == admin.HealthUp && n.State == admin.StateReady && !slices.Contains(r.nodes, n.Name)
-	})
-	if !spare {
-		fmt.Fprintf(r.out, "every usable node is in this roll: the clients of %s go to nodes that are drained after it, and move twice; all others move once\n", r.nodes[0])
-	}
-}
-
-// run rolls over the nodes and stops at the first failure.
-func (r *roller) run(ctx context.Context) error {
-	if err := r.client.SetRoll(ctx, r.nodes); err != nil {
-		return err
-	}
-	r.sayHowOften(ctx)
-	for i, name := range r.nodes {
-		if err := r.roll(ctx, name); err != nil {
-			return r.stopped(ctx, i, err)
-		}
-		if err := r.client.SetRoll(ctx, r.nodes[i+1:]); err != nil {
-			return r.stopped(ctx, i, err)
-		}
-		fmt.Fprintf(r.out, "%s: done, %d of %d\n", name, i+1, len(r.nodes))
-	}
-	return nil
-}
-
-// roll takes one node through its steps.
-func (r *roller) roll(ctx context.Context, name string) error {
-	node, err := r.client.Drain(ctx, name, r.dryRun())
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(r.out, "%s: draining %s; then %s\n", name, clients(node.Connections), forecastText(node.Forecast))
-	if node, err = r.client.Drain(ctx, name, r.request); err != nil {
-		return err
-	}
-	wait := drainWait{client: r.client, out: r.out, timeout: r.timeout, every: r.every}
-	if node, err = wait.run(ctx, node); err != nil {
-		return err
-	}
-	if err := r.restart(ctx, node); err != nil {
-		return err
-	}
-	fmt.Fprintf(r.out, "%s: waiting for its check\n", name)
-	if err := r.healthy(ctx, wait, name); err != nil {
-		return err
-	}
-	_, err = r.client.Undrain(ctx, name)
-	return err
-}
-
-// healthy waits until two checks that ended after now have passed: the first
-// of them may have begun before, the second cannot.
-func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error {
-	limit := r.timeout
-	if limit == 0 {
-		limit = 2 * time.Minute
-	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	node, err := wait.look(limited, name)
-	for last, passed := node.Checked, 0; err == nil; node, err = wait.look(limited, name) {
-		if !node.Checked.Equal(last) {
-			last, passed = node.Checked, passed+1
-		}
-		if passed >= 2 && node.Health == admin.HealthUp {
-			return nil
-		}
-		select {
-		case <-limited.Done():
-		case <-time.After(r.every):
-		}
-	}
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case limited.Err() != nil:
-		return &exitError{exitNotInTime, fmt.Errorf("%s: not healthy after %s", name, limit)}
-	}
-	return err
-}
-
-// stopped says what has become of a roll that stopped at its node number at,
-// and how to go on.
-func (r *roller) stopped(ctx context.Context, at int, err error) error {
-	code := exitCode(err)
-	if ctx.Err() != nil {
-		code, err = exitNotInTime, errors.New("interrupted")
-	}
-	text := fmt.Sprintf("roll stopped at %s: %v", r.nodes[at], err)
-	if at > 0 {
-		text += "\n  done: " + list(r.nodes[:at])
-	}
-	text += "\n  to do: " + list(r.nodes[at:])
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if node, err := r.client.Node(ctx, r.nodes[at]); err == nil {
-		text += fmt.Sprintf("\n  %s is %s, with %s, health %s (%s)", node.Name, node.State, clients(node.Connections), node.Health, printable(node.Reason))
-	}
-	text += "\n  go on with it: " + r.again +
-		"\n  or give it up: fermata undrain " + r.nodes[at] + " && fermata roll --cancel"
-	return &exitError{code, errors.New(text)}
 }
