@@ -94,12 +94,11 @@ func (h *Handler) Forget(n *balancer.Node) { h.govern.forget(n) }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := h.options.Load()
 	c := newClient(r, o)
-	switch {
-	case wantsUpgrade(r):
+	if wantsUpgrade(r) {
 		h.serveUpgrade(w, r, c, o)
-	default:
-		h.servePlain(w, r, c, o)
+		return
 	}
+	h.servePlain(w, r, c, o)
 }
 
 // admitted is whether another client may come in.

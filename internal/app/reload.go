@@ -32,9 +32,6 @@ func (a *App) Reload() error {
 
 // reload builds everything first; from the first swap on nothing can fail.
 func (a *App) reload() error {
-	if a.running == nil || a.running.Err() != nil {
-		return errors.New("got a reload while starting or stopping, want one while serving")
-	}
 	next, err := a.load()
 	if err != nil {
 		return err
