@@ -208,8 +208,6 @@ func (c *epollConn) settle() {
 	if c.ending.sentCode != 0 && c.ending.clientOver {
 		c.client.close(&c.shard.wire)
 	}
-	c.client.finish()
-	c.node.finish()
 	if c.ending.clientOver && c.node.over && c.client.flushed() && c.node.flushed() {
 		c.finish()
 		return

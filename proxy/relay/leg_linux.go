@@ -20,8 +20,7 @@ type leg struct {
 	moved   bool   // the socket has taken something since stallBy was set
 	over    bool   // no more is read
 	refuses bool   // takes nothing more
-	fin     bool   // its writing side is closed behind out
-	finSent bool
+	fin     bool   // its writing side is to be closed behind out
 }
 
 func (l *leg) closed() bool  { return l.fd < 0 }
@@ -42,7 +41,7 @@ func (l *leg) write(w *wire, b []byte) error {
 }
 
 func (l *leg) send(b []byte) error {
-	if l.refuses {
+	if l.refuses || len(b) == 0 {
 		return nil
 	}
 	if l.flushed() {
@@ -70,6 +69,7 @@ func (l *leg) flush() error {
 	l.moved = l.moved || n > 0
 	if l.out = l.out[n:]; l.flushed() {
 		l.out = nil
+		l.sendFIN()
 	}
 	return nil
 }
@@ -78,21 +78,23 @@ func (l *leg) refuse() { l.refuses, l.out = true, nil }
 
 // closeWrite closes the writing side, behind what is queued.
 func (l *leg) closeWrite(w *wire) error {
-	if l.fin || l.refuses {
+	if l.refuses {
 		return nil
+	}
+	if l.secure != nil {
+		_ = l.secure.CloseWrite()
+		if err := l.send(w.take()); err != nil {
+			return err
+		}
 	}
 	l.fin = true
-	if l.secure == nil {
-		return nil
-	}
-	_ = l.secure.CloseWrite()
-	return l.send(w.take())
+	l.sendFIN()
+	return nil
 }
 
-// finish does what closeWrite has asked for, once nothing is queued.
-func (l *leg) finish() {
-	if l.fin && !l.finSent && !l.closed() && l.flushed() {
-		l.finSent = true
+func (l *leg) sendFIN() {
+	if l.fin && l.flushed() && !l.refuses {
+		l.fin = false
 		_ = unix.Shutdown(int(l.fd), unix.SHUT_WR)
 	}
 }
