@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,8 +48,16 @@ func firstOf(values ...string) string {
 // completeNode offers the names of the running Fermata's nodes for the first
 // argument.
 func (f *adminFlags) completeNode(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return f.completeNodes(cmd, args, prefix)
+}
+
+// completeNodes offers those that are not among the arguments yet.
+func (f *adminFlags) completeNodes(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	client, err := f.client()
-	if err != nil || len(args) > 0 {
+	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
@@ -56,7 +65,7 @@ func (f *adminFlags) completeNode(cmd *cobra.Command, args []string, prefix stri
 	nodes, _ := client.Nodes(ctx) // a shell that completes shows no errors
 	var names []cobra.Completion
 	for _, node := range nodes {
-		if strings.HasPrefix(node.Name, prefix) {
+		if strings.HasPrefix(node.Name, prefix) && !slices.Contains(args, node.Name) {
 			names = append(names, cobra.CompletionWithDesc(node.Name, node.Health+", "+node.State))
 		}
 	}

@@ -40,7 +40,7 @@ only when no other node can take them, so that a client moves once.
 It stops at the first failure, with everything as it is then, and says how to
 go on. Fermata remembers which nodes are left: --resume begins with the one
 where it stopped.`,
-		ValidArgsFunction: flags.drain.where.completeNode,
+		ValidArgsFunction: flags.drain.where.completeNodes,
 		RunE:              flags.run,
 	}
 	flags.drain.where.register(cmd)

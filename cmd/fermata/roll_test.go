@@ -299,3 +299,9 @@ func TestTheLineThatGoesOnIsQuotedAndHasNoToken(t *testing.T) {
 	fermata(t.Context(), "roll", "--exec", "echo 'it''s'; false", "--grace", "1s", "--token", "a token that is long enough").
 		has(t, 1, "", `go on with it: fermata roll --resume --grace 1s --exec 'echo '\''it'\'''\''s'\''; false'`)
 }
+
+func TestARollCompletesTheNodesThatAreNotNamedYet(t *testing.T) {
+	running(t, threeNodes(), "")
+	fermata(t.Context(), "__complete", "roll", "reverb-1", "reverb-").
+		has(t, 0, "reverb-2\tup, ready\nreverb-3\tdown, ready\n:4\n", "")
+}
