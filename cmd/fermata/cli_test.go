@@ -72,6 +72,7 @@ func threeNodes() *admintest.Control {
 func TestUsageMistakesExitWith2(t *testing.T) {
 	running(t, threeNodes(), "")
 	for _, args := range [][]string{
+		{"serve"}, {"check"}, {"check", "fermata.yaml"}, {"demo", "--nodes", "0"},
 		{"status", "extra"}, {"status", "--nope"}, {"drain"}, {"drain", "a", "b"}, {"drain", "a", "--rate", "fast"},
 		{"drain", "reverb-1", "--wait", "--dry-run"}, {"drain", "reverb-1", "--timeout", "1s"}, {"drain", "reverb-1", "--wait", "--timeout", "-1s"},
 		{"drain", "reverb-1", "--rate", "-1"}, {"drain", "reverb-1", "--code", "4001"}, {"drain", "nope"},
@@ -95,7 +96,7 @@ func TestAFermataThatIsNotThereIsExitCode5(t *testing.T) {
 func TestTheTokenComesFromTheEnvironmentOrTheFlag(t *testing.T) {
 	running(t, threeNodes(), "right")
 	fermata(t.Context(), "status").has(t, 0, "reverb-1", "")
-	fermata(t.Context(), "status", "--token", "wrong").has(t, 2, "", "no or wrong token")
+	fermata(t.Context(), "status", "--token", "wrong").has(t, 2, "", "FERMATA_ADMIN_TOKEN")
 	t.Setenv("FERMATA_ADMIN_TOKEN", "wrong")
 	fermata(t.Context(), "status").has(t, 2, "", "no or wrong token")
 	fermata(t.Context(), "status", "--token", "right").has(t, 0, "reverb-1", "")

@@ -53,6 +53,9 @@ func newDemoCommand() *cobra.Command {
 // run starts the nodes, Fermata and the page, and stops them the other way
 // round when the context ends.
 func (f *demoFlags) run(cmd *cobra.Command) error {
+	if f.nodes < 1 {
+		return &exitError{exitUsage, fmt.Errorf("--nodes: got %d, want at least 1", f.nodes)}
+	}
 	dir, err := os.MkdirTemp("", "fermata-demo-")
 	if err != nil {
 		return err
@@ -122,8 +125,8 @@ func freeAddress(address string) string {
 // welcome says what there is to see and to try.
 func (f *demoFlags) welcome(a *app.App, page net.Addr) string {
 	clients, control := a.Addresses()
-	self := "fermata"
-	if strings.Contains(os.Args[0], "go-build") {
+	self := os.Args[0]
+	if strings.Contains(self, "go-build") {
 		self = "go run ./cmd/fermata"
 	}
 	return fmt.Sprintf(`Fermata in front of %d Reverb-like nodes:

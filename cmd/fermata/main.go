@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"fermata/internal/admin"
 	"fermata/internal/config"
 )
 
@@ -30,7 +32,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetErr(errOut)
 
 	understood := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		err := cmd.ValidateRequiredFlags() // which cobra does only after this
+		understood = err == nil
+		return err
+	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
@@ -49,6 +55,10 @@ func report(w io.Writer, err error) {
 	if errors.As(err, &mistakes) {
 		fmt.Fprintln(w, mistakes)
 		return
+	}
+	var api *admin.APIError
+	if errors.As(err, &api) && api.Status == http.StatusUnauthorized {
+		err = fmt.Errorf("%w (--token or FERMATA_ADMIN_TOKEN gives it)", err)
 	}
 	fmt.Fprintln(w, "fermata:", err)
 }

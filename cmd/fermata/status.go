@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,11 +50,11 @@ type status struct {
 }
 
 func (s status) once(ctx context.Context) error {
-	text, err := s.text(ctx)
+	nodes, err := s.client.Nodes(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(s.out, text)
+	_, err = io.WriteString(s.out, s.text(nodes))
 	return err
 }
 
@@ -66,16 +68,16 @@ func (s status) watch(ctx context.Context, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for seen := false; ; seen = true {
-		text, err := s.text(ctx)
+		nodes, err := s.client.Nodes(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case seen && errors.Is(err, admin.ErrUnreachable):
-			text = err.Error() + "\n"
-		case err != nil:
-			return err
+			err = show(nil, err.Error()+"\n")
+		case err == nil:
+			err = show(nodes, s.text(nodes))
 		}
-		if err := show(text); err != nil {
+		if err != nil {
 			return err
 		}
 		select {
@@ -86,40 +88,49 @@ func (s status) watch(ctx context.Context, every time.Duration) error {
 	}
 }
 
-// printChanges prints each text that differs from the one before.
-func (s status) printChanges() func(string) error {
-	last := ""
-	return func(text string) error {
-		if text == last {
+// printChanges prints the text when the nodes differ from those before.
+func (s status) printChanges() func([]admin.Node, string) error {
+	first, last := true, []admin.Node(nil)
+	return func(nodes []admin.Node, text string) error {
+		nodes = steady(nodes)
+		if !first && reflect.DeepEqual(nodes, last) {
 			return nil
 		}
-		last = text
+		first, last = false, nodes
 		_, err := io.WriteString(s.out, text)
 		return err
 	}
 }
 
+// steady leaves out what each check that passes changes.
+func steady(nodes []admin.Node) []admin.Node {
+	nodes = slices.Clone(nodes)
+	for i := range nodes {
+		nodes[i].Checked = time.Time{}
+		if nodes[i].Health == admin.HealthUp {
+			nodes[i].Reason = ""
+		}
+	}
+	return nodes
+}
+
 // redraw writes each text over the one before.
-func (s status) redraw() func(string) error {
+func (s status) redraw() func([]admin.Node, string) error {
 	start := "\x1b[2J\x1b[H"
-	return func(text string) error {
+	return func(_ []admin.Node, text string) error {
 		_, err := io.WriteString(s.out, start+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[J")
 		start = "\x1b[H"
 		return err
 	}
 }
 
-func (s status) text(ctx context.Context) (string, error) {
-	nodes, err := s.client.Nodes(ctx)
-	if err != nil {
-		return "", err
-	}
+func (s status) text(nodes []admin.Node) string {
 	if !s.json {
-		return table(statusRows(nodes), painter(s.out)), nil
+		return table(statusRows(nodes), painter(s.out))
 	}
 	var text strings.Builder
-	err = admin.Encode(&text, admin.NodeList{Nodes: nodes})
-	return text.String(), err
+	admin.Encode(&text, admin.NodeList{Nodes: nodes}) // cannot fail: the nodes came as JSON
+	return text.String()
 }
 
 func statusRows(nodes []admin.Node) [][]cell {

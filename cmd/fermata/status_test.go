@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,9 @@ func TestWatchPrintsAnewOnlyWhatHasChanged(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
 	control.Looked = func() {
+		control.Change("reverb-1", func(node *admin.Node) {
+			node.Reason, node.Checked = fmt.Sprintf("pong in %dms", n), time.Unix(int64(n), 0)
+		})
 		switch n++; n {
 		case 3:
 			control.Change("reverb-2", func(node *admin.Node) { node.Connections = 21 })
