@@ -97,6 +97,15 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	}
 }
 
+// noteLimit warns of clients that the configuration wants and the file
+// descriptors do not allow.
+func (a *App) noteLimit(c *config.Config) {
+	if wanted := c.Limits.MaxClients; wanted > a.maximum {
+		a.log.Warn("limits.max_clients is more than the limit of open files allows",
+			zap.Int("max_clients", wanted), zap.Int("allowed", a.maximum))
+	}
+}
+
 // Run serves until asked ends, and then moves all clients away and stops.
 // Listen must have been called. The error says what kept it from serving; nil
 // after a stop that was asked for.
@@ -144,6 +153,7 @@ func (a *App) begin(ctx context.Context) {
 	a.restoreRoll()
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
 	a.watchCertificates(ctx)
+	a.noteLimit(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }
 
