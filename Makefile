@@ -1,4 +1,4 @@
-# make test does everything that it needs by itself; the others need only Go.
+# make test and make storm get what they need by themselves; the others need only Go.
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 20s
 
-.PHONY: build test race setup lint vuln fuzz bench demo clean
+.PHONY: build test race setup lint vuln fuzz bench storm demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
@@ -41,6 +41,12 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# What becomes of 5,000 real clients when nodes end, here and with nginx and
+# HAProxy; STORM has its flags.
+storm: setup
+	-.ci/setup-bench
+	$(GO) run ./internal/storm $(STORM)
 
 demo:
 	$(GO) run ./cmd/fermata demo

@@ -3,6 +3,7 @@
 // stdin does.
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import Echo from 'laravel-echo';
 import { start } from './clients.mjs';
 
@@ -18,9 +19,33 @@ const jar = new Map();
 function open(url, client) {
   const Socket = Pusher.Runtime.getWebSocketAPI();
   const cookie = jar.get(client);
-  const socket = new Socket(url, [], { headers: cookie ? { Cookie: cookie } : {} });
+  const socket = fromNetwork(client, () => new Socket(spread(url, client), [], { headers: cookie ? { Cookie: cookie } : {} }));
   socket.addEventListener('open', () => keepCookie(socket.headers['set-cookie'], client));
   return tellClean(socket);
+}
+
+// spread has config.hosts take turns, where clients go without a balancer.
+function spread(url, client) {
+  if (!config.hosts) return url;
+  const own = new URL(url);
+  own.host = config.hosts[client % config.hosts.length];
+  return own.href;
+}
+
+// fromNetwork gives each client a network of its own, as far as a hash of its
+// address can tell, counted from config.network; without that, none. The
+// WebSocket calls net.connect at once, and has no option for it.
+function fromNetwork(client, make) {
+  if (config.network === undefined) return make();
+  const number = config.network + client;
+  const localAddress = `127.${1 + (number >> 8)}.${number & 255}.1`;
+  const connect = net.connect;
+  net.connect = (options, then) => connect({ ...options, localAddress }, then);
+  try {
+    return make();
+  } finally {
+    net.connect = connect;
+  }
 }
 
 // tellClean adds what browsers say of a close and this WebSocket does not:

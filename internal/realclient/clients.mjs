@@ -41,7 +41,8 @@ function pusherOptions(config, client) {
     wssPort: port,
     wsPath: url.pathname === '/' ? '' : url.pathname,
     forceTLS: url.protocol === 'wss:',
-    enabledTransports: ['ws', 'wss'],
+    // Without TLS, pusher-js would try that beside it when a node is slow.
+    enabledTransports: url.protocol === 'wss:' ? ['ws', 'wss'] : ['ws'],
     timelineParams: { client },
     channelAuthorization: {
       customHandler: ({ socketId, channelName }, done) =>

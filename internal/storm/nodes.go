@@ -1,0 +1,96 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"fermata/internal/devnode/process"
+)
+
+const (
+	nodeCount = 5
+	// booting is how long a node's supervisor and Laravel take until the node
+	// listens again.
+	booting = time.Second
+)
+
+// nodes are the nodes of one case.
+type nodes struct {
+	mu  sync.Mutex
+	all []*process.Process
+}
+
+// startNodes starts them; the caller stops them, also upon an error. They have
+// addresses of their own, since a port of 127.0.0.1 might be taken by a client
+// while its node is away.
+func startNodes() (*nodes, error) {
+	n := new(nodes)
+	for i := range nodeCount {
+		p, err := process.Start("-name", nodeName(i), "-listen", fmt.Sprintf("127.0.0.%d:0", 11+i))
+		if err != nil {
+			return n, err
+		}
+		n.all = append(n.all, p)
+	}
+	return n, nil
+}
+
+func nodeName(i int) string { return fmt.Sprintf("reverb-%d", i+1) }
+
+// addresses are where they listen, HOST:PORT.
+func (n *nodes) addresses() (addresses []string) {
+	for _, p := range n.list() {
+		addresses = append(addresses, p.Address)
+	}
+	return addresses
+}
+
+func (n *nodes) list() []*process.Process {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.all)
+}
+
+func (n *nodes) node(i int) *process.Process { return n.list()[i] }
+
+// restart ends a node with SIGTERM, as reverb:restart does, and has it back
+// after a while at the same address.
+func (n *nodes) restart(ctx context.Context, i int) error {
+	old := n.node(i)
+	if err := old.Terminate(); err != nil {
+		return fmt.Errorf("restart %s: %w", nodeName(i), err)
+	}
+	if err := pause(ctx, booting); err != nil {
+		return err
+	}
+	p, err := process.Start("-name", nodeName(i), "-listen", old.Address)
+	if err != nil {
+		return fmt.Errorf("restart %s: %w", nodeName(i), err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all[i] = p
+	return nil
+}
+
+// stop kills them, frozen or not.
+func (n *nodes) stop() {
+	for _, p := range n.list() {
+		p.Kill()
+	}
+}
+
+// pause waits, or returns why ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

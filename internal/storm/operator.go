@@ -1,0 +1,78 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// What the operator of each balancer does around the restart of a node.
+
+func drainFermata(ctx context.Context, r *running, node int) error {
+	return r.fermata(ctx, "drain", nodeName(node), "--wait")
+}
+
+func undrainFermata(ctx context.Context, r *running, node int) error {
+	return r.fermata(ctx, "undrain", nodeName(node))
+}
+
+func (r *running) fermata(ctx context.Context, args ...string) error {
+	args = append(args, "--admin", "unix:"+filepath.Join(r.at.Dir, "admin.sock"))
+	if out, err := exec.CommandContext(ctx, r.program, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("fermata %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+func drainNginx(ctx context.Context, r *running, node int) error {
+	if err := r.reloadNginx(node, true); err != nil {
+		return err
+	}
+	return pause(ctx, operatorWaits)
+}
+
+func undrainNginx(_ context.Context, r *running, node int) error { return r.reloadNginx(node, false) }
+
+func (r *running) reloadNginx(node int, out bool) error {
+	r.at.Nodes[node].Out = out
+	if _, err := r.configure(r.at); err != nil {
+		return err
+	}
+	return r.command.Process.Signal(syscall.SIGHUP)
+}
+
+func drainHAProxy(ctx context.Context, r *running, node int) error {
+	if err := r.setHAProxy(ctx, node, "drain"); err != nil {
+		return err
+	}
+	return pause(ctx, operatorWaits)
+}
+
+func undrainHAProxy(ctx context.Context, r *running, node int) error {
+	return r.setHAProxy(ctx, node, "ready")
+}
+
+// setHAProxy sets a node's state by HAProxy's socket, which answers nothing
+// when all is well.
+func (r *running) setHAProxy(ctx context.Context, node int, state string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(r.at.Dir, "haproxy.sock"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprintf(conn, "set server reverb/%s state %s\n", nodeName(node), state)
+	answer, err := io.ReadAll(conn)
+	if text := strings.TrimSpace(string(answer)); err == nil && text != "" {
+		err = fmt.Errorf("haproxy answered %q", text)
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+// Package report keeps what became of the clients in each case, and shows it
+// as a table, as JSON and as curves.
+package report
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Report is all that was measured.
+type Report struct {
+	Began     time.Time     `json:"began"`
+	Took      time.Duration `json:"took"` // in nanoseconds
+	Machine   string        `json:"machine"`
+	Clients   int           `json:"clients"`
+	Libraries []string      `json:"libraries"` // they take turns
+	Patience  time.Duration `json:"patience"`  // how long a case was watched at most
+	Scenarios []Scenario    `json:"scenarios"`
+	Balancers []Balancer    `json:"balancers"`
+	Cases     []*Case       `json:"cases"`
+	Remarks   []string      `json:"remarks"` // what did not go as it should
+}
+
+// Scenario is something that happens to nodes.
+type Scenario struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+}
+
+// Balancer is one of those compared.
+type Balancer struct {
+	Name    string `json:"name"`
+	Version string `json:"version"` // empty: it has none
+	Setup   string `json:"setup"`   // how it is configured, in words
+	Drain   string `json:"drain"`   // what its operator does to take a node out
+}
+
+// Percents are those of Case.Back and Case.Away.
+var Percents = [3]int{50, 95, 100}
+
+// Case is one scenario with one balancer. Times are in seconds.
+type Case struct {
+	Scenario string `json:"scenario"`
+	Balancer string `json:"balancer"`
+	// Watched is how long, from the event on.
+	Watched float64 `json:"watched"`
+	// Hit is how many clients lost their connection, or their node.
+	Hit int `json:"hit"`
+	// Back is after how long Percents of those hit were subscribed again for
+	// good; nil: not while we watched.
+	Back [3]*float64 `json:"back"`
+	// Away is for how long Percents of those hit were without a
+	// subscription, in sum; what we did not see the end of is nil.
+	Away [3]*float64 `json:"away"`
+	// AwayAtOnce is how many were, at most.
+	AwayAtOnce int `json:"away_at_once"`
+	// PeakUpgrades is the most that one node answered within a second.
+	PeakUpgrades int `json:"peak_upgrades_per_second"`
+	// Lost are those not subscribed in the end, Failed those of them that
+	// will never try again; by library.
+	Lost   map[string]int `json:"lost"`
+	Failed map[string]int `json:"failed"`
+	// Refused is how many attempts to connect got no 101.
+	Refused int `json:"refused"`
+	// Closes counts what the other sockets ended with, by code.
+	Closes map[int]int `json:"closes"`
+	// Curve is the part of all clients that is subscribed, 0 to 1.
+	Curve []Point `json:"curve"`
+}
+
+// Point says that from T on, Share of the clients were subscribed.
+type Point struct {
+	T     float64 `json:"t"`
+	Share float64 `json:"share"`
+}
+
+// Quantiles are the values that Percents of total do not exceed. Where there
+// are too few values, since the others' end was not seen, one is nil.
+func Quantiles(values []float64, total int) (quantiles [3]*float64) {
+	sorted := slices.Sorted(slices.Values(values))
+	for i, percent := range Percents {
+		rank := int(math.Ceil(float64(percent) / 100 * float64(total)))
+		if rank >= 1 && rank <= len(sorted) {
+			quantiles[i] = &sorted[rank-1]
+		}
+	}
+	return quantiles
+}
+
+// find returns the case, nil if it was not measured.
+func (r *Report) find(scenario Scenario, balancer Balancer) *Case {
+	for _, c := range r.Cases {
+		if c.Scenario == scenario.Name && c.Balancer == balancer.Name {
+			return c
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Text writes a table for each scenario, a column for each balancer, and
+// below them what has to be known to read them.
+func (r *Report) Text(w io.Writer) error {
+	var b strings.Builder
+	for _, scenario := range r.Scenarios {
+		r.table(&b, scenario)
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "%d clients (%s) on 5 nodes; each case was watched for %v at most; %s; took %v\n",
+		r.Clients, strings.Join(r.Libraries, " and "), r.Patience, r.Machine, r.Took.Round(time.Second))
+	for _, balancer := range r.Balancers {
+		fmt.Fprintf(&b, "%s: %s. Drain: %s.", balancer.Name, balancer.Setup, balancer.Drain)
+		if balancer.Version != "" {
+			fmt.Fprintf(&b, " This is %s.", balancer.Version)
+		}
+		b.WriteString("\n")
+	}
+	for _, remark := range r.Remarks {
+		fmt.Fprintf(&b, "! %s\n", remark)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// measures are the rows of a table.
+var measures = []struct {
+	title string
+	cell  func(*Case) string
+}{
+	{"clients hit", func(c *Case) string { return fmt.Sprint(c.Hit) }},
+	{"50 / 95 / 100 % of them subscribed again after", func(c *Case) string { return seconds(c.Back, "never") }},
+	{"50 / 95 / 100 % of them were away for", func(c *Case) string { return seconds(c.Away, "-") }},
+	{"away at once, at most", func(c *Case) string { return fmt.Sprint(c.AwayAtOnce) }},
+	{"upgrades per second at a node, at most", func(c *Case) string { return fmt.Sprint(c.PeakUpgrades) }},
+	{"still away in the end", func(c *Case) string { return byLibrary(c.Lost) }},
+	{"of them given up by pusher-js", func(c *Case) string { return byLibrary(c.Failed) }},
+	{"attempts to connect without a 101", func(c *Case) string { return fmt.Sprint(c.Refused) }},
+	{"closes, by code", func(c *Case) string { return byCode(c.Closes) }},
+}
+
+func (r *Report) table(b *strings.Builder, scenario Scenario) {
+	lines := [][]string{{scenario.Title}}
+	for _, measure := range measures {
+		lines = append(lines, []string{"  " + measure.title})
+	}
+	for _, balancer := range r.Balancers {
+		lines[0] = append(lines[0], balancer.Name)
+		c := r.find(scenario, balancer)
+		for i, measure := range measures {
+			cell := "-"
+			if c != nil {
+				cell = measure.cell(c)
+			}
+			lines[i+1] = append(lines[i+1], cell)
+		}
+	}
+	align(b, lines)
+}
+
+// seconds is "0.5 / 1.2 / 3.0 s"; other stands for what was not seen.
+func seconds(values [3]*float64, other string) string {
+	if values == [3]*float64{} {
+		return other
+	}
+	var parts []string
+	for _, v := range values {
+		if v == nil {
+			parts = append(parts, other)
+		} else {
+			parts = append(parts, fmt.Sprintf("%.1f", *v))
+		}
+	}
+	return strings.Join(parts, " / ") + " s"
+}
+
+// byLibrary is "20 (pusher-js 5, pusher-js-8-1 15)".
+func byLibrary(counts map[string]int) string {
+	total, parts := 0, []string{}
+	for _, library := range slices.Sorted(maps.Keys(counts)) {
+		total += counts[library]
+		parts = append(parts, fmt.Sprintf("%s %d", library, counts[library]))
+	}
+	if total == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d (%s)", total, strings.Join(parts, ", "))
+}
+
+// byCode is "1006 × 5, 4200 × 7".
+func byCode(counts map[int]int) string {
+	var parts []string
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d × %d", code, counts[code]))
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// align writes lines with their cells under each other.
+func align(b *strings.Builder, lines [][]string) {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, line := range lines {
+		var text strings.Builder
+		for i, cell := range line {
+			text.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+		}
+		b.WriteString(strings.TrimRight(text.String(), " ") + "\n")
+	}
+}
