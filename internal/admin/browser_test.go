@@ -2,18 +2,23 @@ package admin_test
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
+	"fermata/proxy/relay"
 )
 
 // browse opens the address in a headless Chromium, which ends with the test,
@@ -77,44 +82,233 @@ func shows(selector, text string) chromedp.Action[chromedp.Void] {
 	return until(`document.querySelector("` + selector + `")?.textContent.includes("` + text + `")`)
 }
 
-func TestTheDashboardDrainsAndUndrainsInABrowser(t *testing.T) {
+// only checks that the browser complains about nothing but the statuses.
+func only(t *testing.T, complaints string, statuses ...string) {
+	t.Helper()
+	for line := range strings.SplitSeq(complaints, "\n") {
+		known := line == ""
+		for _, status := range statuses {
+			known = known || strings.Contains(line, status)
+		}
+		if !known {
+			t.Errorf("the browser complains: %s", line)
+		}
+	}
+}
+
+func click(selector string) chromedp.Action[chromedp.Void] {
+	return chromedp.Click(chromedp.CSS(selector))
+}
+
+// card finds the card of the node with that number, from 1.
+func card(n int) string { return fmt.Sprintf("#nodes li:nth-child(%d) ", n) }
+
+func TestTheDashboardDrainsByForceAndUndrainsInABrowser(t *testing.T) {
 	control := admintest.New(
-		admin.Node{Name: "reverb-1", Connections: 30, MaxConnections: 100, Reason: "<b>fine</b>"},
-		admin.Node{Name: "reverb-2", Connections: 1, Health: "down", Reason: "dial refused"},
+		admin.Node{Name: "reverb-1", Connections: 30, MaxConnections: 100, Reason: "<b>fine</b>", Weight: 2},
+		admin.Node{Name: "reverb-2", Connections: 1, Health: "down", Reason: "dial refused", Avoided: true},
 	)
 	s := server(control, "")
 	s.Publish(event(1))
 	tab, complaints := browse(t, start(t, s))
-	first := "#nodes tr:first-child "
+	first := card(1)
 	do(t, tab,
 		shows("#state", "live"),
-		shows("#summary", "1 of 2 nodes usable, 31 connections"),
+		shows("#usable", "1 of 2"),
+		shows("#clients", "31 on 2 nodes"),
 		shows(first+".reason", "<b>fine</b>"),
-		shows("#nodes tr:last-child .health", "down"),
+		shows(first+".load", "30 of 100 clients, 30 %"),
+		shows(first+".url", "weight 2"),
+		until(`document.querySelector("`+first+`.avoided").hidden`),
+		shows(card(2)+".health", "down"),
+		shows(card(2)+".avoided:not([hidden])", "avoided"),
 		shows("#events li", "reverb-1: event 1"),
-		chromedp.Click(chromedp.CSS(first+"button")),
+		click(first+".act"),
 		shows("#confirm-title", "Drain reverb-1?"),
-		chromedp.Click(chromedp.CSS("#confirm-yes")),
 		shows("#confirm-error", "no usable node would be left"),
-	)
-	if all := complaints(); strings.Count(all, "\n") > 0 || !strings.Contains(all, "409") {
-		t.Errorf("got the complaints %q, want only that of the 409", all)
-	}
-	do(t, tab,
 		shows("#confirm-yes", "Drain all the same"),
-		chromedp.Click(chromedp.CSS("#confirm-yes")),
+		click("#confirm-yes"),
+		until(`!document.getElementById("confirm").open`),
 		shows(first+".node-state", "draining"),
 		shows(first+".drain-text", "30 of 30 left, 100/s, until"),
-		until(`!document.getElementById("confirm").open`),
 	)
 	s.Publish(event(2))
 	do(t, tab,
 		shows("#events li:first-child", "event 2"),
-		chromedp.Click(chromedp.CSS(first+"button")),
+		click(first+".act"),
 		shows("#confirm-title", "Undrain reverb-1?"),
 		chromedp.SendKeys(chromedp.CSS("#confirm-yes"), "\r"),
 		shows(first+".node-state", "ready"),
 	)
+	only(t, complaints(), "409")
+}
+
+func TestTheDashboardShowsTheForecastAndADrainToItsEnd(t *testing.T) {
+	control := admintest.New(
+		admin.Node{Name: "reverb-1", Connections: 40},
+		admin.Node{Name: "reverb-2", Connections: 60, MaxConnections: 90},
+	)
+	tab, complaints := browse(t, start(t, server(control, "")))
+	do(t, tab,
+		click(card(1)+".act"),
+		shows("#forecast tbody tr", "60 → 100 of 90, too many"),
+		until(`document.activeElement.value === "cancel"`),
+		click("#options summary"),
+		chromedp.SendKeys(chromedp.CSS("#rate"), "7"),
+		chromedp.SendKeys(chromedp.CSS("#deadline"), "soon"),
+		click("#dry-run"),
+		shows("#confirm-error", "got \\\"soon\\\", want a duration"),
+		chromedp.Evaluate[chromedp.Void](`document.getElementById("deadline").value = "2m"`),
+		click("#dry-run"),
+		shows("#forecast:not([hidden])", "reverb-2"),
+	)
+	if got := control.Requests(); !got[len(got)-1].DryRun || *got[len(got)-1].Rate != 7 {
+		t.Errorf("got %+v, want only dry runs until now, the last at 7", got)
+	}
+	do(t, tab,
+		click("#confirm-yes"),
+		shows(card(1)+".drain-text", "40 of 40 left, 7/s, until"),
+		until(`document.querySelector("`+card(1)+`.plan").getAttribute("d").startsWith("M0")`),
+		click(card(1)+".change"),
+		shows("#confirm-title", "Change the drain of reverb-1?"),
+		click("#confirm button[value=cancel]"),
+		until(`!document.getElementById("confirm").open`),
+	)
+	control.Change("reverb-1", func(n *admin.Node) { n.Connections = 15 })
+	do(t, tab, shows(card(1)+".drain-text", "15 of 40 left"))
+	control.Change("reverb-1", func(n *admin.Node) { n.Connections = 0 })
+	do(t, tab,
+		shows(card(1)+".node-state", "drained"),
+		shows(card(1)+".drain-text", "All 40 clients have moved."),
+		shows("#usable", "1 of 2"),
+	)
+	only(t, complaints(), "400")
+}
+
+// recordMinutes makes a history of ten minutes, in no time, with something in
+// every chart.
+func recordMinutes(t *testing.T, s *admin.Server) {
+	c := newCounted()
+	recorded(t, s, c, 5*time.Second, func() {
+		s.Publish(admin.Event{Time: time.Now(), Type: "reload", Message: "3 nodes"})
+		for i := range int64(120) {
+			c.Handshake("reverb-1", "ok")
+			c.Handshake("reverb-1", "ok")
+			c.Closed("reverb-1", "drain", time.Minute)
+			c.Checked("reverb-1", 3*time.Millisecond)
+			c.totals.Store(&relay.Totals{MessagesToClient: 100 * i, BytesToClient: 5000 * i})
+			time.Sleep(5 * time.Second)
+		}
+	})
+}
+
+// drawn is how many of a chart's points have the colour of its first series.
+const drawn = `(id) => {
+	const canvas = document.querySelector(id + " canvas");
+	if (!canvas) return 0;
+	const [r, g, b] = getComputedStyle(document.querySelector(id + " .legend .key")).stroke.match(/\d+/g).map(Number);
+	const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+	let points = 0;
+	for (let i = 0; i < data.length; i += 4) {
+		if (data[i] === r && data[i + 1] === g && data[i + 2] === b && data[i + 3] === 255) points++;
+	}
+	return points;
+}`
+
+func TestTheChartsOfTheDashboardAreDrawn(t *testing.T) {
+	s := server(twoNodes(), "")
+	recordMinutes(t, s)
+	tab, complaints := browse(t, start(t, s))
+	do(t, tab,
+		shows("#chart-clients .legend", "reverb-1 7"),
+		shows("#chart-churn .legend", "by drain"),
+		shows("#churn", "+0.4 −0.2 /s"),
+		shows("#messages", "20 /s"),
+		shows("#bytes", "1 KB /s"),
+		shows("#chart-checks .legend", "reverb-1 3 ms"),
+	)
+	for _, id := range []string{"#chart-clients", "#chart-churn", "#chart-messages", "#chart-bytes", "#chart-checks"} {
+		do(t, tab, until(fmt.Sprintf(`(%s)(%q) > 100`, drawn, id)))
+	}
+	do(t, tab,
+		click("#chart-clients .legend button"),
+		until(`document.querySelector("#chart-clients .legend button").ariaPressed === "false"`),
+		until(fmt.Sprintf(`(%s)("#chart-clients") === 0`, drawn)),
+		chromedp.SendKeys(chromedp.CSS("#chart-clients .legend button"), " "),
+		until(fmt.Sprintf(`(%s)("#chart-clients") > 100`, drawn)),
+		chromedp.SendKeys(chromedp.CSS("#chart-bytes .plot"), kb.ArrowLeft),
+		until(`document.querySelector("#chart-bytes .plot").dataset.time !== ""`),
+		until(`document.querySelector("#chart-checks .plot").dataset.time !== ""`),
+		dark,
+		until(`getComputedStyle(document.body).backgroundColor === "rgb(18, 21, 26)"`),
+		until(fmt.Sprintf(`(%s)("#chart-messages") > 100`, drawn)),
+	)
+	only(t, complaints(), "willReadFrequently") // which is drawn's own
+}
+
+var dark = chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+	})
+	return err
+})
+
+func TestTheDashboardComesBackAfterARestart(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	s := server(twoNodes(), "")
+	s.Publish(event(1))
+	stop := serve(t, s, listener)
+	tab, complaints := browse(t, "http://"+address)
+	do(t, tab, shows("#state", "live"), shows("#events", "event 1"))
+	stop()
+	do(t, tab,
+		shows("#state", "Fermata does not answer; this is from"),
+		until(`document.body.classList.contains("lost")`),
+	)
+	if listener, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	s = server(admintest.New(admin.Node{Name: "reverb-9"}), "")
+	s.Publish(event(2))
+	serve(t, s, listener)
+	do(t, tab,
+		shows("#state", "live"),
+		shows(card(1)+".name", "reverb-9"),
+		until(`document.querySelectorAll("#nodes li").length === 1`),
+		until(`document.querySelectorAll("#events li").length === 2`),
+		shows("#events li:first-child", "event 2"),
+	)
+	only(t, complaints(), "net::ERR")
+}
+
+func TestTheDashboardFitsAPhone(t *testing.T) {
+	c := newCounted()
+	long := strings.Repeat("reverb-with-a-long-name-", 5)
+	s := server(admintest.New(
+		admin.Node{Name: long, URL: "http://" + long + ".example.com:8080", Connections: 123456, Reason: strings.Repeat("timeout", 20)},
+		admin.Node{Name: "reverb-2", MaxConnections: 1000},
+	), "")
+	record(t, s, c, 50*time.Millisecond)
+	s.Publish(admin.Event{Time: time.Now(), Type: "node_down", Node: long, Message: strings.Repeat("timeout", 20)})
+	fits := until(`document.documentElement.scrollWidth <= innerWidth && innerWidth === 360`)
+	tab, complaints := browse(t, "about:blank")
+	do(t, tab,
+		chromedp.EmulateViewport(360, 740),
+		chromedp.Navigate(start(t, s)),
+		shows("#state", "live"),
+		until(`document.querySelectorAll("canvas").length === 5`),
+		fits,
+		click(card(1)+".act"),
+		shows("#forecast", "reverb-2"),
+		click("#options summary"),
+		until(`document.getElementById("confirm").scrollWidth <= document.getElementById("confirm").clientWidth`),
+		fits,
+	)
+	only(t, complaints())
 }
 
 func TestTheDashboardAsksForTheToken(t *testing.T) {
@@ -127,13 +321,9 @@ func TestTheDashboardAsksForTheToken(t *testing.T) {
 		shows("#ask-error", "That token is wrong."),
 		chromedp.SendKeys(chromedp.CSS("#token"), "secret\r"),
 		shows("#state", "live"),
-		shows("#nodes tr:first-child .name", "reverb-1"),
+		shows("#nodes .name", "reverb-1"),
 		shows("#events li", "event 1"),
 		until(`sessionStorage.getItem("token") === "secret"`),
 	)
-	for line := range strings.SplitSeq(complaints(), "\n") {
-		if !strings.Contains(line, "401") {
-			t.Errorf("the browser complains: %s", line)
-		}
-	}
+	only(t, complaints(), "401")
 }

@@ -50,7 +50,7 @@ func TestTheClientCanDoAllThatTheAPICan(t *testing.T) {
 func TestTheClientSpeaksOverAUnixSocketAndABareAddress(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	listener := listen(t, "unix:"+path)
-	web := httptest.NewUnstartedServer(admin.New(admin.Options{Address: "unix:" + path}, twoNodes(), metrics))
+	web := httptest.NewUnstartedServer(admin.New(admin.Options{Address: "unix:" + path}, twoNodes(), exposition))
 	web.Listener.Close()
 	web.Listener = listener
 	web.Start()

@@ -24,7 +24,12 @@ type follower struct {
 
 func follow(t *testing.T, base, lastID string) follower {
 	t.Helper()
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", base+"/v1/events", nil)
+	return followPath(t, base, "/v1/events", lastID)
+}
+
+func followPath(t *testing.T, base, path, lastID string) follower {
+	t.Helper()
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", base+path, nil)
 	r.Header.Set("Last-Event-ID", lastID)
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -46,6 +51,21 @@ func (f follower) next() (id, data string) {
 		}
 		if value, ok := strings.CutPrefix(f.lines.Text(), "data: "); ok {
 			return id, value
+		}
+	}
+	return "", ""
+}
+
+// nextKind returns the next message's type, empty for an event, and its data;
+// both empty at the end.
+func (f follower) nextKind() (kind, data string) {
+	f.t.Helper()
+	for f.lines.Scan() {
+		if value, ok := strings.CutPrefix(f.lines.Text(), "event: "); ok {
+			kind = value
+		}
+		if value, ok := strings.CutPrefix(f.lines.Text(), "data: "); ok {
+			return kind, value
 		}
 	}
 	return "", ""

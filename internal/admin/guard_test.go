@@ -38,7 +38,7 @@ func TestOnlyTheRightTokenWorks(t *testing.T) {
 func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 	check := func(address, host string, want int) {
 		t.Helper()
-		s := admin.New(admin.Options{Address: address}, twoNodes(), metrics)
+		s := admin.New(admin.Options{Address: address}, twoNodes(), exposition)
 		if w := ask(s, "GET", "/v1/nodes", "", "Host: "+host); w.Code != want {
 			t.Errorf("listening on %s, Host %q: got %d, want %d", address, host, w.Code, want)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,7 +16,7 @@ import (
 	"fermata/internal/secret"
 )
 
-var metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "fermata_metric 1") })
+var exposition = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "fermata_metric 1") })
 
 func twoNodes() *admintest.Control {
 	return admintest.New(
@@ -46,7 +47,7 @@ func ask(h http.Handler, method, path, body string, headers ...string) *httptest
 
 func server(control admin.Control, token string) *admin.Server {
 	o := admin.Options{Address: "127.0.0.1:9000", Token: secret.Text(token)}
-	return admin.New(o, control, metrics)
+	return admin.New(o, control, exposition)
 }
 
 func wantError(t *testing.T, w *httptest.ResponseRecorder, status int, code, message string) {
@@ -213,7 +214,7 @@ func TestWrongMethodsAndPathsAreErrorsAsJSON(t *testing.T) {
 	s := server(twoNodes(), "")
 	for path, method := range map[string]string{
 		"/v1/nodes": "POST", "/v1/nodes/reverb-1": "DELETE", "/v1/nodes/reverb-1/drain": "GET", "/v1/nodes/reverb-1/undrain": "PUT",
-		"/v1/reload": "GET", "/v1/explain": "POST", "/v1/events": "POST", "/metrics": "POST", "/": "POST",
+		"/v1/reload": "GET", "/v1/explain": "POST", "/v1/events": "POST", "/v1/live": "POST", "/v1/history": "PUT", "/metrics": "POST", "/": "POST",
 	} {
 		w := ask(s, method, path, "")
 		wantError(t, w, 405, "method_not_allowed", "got "+method)
@@ -290,16 +291,23 @@ func start(t *testing.T, s *admin.Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serve(t, s, listener)
+	return "http://" + listener.Addr().String()
+}
+
+// serve runs s on the listener until stop is called or the test ends.
+func serve(t *testing.T, s *admin.Server, listener net.Listener) (stop func()) {
 	web := s.HTTPServer()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		web.Serve(listener)
 	}()
-	t.Cleanup(func() {
+	stop = func() {
 		web.Close()
 		<-done
 		http.DefaultClient.CloseIdleConnections()
-	})
-	return "http://" + listener.Addr().String()
+	}
+	t.Cleanup(stop)
+	return stop
 }
