@@ -22,8 +22,7 @@ func (b *buffer) behind(held []byte, n int) []byte {
 type flow struct {
 	gate
 	passed
-	held     []byte // the frame that is not whole yet, from its beginning
-	dropping bool   // nothing passes any more
+	held []byte // the frame that is not whole yet, from its beginning
 }
 
 // drop lets nothing pass any more.

@@ -9,7 +9,8 @@ const bufferSize = 32 << 10
 // as it comes.
 type gate struct {
 	follower
-	open bool // what may have left ends inside of a frame
+	open     bool // what may have left ends inside of a frame
+	dropping bool // nothing leaves any more; for the gate's owner to mind
 }
 
 // pass takes the next bytes, which stand behind held ones that were not let
