@@ -84,9 +84,14 @@ func (h *Handler) forget(n *balancer.Node, ended *move) {
 	}
 }
 
-// Stay ends a node's move, if there is one; who has not been moved stays.
+// Stay ends a node's move, if there is one; who has not been moved stays, unless
+// Stop moves everybody.
 func (h *Handler) Stay(n *balancer.Node) {
 	h.mu.Lock()
+	if h.stopped != nil {
+		h.mu.Unlock()
+		return
+	}
 	current := h.moves[n]
 	delete(h.moves, n)
 	h.mu.Unlock()

@@ -127,13 +127,32 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, errors.Join(err, last)
 		}
-		response, err := t.base.RoundTrip(r.WithContext(context.WithValue(r.Context(), nodeKey{}, n)))
+		response, err := t.base.RoundTrip(toNode(r, n))
 		var dial *dialError
 		if r.Context().Err() != nil || !errors.As(err, &dial) {
-			return response, err
+			return response, noSwitch(response, err)
 		}
 		last, tried = err, append(tried, n)
 	}
+}
+
+// toNode is the request for one try, whose end must not close the body: there
+// may be another.
+func toNode(r *http.Request, n *balancer.Node) *http.Request {
+	out := r.WithContext(context.WithValue(r.Context(), nodeKey{}, n))
+	if r.Body != nil {
+		out.Body = io.NopCloser(r.Body)
+	}
+	return out
+}
+
+// noSwitch errors on a 101 to a request that asked for none.
+func noSwitch(response *http.Response, err error) error {
+	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
+		response.Body.Close()
+		return errors.New("answered 101 to a plain request")
+	}
+	return err
 }
 
 // plainFailed answers a plain request that no node has answered.

@@ -296,3 +296,24 @@ func TestOddMethodsAreTheNodesMatter(t *testing.T) {
 		}
 	}
 }
+
+func TestAPublishedEventArrivesThoughTheFirstNodeIsDead(t *testing.T) {
+	good := startNode(t, devnode.Options{})
+	// The check over TCP takes its time to find out that a listener is gone.
+	s := newFront(t, []string{refusing(t), refusing(t), good.URL()}, "health: {interval: 1h, fall: 1000}\n")
+	for range 6 {
+		r, answer := s.wire(signedPost(event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(event)) + event).answer()
+		if r.StatusCode != 200 {
+			t.Errorf("got %d %s, want 200", r.StatusCode, answer)
+		}
+	}
+}
+
+// refusing is the URL of a node that has gone.
+func refusing(t *testing.T) string {
+	t.Helper()
+	n := startNode(t, devnode.Options{})
+	n.Kill()
+	<-n.Done()
+	return n.URL()
+}

@@ -34,23 +34,27 @@ func (a *App) checked(name string, r health.Result) {
 	a.tell(kind, name, r.Reason, zap.Duration("dur", r.Took))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.settleChecked(name)
+	a.settlePanic()
+	if n, err := a.pool.Node(name); err == nil && n.Drain == nil && !n.Removed {
+		a.settle(n, a.config.Drain)
+	}
 }
 
-// settleChecked settles a node whose check has another verdict, and the others
-// too if the checks are believed again, or no longer.
-func (a *App) settleChecked(name string) {
+// settlePanic settles all nodes if the checks are believed again, or no longer.
+// It is called after whatever changes that: a verdict, a drain, a reload.
+func (a *App) settlePanic() {
 	panics := a.pool.Panicking()
-	turned := panics != a.panics
+	if panics == a.panics {
+		return
+	}
 	a.panics = panics
-	switch {
-	case turned && panics:
+	if panics {
 		a.tell("panic", "", "too many nodes are down at once: their checks are not believed, and nobody is moved because of them")
-	case turned:
+	} else {
 		a.tell("panic_over", "", "the checks are believed again")
 	}
 	for _, n := range a.pool.Nodes() {
-		if n.Drain == nil && !n.Removed && (turned || n.Name == name) {
+		if n.Drain == nil && !n.Removed {
 			a.settle(n, a.config.Drain)
 		}
 	}
@@ -60,9 +64,9 @@ func (a *App) settleChecked(name string) {
 func (a *App) settle(n balancer.Status, o proxy.DrainOptions) {
 	switch {
 	case n.Drain != nil:
-		a.handler.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n.Name) })
+		a.handler.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n) })
 	case n.Removed:
-		a.handler.Move(n.Node, removedMove(o, time.Now()), func() { a.gone(n.Name) })
+		a.handler.Move(n.Node, removedMove(o, time.Now()), func() { a.drained(n) })
 	case !n.Up && !a.panics:
 		a.handler.Move(n.Node, lostMove(o), nil)
 	default:
@@ -91,16 +95,21 @@ func lostMove(o proxy.DrainOptions) proxy.Move {
 	return proxy.Move{By: relay.ByNodeLost, Code: 4200, Reason: "node lost", Rate: o.Rate}
 }
 
-func (a *App) drained(name string) {
-	a.tell("drained", name, "its last client has gone")
+// drained is told when a node's last client has gone, which is also the end of
+// a node that a reload has removed.
+func (a *App) drained(n balancer.Status) {
+	if _, err := a.pool.Node(n.Name); err == nil {
+		a.tell("drained", n.Name, "its last client has gone")
+		return
+	}
+	a.tell("drained", n.Name, "its last client has gone, and it was removed")
+	a.forget(n)
 }
 
-// gone is the end of a node that a reload removed.
-func (a *App) gone(name string) {
-	a.tell("drained", name, "its last client has gone, and it was removed")
-	if _, err := a.pool.Node(name); err != nil { // it has not come back meanwhile
-		a.metrics.Forget(name)
-	}
+// forget drops what is kept about a node that has left the pool.
+func (a *App) forget(n balancer.Status) {
+	a.metrics.Forget(n.Name)
+	a.handler.Forget(n.Node)
 }
 
 // restoreDrains takes up the drains of the time before a restart.

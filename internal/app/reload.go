@@ -65,13 +65,14 @@ func (a *App) replaceNodes(next *config.Config) {
 	for _, old := range before {
 		now := a.pool.Status(old.Node)
 		if _, err := a.pool.Node(old.Name); err != nil {
-			a.metrics.Forget(old.Name)
+			a.forget(old)
 		} else if now.Removed != old.Removed {
 			a.settle(now, next.Drain)
 		}
 	}
 	a.rememberDrains()
 	a.pool.Avoid(a.roll)
+	a.settlePanic()
 }
 
 // fixed refuses what cannot change while Fermata runs.
