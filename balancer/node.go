@@ -11,6 +11,7 @@ type Node struct {
 	options     NodeOptions
 	pin         string // the cookie value to give out
 	up          bool
+	refused     bool // nobody listens there
 	reason      string
 	checked     time.Time
 	drain       *Drain // nil: ready

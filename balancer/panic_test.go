@@ -1,9 +1,6 @@
 package balancer
 
-import (
-	"net/netip"
-	"testing"
-)
+import "testing"
 
 func TestChecksAreNotBelievedWhenTooManyFailAtOnce(t *testing.T) {
 	f := func(threshold, count, down int, want bool) {
@@ -27,29 +24,52 @@ func TestChecksAreNotBelievedWhenTooManyFailAtOnce(t *testing.T) {
 	f(99, 3, 3, true)
 }
 
-func TestInAPanicClientsGoToNodesThatAreDownToo(t *testing.T) {
-	p := New(nodes("a", "b", "c"), DefaultSticky())
+func TestInAPanicClientsGoToNodesThatAreDownOnlyIfNoOtherCanTakeThem(t *testing.T) {
+	options := nodes("a", "b", "c")
+	options[2].MaxConnections = 5
+	p := New(options, DefaultSticky())
 	p.SetPanicThreshold(50)
-	all := p.Nodes()
-	p.SetHealth(all[0].Name, false, "no pong in 1s")
-	p.SetHealth(all[1].Name, false, "no pong in 1s")
-	got := map[*Node]bool{}
-	for range 30 {
-		pick, _, err := p.Acquire(Key{IP: netip.MustParseAddr("192.0.2.1")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[pick.Node] = true
+	p.SetHealth("a", false, "no pong in 1s")
+	p.SetHealth("b", false, "no pong in 1s")
+	got := map[string]int{}
+	for i := range 25 {
+		pick, _ := acquire(t, p, client(i))
+		got[pick.Node.Name()]++
 	}
-	if len(got) != 3 {
-		t.Errorf("got clients on %d nodes, want on all 3", len(got))
+	if got["c"] != 5 || got["a"] == 0 || got["b"] == 0 {
+		t.Errorf("got %v, want 5 clients on c, which is up, and the others on a and b", got)
 	}
-	if p.CanMove(all[2].Node) {
+	if p.CanMove(node(t, p, "c")) {
 		t.Error("the clients of the one node that is up can move, want them to stay")
 	}
-	p.SetHealth(all[0].Name, true, "pong in 1ms")
+	p.SetHealth("a", true, "pong in 1ms")
 	if p.Panicking() {
 		t.Error("got a panic with 1 of 3 down, want the checks believed")
+	}
+}
+
+func TestNobodyPanicsOverNodesWhereNobodyListens(t *testing.T) {
+	p := New(nodes("a", "b", "c"), DefaultSticky())
+	p.SetPanicThreshold(50)
+	for _, name := range []string{"a", "b", "c"} {
+		p.SetHealth(name, false, "dial refused")
+		p.SetRefused(name, true)
+		if p.Panicking() {
+			t.Fatalf("got a panic when nobody listened at %s any more, want none", name)
+		}
+	}
+	if pick, _, err := p.Acquire(client(1)); err == nil {
+		t.Errorf("got %s, where nobody listens", pick.Node.Name())
+	}
+	if _, err := p.Next(nil); err == nil {
+		t.Error("got a node for a plain request, want none: nobody listens")
+	}
+	p.SetRefused("b", false) // it takes connections, and does not answer
+	if !p.Panicking() {
+		t.Error("got no panic with the one node that takes connections failing, want one")
+	}
+	if n, err := p.Next(nil); err != nil || n.Name() != "b" {
+		t.Errorf("for a plain request: got %v, want b", err)
 	}
 }
 

@@ -71,6 +71,9 @@ func (p *Pool) choose(key Key) (Pick, bool) {
 		return Pick{Node: pinned, Preferred: pinned, Pinned: true, Reason: ReasonCookie}, true
 	}
 	first, best := p.hash(key)
+	if best == nil && p.panicking {
+		first, best = p.desperately(key)
+	}
 	switch {
 	case best == nil:
 		return Pick{}, false
@@ -95,7 +98,7 @@ func (p *Pool) obstacle(n *Node, tried []*Node) Reason {
 	switch {
 	case slices.Contains(tried, n):
 		return ReasonRetry
-	case !n.up && !p.panicking:
+	case !n.up && (!p.desperate || n.refused):
 		return ReasonDown
 	case n.drain != nil, n.removed:
 		return ReasonDraining

@@ -32,6 +32,7 @@ type Pool struct {
 
 	panicThreshold int // percent; 0: never
 	panicking      bool
+	desperate      bool // only while a pick tries nodes that are down
 }
 
 // New returns a pool of these nodes, all of them up until a check says
@@ -114,7 +115,7 @@ func (p *Pool) Explain(key Key) (Pick, error) {
 func (p *Pool) Next(tried []*Node) (*Node, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	spare := -1
+	spare, last := -1, -1
 	for i := range p.nodes {
 		at := (p.turn + i) % len(p.nodes)
 		switch p.obstacle(p.nodes[at], tried) {
@@ -124,12 +125,19 @@ func (p *Pool) Next(tried []*Node) (*Node, error) {
 			if spare < 0 && !p.nodes[at].removed {
 				spare = at
 			}
+		case ReasonDown:
+			if last < 0 && p.panicking && !p.nodes[at].refused {
+				last = at
+			}
 		}
 	}
-	if spare < 0 {
-		return nil, ErrNoUsableNode
+	switch {
+	case spare >= 0:
+		return p.take(spare), nil
+	case last >= 0:
+		return p.take(last), nil
 	}
-	return p.take(spare), nil
+	return nil, ErrNoUsableNode
 }
 
 // take begins the next turn behind this node, so that a node which is passed
@@ -170,7 +178,7 @@ func (p *Pool) CanMove(n *Node) bool {
 
 func (p *Pool) usableBeside(n *Node) (count int) {
 	for _, other := range p.nodes {
-		if other != n && other.up && p.obstacle(other, nil) == "" {
+		if other != n && p.obstacle(other, nil) == "" {
 			count++
 		}
 	}

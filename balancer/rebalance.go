@@ -95,7 +95,7 @@ func (p *Pool) Shed(n *Node, clients int) {
 func (p *Pool) emptier(n *Node) *Node {
 	found, least := (*Node)(nil), n.seat()
 	for _, other := range p.nodes {
-		if other == n || other.avoided || other.shed > 0 || !other.up || p.obstacle(other, nil) != "" {
+		if other == n || other.avoided || other.shed > 0 || p.obstacle(other, nil) != "" {
 			continue
 		}
 		if s := other.seat(); s.emptier(least) {

@@ -22,6 +22,9 @@ type Result struct {
 	Reason string
 	// Passed says that it was a check, and that it passed.
 	Passed bool
+	// Refused says that nobody listens there, which no check can be wrong
+	// about.
+	Refused bool
 	// Took is how long the check took; 0 when a client's dial failed.
 	Took time.Duration
 }
@@ -86,7 +89,8 @@ func (c *Checker) Run(ctx context.Context) error {
 		case err := <-dials:
 			dials = nil
 			if !isTimeout(err) {
-				c.count(false, dialError(err, 0).Error(), 0)
+				failed := dialError(err, 0)
+				c.count(failed, failed.Error(), 0)
 			}
 			if c.verdict.up {
 				clock.Reset(hurry.wait(c.options.Interval / 10))
@@ -116,13 +120,16 @@ func (c *Checker) check(ctx context.Context) {
 	if err != nil {
 		reason = err.Error()
 	}
-	c.count(err == nil, reason, took)
+	c.count(err, reason, took)
 }
 
 // count adds one outcome to the verdict, and reports.
-func (c *Checker) count(passed bool, reason string, took time.Duration) {
-	changed := c.verdict.add(passed)
-	c.report(Result{Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(reason), Passed: passed, Took: took})
+func (c *Checker) count(err error, reason string, took time.Duration) {
+	changed := c.verdict.add(err == nil)
+	c.report(Result{
+		Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(reason),
+		Passed: err == nil, Refused: errors.Is(err, errNobodyListens), Took: took,
+	})
 }
 
 func isTimeout(err error) bool {

@@ -98,7 +98,7 @@ func TestADeadNodeIsDownAsSoonAsAClientCannotDial(t *testing.T) {
 		pass(time.Nanosecond)
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
-			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
+			Result{Up: true, Reason: "failed 1 of 2: dial refused", Refused: true},
 			Result{Changed: true, Reason: "dial refused"},
 		)
 		if last := node.starts[len(node.starts)-1]; !last.Equal(died) {
@@ -149,7 +149,7 @@ func TestADialThatFailedBeforeTheFirstCheckDoesNotDecide(t *testing.T) {
 		pass(time.Second)
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
-			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
+			Result{Up: true, Reason: "failed 1 of 2: dial refused", Refused: true},
 			Result{Up: true, Reason: "fine", Passed: true, Took: time.Millisecond},
 		)
 	})
@@ -166,7 +166,7 @@ func TestADialThatFailedBeforeACheckDoesNotCountBehindIt(t *testing.T) {
 		pass(2 * time.Second)
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
-			Result{Changed: true, Reason: "dial refused"},
+			Result{Changed: true, Reason: "dial refused", Refused: true},
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
 		)
 	})
@@ -180,7 +180,7 @@ func TestADialToADownNodeDoesNotHurryTheNextCheck(t *testing.T) {
 		pass(time.Second)
 		node.wantResults(t,
 			Result{Changed: true, Reason: "no pong in 1s"},
-			Result{Reason: "dial refused"},
+			Result{Reason: "dial refused", Refused: true},
 		)
 	})
 }

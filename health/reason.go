@@ -29,6 +29,9 @@ func printable(r rune) rune {
 	return ' '
 }
 
+// errNobodyListens is a node's host that is there, with nobody listening.
+var errNobodyListens = errors.New("dial refused")
+
 // dialError puts a failed dial into few words. The limit is the time that it
 // had; 0 if that is not known.
 func dialError(err error, limit time.Duration) error {
@@ -36,7 +39,7 @@ func dialError(err error, limit time.Duration) error {
 	timedOut := ok && failure.Timeout()
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return errors.New("dial refused")
+		return errNobodyListens
 	case timedOut && limit > 0:
 		return fmt.Errorf("dial timed out after %v", limit)
 	case timedOut:

@@ -196,7 +196,7 @@ func (a *App) tell(kind, node, reason string, fields ...zap.Field) {
 		fields = append(fields, zap.String("node", node))
 	}
 	level := zap.InfoLevel
-	if kind == "node_down" {
+	if kind == "node_down" || kind == "panic" {
 		level = zap.WarnLevel
 	}
 	a.log.Log(level, strings.ReplaceAll(kind, "_", " "), fields...)

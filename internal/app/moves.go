@@ -18,6 +18,7 @@ func (a *App) checked(name string, r health.Result) {
 	}
 	before, _ := a.pool.Node(name)
 	a.pool.SetHealth(name, r.Up, r.Reason)
+	a.pool.SetRefused(name, r.Refused)
 	if r.Passed {
 		a.pool.Checked(name, time.Now().Add(-r.Took))
 	}
@@ -49,7 +50,7 @@ func (a *App) settlePanic() {
 	}
 	a.panics = panics
 	if panics {
-		a.tell("panic", "", "too many nodes are down at once: their checks are not believed, and nobody is moved because of them")
+		a.tell("panic", "", "too many nodes fail their checks at once: these are not believed, and nobody is moved because of them")
 	} else {
 		a.tell("panic_over", "", "the checks are believed again")
 	}
