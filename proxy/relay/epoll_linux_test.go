@@ -316,3 +316,18 @@ func TestAForgedRecordIsAnErrorOfTheClient(t *testing.T) {
 		t.Error("got no error, want that of TLS")
 	}
 }
+
+// The kernel resets a connection that is closed before all of it was read.
+func TestWhatAClientSendsBehindItsCloseCostsItNothing(t *testing.T) {
+	l := legs{newEngine: newEpollAlone(t)}
+	r := l.start(t, nil)
+	r.clientSends(closeFrame(masked, 1000, ""))
+	r.nodeGets(closeFrame(masked, 1000, ""))
+	r.clientSends(make([]byte, 1000))
+	last := join(binaryOf(unmasked, 200_000), closeFrame(unmasked, 1000, ""))
+	r.nodeSends(last)
+	r.node.Close()
+	r.wantCleanEnd(ByClient, 1000)
+	r.clientGets(last)
+	r.clientIsOver()
+}

@@ -99,11 +99,14 @@ func (l *leg) sendFIN() {
 	}
 }
 
-// close ends the leg, which has nothing queued.
+// close ends the leg, which has nothing queued. What has come and was not
+// read is read, as the kernel would else reset the connection, and the other
+// end might lose what was just sent.
 func (l *leg) close(w *wire) {
 	if l.closed() {
 		return
 	}
+	discard(l.fd)
 	if l.secure != nil && !l.refuses {
 		_ = l.secure.Close()
 		_ = l.send(w.take())

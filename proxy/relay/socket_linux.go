@@ -30,6 +30,12 @@ func recvfrom(fd int32, b []byte) (int, error) {
 	return int(n), nil
 }
 
+// discard drops what the socket has.
+func discard(fd int32) {
+	const most = 1 << 20
+	_, _, _ = unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), 0, most, unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
+}
+
 // sendto writes what the socket takes, which may be nothing.
 func sendto(fd int32, b []byte) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
