@@ -121,6 +121,7 @@ func TestTheDashboardDrainsByForceAndUndrainsInABrowser(t *testing.T) {
 		shows(first+".url", "weight 2"),
 		until(`document.querySelector("`+first+`.avoided").hidden`),
 		shows(card(2)+".health", "down"),
+		until(`document.querySelector("`+card(2)+`.node-state").hidden`),
 		shows(card(2)+".avoided:not([hidden])", "avoided"),
 		shows("#events li", "reverb-1: event 1"),
 		click(first+".act"),

@@ -250,7 +250,8 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 func TestTheDashboardIsServedWithStrictHeaders(t *testing.T) {
 	s := server(twoNodes(), "secret")
 	for path, kind := range map[string]string{
-		"/": "text/html", "/web/dashboard.css": "text/css", "/web/dashboard.js": "text/javascript", "/web/fermata.svg": "image/svg+xml",
+		"/": "text/html", "/web/dashboard.css": "text/css", "/web/dashboard.js": "text/javascript",
+		"/web/vendor/uplot/uPlot.iife.min.js": "text/javascript", "/web/vendor/uplot/LICENSE": "text/plain", "/web/fermata.svg": "image/svg+xml",
 	} {
 		w := ask(s, "GET", path, "")
 		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) {

@@ -66,7 +66,7 @@ func (c *Control) Nodes() []admin.Node {
 }
 
 func (c *Control) move(n *admin.Node) {
-	if n.State != admin.StateDraining {
+	if n.State != admin.StateDraining || n.Drain == nil {
 		return
 	}
 	n.Connections = max(n.Connections-c.Step, 0)

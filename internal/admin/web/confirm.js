@@ -102,14 +102,14 @@ function forecastRow(load, _, all) {
     return cell;
   };
   const cap = load.max_connections;
-  const most = cap || Math.max(1, ...all.map((other) => other.after));
+  const most = Math.max(1, ...(cap ? [cap, load.after] : all.map((other) => other.after)));
   add("th", load.node).scope = "row";
   add("td", `${whole(load.connections)} → ${whole(load.after)}${cap ? ` of ${whole(cap)}` : ""}${cap && load.after > cap ? ", too many" : ""}`);
   const bar = document.createElement("div");
   bar.className = cap && load.after > cap ? "bar over" : "bar";
   for (const clients of [load.after, load.connections]) {
     const part = document.createElement("div");
-    part.style.width = `${Math.min(100, (100 * clients) / most)}%`;
+    part.style.width = `${(100 * clients) / most}%`;
     bar.append(part);
   }
   add("td").append(bar);

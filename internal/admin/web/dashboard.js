@@ -69,7 +69,7 @@ function figure(id, value, unit) {
 
 function say(text, live) {
   set($("state"), text);
-  document.body.classList.toggle("lost", !live);
+  document.body.className = live ? "live" : "lost";
 }
 
 function whatIsWrong(error) {

@@ -36,6 +36,7 @@ function fill(card, node, { most, samples, now }) {
   set(part(".url"), node.url + (node.weight === 1 ? "" : ` · weight ${node.weight}`));
   badge(part(".health"), node.health);
   badge(part(".node-state"), node.state);
+  part(".node-state").hidden = node.state === "ready" && node.health === "down"; // ready, but of no use
   part(".avoided").hidden = !node.avoided;
   set(part(".reason"), node.reason);
   fillLoad(part, node, most);
