@@ -59,11 +59,12 @@ function fillLoad(part, { name, connections, max_connections: cap }, most) {
   const bar = part(".bar");
   bar.firstElementChild.style.width = `${Math.min(100, share * 100)}%`;
   bar.classList.toggle("full", cap > 0 && share >= 0.9);
+  bar.classList.toggle("uncapped", !cap);
   bar.setAttribute("aria-label", `clients of ${name}`);
   bar.setAttribute("aria-valuemax", cap || most);
   bar.setAttribute("aria-valuenow", Math.min(connections, cap || most));
   set(part(".connections"), whole(connections));
-  set(part(".cap"), cap ? `of ${plural(cap, "client")}, ${capText(share)}` : connections === 1 ? "client" : "clients");
+  set(part(".cap"), cap ? `of ${plural(cap, "client")}, ${capText(share)}` : connections === 1 ? "client, no cap" : "clients, no cap");
 }
 
 function capText(share) {
