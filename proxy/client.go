@@ -54,8 +54,8 @@ func clientIP(r *http.Request, trusted []Network) (ip netip.Addr, fromProxy bool
 	}
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		addr, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
+		addr, ok := hopAddr(strings.TrimSpace(hop))
+		if !ok {
 			break
 		}
 		ip = addr.Unmap().WithZone("")
@@ -64,6 +64,15 @@ func clientIP(r *http.Request, trusted []Network) (ip netip.Addr, fromProxy bool
 		}
 	}
 	return ip, true
+}
+
+// hopAddr reads an address; some proxies add the port.
+func hopAddr(hop string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(hop); err == nil {
+		return addr, true
+	}
+	withPort, err := netip.ParseAddrPort(hop)
+	return withPort.Addr(), err == nil
 }
 
 func remoteIP(r *http.Request) netip.Addr {
@@ -87,7 +96,7 @@ func (c *client) line(end relay.End, now time.Time) []zap.Field {
 		zap.String("by", string(end.By)),
 		zap.Int("code", end.Code),
 		zap.Duration("dur", now.Sub(c.started)),
-		zap.String("reason", string(c.pick.Reason)),
+		zap.String("pick", string(c.pick.Reason)),
 		zap.String("preferred", c.pick.Preferred.Name()),
 		zap.Int("tries", c.tries),
 		zap.Bool("secure", c.secure),

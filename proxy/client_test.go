@@ -42,7 +42,8 @@ func TestTheClientsAddressComesFromTrustedProxiesAlone(t *testing.T) {
 	check("10.0.0.1:1", "10.0.0.2", "203.0.113.9, garbage, 10.0.0.2")
 	check("10.0.0.1:1", "10.0.0.1", "")
 	check("10.0.0.1:1", "10.0.0.1", "203.0.113.9,")
-	check("10.0.0.1:1", "10.0.0.1", "203.0.113.9:8080")
+	check("10.0.0.1:1", "203.0.113.9", "203.0.113.9:8080")
+	check("10.0.0.1:1", "10.0.0.1", "203.0.113.9:port")
 	check("[fd00::1]:1", "2001:db8::9", "2001:db8::9")
 	check("[::ffff:10.0.0.1]:1", "203.0.113.9", "::ffff:203.0.113.9")
 	check("[fe80::1%eth0]:1", "fe80::1", "203.0.113.9")
@@ -81,4 +82,19 @@ func TestWhatStrangersWriteIntoTheLogIsBounded(t *testing.T) {
 	if got := cut(strings.Repeat("\xff", 200)); !utf8.ValidString(got) {
 		t.Errorf("got %q, want UTF-8", got)
 	}
+}
+
+func TestAHopWithAPortIsAnAddress(t *testing.T) {
+	f := func(hop, want string, ok bool) {
+		t.Helper()
+		if got, gotOK := hopAddr(hop); gotOK != ok || ok && got.String() != want {
+			t.Errorf("%q: got %v, %v, want %s, %v", hop, got, gotOK, want, ok)
+		}
+	}
+	f("192.0.2.1", "192.0.2.1", true)
+	f("192.0.2.1:5678", "192.0.2.1", true)
+	f("2001:db8::1", "2001:db8::1", true)
+	f("[2001:db8::1]:5678", "2001:db8::1", true)
+	f("unknown", "", false)
+	f("", "", false)
 }

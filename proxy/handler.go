@@ -46,7 +46,9 @@ type Handler struct {
 	plain   *httputil.ReverseProxy
 	live    registry
 	govern  governor
-	open    atomic.Int64   // clients' connections, from accept to close
+	away    turnedAway
+	open    atomic.Int64   // connections, from accept to close
+	clients atomic.Int64   // those of them that are clients, or are becoming it
 	closers sync.WaitGroup // clients that are accepted only to be closed
 
 	mu        sync.Mutex
@@ -101,7 +103,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.servePlain(w, r, c, o)
 }
 
-// admitted is whether another client may come in.
-func (h *Handler) admitted(o *Options) bool {
-	return h.open.Load() <= int64(o.Limits.MaxClients)
+// admit counts a client, unless there are too many. Whoever is admitted must
+// leave.
+func (h *Handler) admit(o *Options) bool {
+	if h.clients.Add(1) > int64(o.Limits.MaxClients) {
+		h.leave()
+		return false
+	}
+	return true
 }
+
+func (h *Handler) leave() { h.clients.Add(-1) }

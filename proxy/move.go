@@ -155,15 +155,21 @@ func (h *Handler) close(n *balancer.Node, count int, m Move, can bool) {
 	}
 }
 
-// Stop moves all clients off all nodes and returns when the last one is gone.
-// The listeners must be closed before; a client that is on its way in is
-// closed as soon as it is there.
+// Stop moves all clients off all nodes, within half a second or at the rate if
+// that is faster, and returns when the last one is gone. That is so fast because
+// nobody listens meanwhile: whoever is told to go comes back after a second, and
+// must then find a successor. A client that is on its way in is closed as soon
+// as it is there.
 func (h *Handler) Stop(m Move) {
 	m.Alone = true
 	h.mu.Lock()
 	h.stopped = &m
 	for _, n := range h.Pool.Nodes() {
-		h.start(n.Node, m, nil)
+		how := m
+		if how.Rate > 0 {
+			how.Rate = max(how.Rate, 2*n.Connections)
+		}
+		h.start(n.Node, how, nil)
 	}
 	running := maps.Clone(h.moves)
 	rebalance := h.rebalance

@@ -23,11 +23,6 @@ type clientKey struct{}
 
 // servePlain passes a plain request to a node: Reverb's API and /up.
 func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, o *Options) {
-	if !h.admitted(o) {
-		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusServiceUnavailable, "too many clients")
-		return
-	}
 	body, err := readBody(w, r, o.Limits.MaxBodyBytes)
 	if err != nil {
 		status, wrong := bodyFault(err)

@@ -3,9 +3,11 @@ package proxy
 import (
 	"crypto/sha1"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,15 +35,31 @@ func refuse(w http.ResponseWriter, status int, wrong string) {
 	http.Error(w, wrong, status)
 }
 
+// refuseUpgrade answers a malformed upgrade, and says so in the log: what is
+// wrong with it may be wrong with every client of an app.
+func (h *Handler) refuseUpgrade(w http.ResponseWriter, c *client, status int, wrong string) {
+	h.Metrics.Handshake("", "malformed")
+	h.Log.Info("client refused", zap.Stringer("client", c.ip), zap.Int("status", status), zap.String("reason", wrong),
+		zap.String("host", cut(c.host)), zap.String("path", cut(c.path)))
+	refuse(w, status, wrong)
+}
+
+// errTooMany is why a client is turned away that nodes may well have room for.
+var errTooMany = errors.New("too many clients")
+
 // turnAway sends off a client that no node can take. Unless the configuration
 // prefers a 503, the upgrade is accepted and closed, since pusher-js comes
 // back after one second from that, and after fifteen from a 503.
-func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o *Options, why string) {
-	h.Metrics.Handshake("", "no_node")
-	h.Log.Warn("client turned away", zap.Stringer("client", c.ip), zap.String("reason", why), zap.Int("tries", c.tries))
+func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o *Options, why error) {
+	outcome, told := "no_node", "no usable node"
+	if errors.Is(why, errTooMany) {
+		outcome, told = "too_many", errTooMany.Error()
+	}
+	h.Metrics.Handshake("", outcome)
+	h.noteTurnedAway(c, why)
 	if o.NoUsableNode == NoNode503 {
 		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusServiceUnavailable, "no node can take this client now")
+		refuse(w, http.StatusServiceUnavailable, "no node can take this client now: "+told)
 		return
 	}
 	conn, _, err := hijack(w)
@@ -50,18 +68,18 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o 
 	}
 	h.closers.Go(func() {
 		defer h.open.Add(-1)
-		acceptAndClose(conn, r.Header.Get("Sec-WebSocket-Key"), o.Timeouts.Close)
+		acceptAndClose(conn, r.Header.Get("Sec-WebSocket-Key"), told, o.Timeouts.Close)
 	})
 }
 
 // acceptAndClose sends a 101 and a Close frame, and waits for the client to
 // end, no longer than the limit.
-func acceptAndClose(conn net.Conn, key string, limit time.Duration) {
+func acceptAndClose(conn net.Conn, key, told string, limit time.Duration) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(limit))
 	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n")
-	if _, err := conn.Write(relay.AppendClose(b, codeRetry, "no usable node")); err != nil {
+	if _, err := conn.Write(relay.AppendClose(b, codeRetry, told)); err != nil {
 		return
 	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
@@ -74,4 +92,35 @@ func acceptAndClose(conn net.Conn, key string, limit time.Duration) {
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// turnedAway counts the clients that were turned away since the log last said
+// so. Its zero value is ready.
+type turnedAway struct {
+	mu    sync.Mutex
+	said  time.Time
+	count int
+}
+
+// add counts one more, and returns how many the log is to tell of: all since
+// the last time, once a second, and otherwise 0.
+func (t *turnedAway) add(now time.Time) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count++
+	if now.Sub(t.said) < time.Second {
+		return 0
+	}
+	count := t.count
+	t.said, t.count = now, 0
+	return count
+}
+
+// noteTurnedAway writes one line a second at the most, with the latest client,
+// since clients that are turned away come again every second, all of them.
+func (h *Handler) noteTurnedAway(c *client, why error) {
+	if count := h.away.add(time.Now()); count > 0 {
+		h.Log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), zap.NamedError("err", why),
+			zap.Int("tries", c.tries), zap.String("host", cut(c.host)), zap.String("path", cut(c.path)))
+	}
 }

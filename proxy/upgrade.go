@@ -44,28 +44,31 @@ func checkUpgrade(r *http.Request) (status int, wrong string) {
 
 // serveUpgrade takes a client from its upgrade request to the relay.
 func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client, o *Options) {
-	if status, wrong := checkUpgrade(r); status != 0 {
-		refuse(w, status, wrong)
-		return
-	}
+	status, wrong := checkUpgrade(r)
 	head := upgradeHead(r, c)
-	if len(head) > o.Limits.MaxHeaderBytes {
-		refuse(w, http.StatusRequestHeaderFieldsTooLarge, tooLarge(len(head), o))
+	if status == 0 && len(head) > o.Limits.MaxHeaderBytes {
+		status, wrong = http.StatusRequestHeaderFieldsTooLarge, tooLarge(len(head), o)
+	}
+	if status != 0 {
+		h.refuseUpgrade(w, c, status, wrong)
 		return
 	}
-	if !h.admitted(o) {
-		h.turnAway(w, r, c, o, "too many clients")
+	if !h.admit(o) {
+		h.turnAway(w, r, c, o, errTooMany)
 		return
 	}
 	answer, err := h.findNode(r, c, head, o)
 	switch {
 	case err != nil && r.Context().Err() != nil:
+		h.leave()
 		refuse(w, http.StatusRequestTimeout, hasGone)
 	case err != nil:
-		h.turnAway(w, r, c, o, err.Error())
+		h.leave()
+		h.turnAway(w, r, c, o, err)
 	case answer.StatusCode != http.StatusSwitchingProtocols:
 		answer.passOn(w)
 		c.release()
+		h.leave()
 	default:
 		h.join(w, r, c, answer, o)
 	}
@@ -102,7 +105,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		last = err
 		key.Tried = append(key.Tried, pick.Node)
 		if !errors.Is(err, errBusy) {
-			h.Log.Info("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.NamedError("err", err))
+			h.Log.Debug("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.NamedError("err", err))
 		}
 	}
 	if errors.Is(last, errBusy) {
@@ -139,6 +142,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 	if err != nil {
 		a.conn.Close()
 		c.release()
+		h.leave()
 		return
 	}
 	conn.SetWriteDeadline(time.Now().Add(o.Timeouts.Header))
@@ -167,6 +171,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 func (h *Handler) ended(c *client, end relay.End) {
 	now := time.Now()
 	h.open.Add(-1)
+	h.leave()
 	h.live.remove(c)
 	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.started))
 	c.release() // with a removed node's last client its metrics go too

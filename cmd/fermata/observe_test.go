@@ -47,7 +47,7 @@ func TestAClientsEndIsOneLineWithAllThatIsKnown(t *testing.T) {
 	w.frame()
 	line := s.logs.wait(t, "client closed")
 	for name, want := range map[string]any{
-		"level": "info", "client": "127.0.0.1", "node": "reverb-1", "by": "client", "code": 1000.0, "reason": "hash", "preferred": "reverb-1",
+		"level": "info", "client": "127.0.0.1", "node": "reverb-1", "by": "client", "code": 1000.0, "pick": "hash", "preferred": "reverb-1",
 		"tries": 1.0, "secure": false, "host": "ws.example.com", "path": wirePath, "messages_to_node": 1.0, "messages_to_client": 2.0,
 		"bytes_to_node": float64(len(clientFrame(`{"event":"pusher:ping","data":{}}`)) + 8),
 	} {

@@ -158,7 +158,7 @@ func (a *App) begin(ctx context.Context) {
 }
 
 // stop is a drain of all nodes: first nobody comes in, then the clients are
-// moved at the drain's rate, and after the configured time the rest is cut.
+// moved, and after the configured time the rest is cut.
 func (a *App) stop(clients *http.Server) {
 	a.stopping.Store(true)
 	a.mu.Lock()

@@ -134,11 +134,19 @@ func forecast(loads []balancer.Load) []admin.Load {
 	return all
 }
 
+// meaning is an error that is also another one, without its words.
+type meaning struct {
+	error
+	also error
+}
+
+func (m meaning) Is(target error) bool { return target == m.also }
+
 // controlError gives the pool's errors the meaning that the API knows.
 func controlError(err error) error {
 	switch {
 	case errors.Is(err, balancer.ErrUnknownNode):
-		return fmt.Errorf("%w: %w", admin.ErrUnknownNode, err)
+		return meaning{err, admin.ErrUnknownNode}
 	case errors.Is(err, balancer.ErrLastNode), errors.Is(err, balancer.ErrTooFewNodes), errors.Is(err, balancer.ErrNoRoom):
 		return fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A client costs two file descriptors, and one that is still being refused
-// costs one; the rest is for listeners, checks, the admin endpoint and files.
+// A client costs two file descriptors, and so does a plain request, which is
+// served beyond the limit of clients too; the rest is for listeners, checks,
+// the admin endpoint and files.
 const spareFiles = 144
 
 // raiseFileLimit raises the process's limit of open files as far as it may,
@@ -26,10 +27,10 @@ func raiseFileLimit() (uint64, error) {
 	return uint64(limit.Cur), nil
 }
 
-// clientsFor is how many clients fit into a limit of open files, a sixteenth
-// more of them being refused.
+// clientsFor is how many clients fit into a limit of open files, with a
+// sixteenth more for plain requests and for clients that are turned away.
 func clientsFor(files uint64) int {
 	const most = 1 << 24
 	files = min(files, most)
-	return max(1, (int(files)-spareFiles)*16/33)
+	return max(1, (int(files)-spareFiles)*8/17)
 }
