@@ -176,6 +176,18 @@ func (p *Pool) CanMove(n *Node) bool {
 	return p.usableBeside(n) > 0
 }
 
+// UsableBeside are the nodes that a client of n could go to.
+func (p *Pool) UsableBeside(n *Node) (others []*Node) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, other := range p.nodes {
+		if other != n && p.obstacle(other, nil) == "" {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
 func (p *Pool) usableBeside(n *Node) (count int) {
 	for _, other := range p.nodes {
 		if other != n && p.obstacle(other, nil) == "" {

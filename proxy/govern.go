@@ -14,8 +14,9 @@ import (
 // that is lost do not take the next one down: Reverb answers one at a time.
 // The zero value is ready. Its methods may be called concurrently.
 type governor struct {
-	mu    sync.Mutex
-	nodes map[*balancer.Node]*allowance
+	mu      sync.Mutex
+	nodes   map[*balancer.Node]*allowance
+	returns *rate.Limiter // of clients whose node has vanished; nil: none has
 }
 
 // allowance is what the governor knows of one node.
@@ -69,6 +70,34 @@ func (a *allowance) rate(l Limits, now time.Time) float64 {
 		share *= max(least, float64(promptly)/float64(a.answer))
 	}
 	return max(1, share*float64(l.UpgradesPerSecond))
+}
+
+// longestHold is how long a client is held open without a node at the most:
+// pusher-js asks for a life sign after thirty seconds.
+const longestHold = 20 * time.Second
+
+// hold is how long a client whose node has vanished is held open before it is
+// told to come back: until the others, or one that comes back instead, can take
+// it.
+func (g *governor) hold(others []*balancer.Node, l Limits, now time.Time) time.Duration {
+	if l.UpgradesPerSecond == 0 {
+		return 0
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	sum := 0.0
+	for _, n := range others {
+		sum += g.allowance(n).rate(l, now)
+	}
+	if sum == 0 {
+		sum = float64(l.UpgradesPerSecond)
+	}
+	if g.returns == nil {
+		g.returns = rate.NewLimiter(0, 1)
+	}
+	g.returns.SetLimitAt(now, rate.Limit(sum))
+	g.returns.SetBurstAt(now, max(1, int(sum/10)))
+	return min(g.returns.ReserveN(now, 1).DelayFrom(now), longestHold)
 }
 
 // promptly is how fast a node answers an upgrade that has nothing to wait for

@@ -118,3 +118,36 @@ func TestOneNodesCrowdDoesNotHoldUpAnother(t *testing.T) {
 		}
 	})
 }
+
+func TestTheClientsOfALostNodeComeBackAtARateThatTheOthersTake(t *testing.T) {
+	var g governor
+	others, l, now := []*balancer.Node{new(balancer.Node), new(balancer.Node)}, Limits{UpgradesPerSecond: 100}, time.Now()
+	seconds := make([]int, 8)
+	for range 1000 {
+		seconds[int(g.hold(others, l, now)/time.Second)]++
+	}
+	for second, got := range seconds[:4] {
+		if got < 195 || got > 222 { // the first second has the burst of a tenth
+			t.Errorf("second %d: got %d clients told to come back, want about 200", second, got)
+		}
+	}
+	for range 10_000 {
+		if got := g.hold(others, l, now); got > longestHold {
+			t.Fatalf("got held for %v, want at most %v", got, longestHold)
+		}
+	}
+	if got := g.hold(others, Limits{}, now); got != 0 {
+		t.Errorf("without pacing: got held for %v, want not at all", got)
+	}
+}
+
+func TestWithNoOtherNodeClientsAreHeldAsIfThereWereOne(t *testing.T) {
+	var g governor
+	last, now := time.Duration(0), time.Now()
+	for range 200 {
+		last = g.hold(nil, Limits{UpgradesPerSecond: 100}, now)
+	}
+	if last < 1800*time.Millisecond || last > 2*time.Second {
+		t.Errorf("got the 200th client held for %v, want about 1.9s", last)
+	}
+}

@@ -160,7 +160,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		ToNode:   early,
 		ToClient: a.early(),
 		Options:  relay.Options{Stall: o.Timeouts.Stall, Close: o.Timeouts.Close},
-		Lost:     func() relay.Close { return h.lost(c) },
+		Lost:     func() relay.Close { return h.lost(c, o) },
 		Done:     func(end relay.End) { h.ended(c, end) },
 	})
 	h.live.add(c)
@@ -182,12 +182,16 @@ func (h *Handler) ended(c *client, end relay.End) {
 // at once: one whose node keeps ending it would come in a hot loop.
 const young = 2 * time.Second
 
-// lost says what a client is told whose node vanished.
-func (h *Handler) lost(c *client) relay.Close {
-	if time.Since(c.started) >= young && h.Pool.CanMove(c.pick.Node) {
-		return relay.Close{Code: codeMoved, Reason: "node lost", By: relay.ByNodeLost}
+// lost says what a client is told whose node vanished, and when: thousands
+// that come back at once would take the next node down.
+func (h *Handler) lost(c *client, o *Options) relay.Close {
+	others := h.Pool.UsableBeside(c.pick.Node)
+	code := codeRetry
+	if len(others) > 0 && time.Since(c.started) >= young {
+		code = codeMoved
 	}
-	return relay.Close{Code: codeRetry, Reason: "node lost", By: relay.ByNodeLost}
+	hold := h.govern.hold(others, o.Limits, time.Now())
+	return relay.Close{Code: code, Reason: "node lost", By: relay.ByNodeLost, After: hold}
 }
 
 // hijack takes the connection from net/http, with what the client has sent

@@ -88,7 +88,7 @@ func TestOnlyAClientThatWasThereForAWhileComesBackAtOnce(t *testing.T) {
 		}
 		defer release()
 		c := &client{pick: pick, started: time.Now().Add(-age)}
-		if got := h.lost(c); got.Code != want || got.By != "node_lost" {
+		if got := h.lost(c, &Options{}); got.Code != want || got.By != "node_lost" {
 			t.Errorf("%d nodes, connected for %s: got %d by %s, want %d", nodes, age, got.Code, got.By, want)
 		}
 	}

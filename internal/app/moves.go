@@ -69,7 +69,7 @@ func (a *App) settle(n balancer.Status, o proxy.DrainOptions) {
 	case n.Removed:
 		a.handler.Move(n.Node, removedMove(o, time.Now()), func() { a.drained(n) })
 	case !n.Up && !a.panics:
-		a.handler.Move(n.Node, lostMove(o), nil)
+		a.handler.Move(n.Node, lostMove(a.config.Limits.UpgradesPerSecond), nil)
 	default:
 		a.handler.Stay(n.Node)
 	}
@@ -92,8 +92,9 @@ func removedMove(o proxy.DrainOptions, now time.Time) proxy.Move {
 
 // lostMove is for a node whose check fails, maybe because it is frozen: its
 // clients go while another node can take them, and stay while none can.
-func lostMove(o proxy.DrainOptions) proxy.Move {
-	return proxy.Move{By: relay.ByNodeLost, Code: 4200, Reason: "node lost", Rate: o.Rate}
+// They are cut off already, so that they go as fast as another node takes them.
+func lostMove(rate int) proxy.Move {
+	return proxy.Move{By: relay.ByNodeLost, Code: 4200, Reason: "node lost", Rate: rate}
 }
 
 // drained is told when a node's last client has gone, which is also the end of

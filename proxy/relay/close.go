@@ -14,6 +14,7 @@ type closing struct {
 	client, node net.Conn
 	within       time.Duration // from begin until cut
 	lost         func() Close  // asks Pair.Lost, once
+	begun        chan struct{} // closed by begin
 
 	mu     sync.Mutex
 	ending ending
@@ -24,6 +25,7 @@ func newClosing(p Pair) *closing {
 	return &closing{
 		client: p.Client, node: p.Node,
 		within: p.Options.Close, lost: sync.OnceValue(orGoingAway(p.Lost)),
+		begun: make(chan struct{}),
 	}
 }
 
@@ -35,6 +37,7 @@ func (c *closing) begin(by By, err error) bool {
 		return false
 	}
 	c.bound = time.AfterFunc(c.within, c.timeUp)
+	close(c.begun)
 	return true
 }
 
@@ -71,7 +74,7 @@ func (c *closing) clientClosed(code int) {
 
 // clientMalformed closes a client whose frames cannot be read further.
 func (c *closing) clientMalformed(bad *ProtocolError) {
-	c.want(Close{bad.Code, bad.Reason, ByLimit}, bad)
+	c.want(Close{Code: bad.Code, Reason: bad.Reason, By: ByLimit}, bad)
 	closeWrite(c.node)
 }
 
@@ -116,12 +119,28 @@ func (c *closing) nodeClosed() {
 // err is nil when by a mere FIN.
 func (c *closing) nodeEnded(inFrame bool, err error) {
 	farewell, ok := c.farewell()
+	if ok && farewell.After > 0 && !c.hold(farewell.After) {
+		farewell, ok = c.farewell() // something has come in between
+	}
 	switch {
 	case !ok:
 	case inFrame:
 		c.cut(farewell.By, errCutFrame(err))
 	default:
 		c.sendClose(farewell, err)
+	}
+}
+
+// hold waits while a client whose node has ended is held open. It reports
+// whether nothing else has begun to end the relay meanwhile.
+func (c *closing) hold(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.begun:
+		return false
 	}
 }
 

@@ -17,15 +17,18 @@ func (c *epollConn) clientErr(err error) {
 func (c *epollConn) clientOver(err error) {
 	c.begin(ByClient, err)
 	c.ending.clientOver, c.client.over = true, true
-	if c.ending.clientCode == 0 {
+	switch {
+	case c.ending.clientCode == 0:
 		_ = c.node.closeWrite(&c.shard.wire)
+	case c.ending.held != nil && !c.toClient.dropping: // there is no node to answer
+		c.sendClose(Close{Code: c.ending.clientCode, By: ByClient}, nil)
 	}
 }
 
 // clientMalformed closes a client whose frames cannot be read further.
 func (c *epollConn) clientMalformed(bad *ProtocolError) {
 	c.toNode.drop()
-	c.want(Close{bad.Code, bad.Reason, ByLimit}, bad)
+	c.want(Close{Code: bad.Code, Reason: bad.Reason, By: ByLimit}, bad)
 	_ = c.node.closeWrite(&c.shard.wire)
 }
 
@@ -59,11 +62,35 @@ func (c *epollConn) nodeEnded(err error) {
 	switch {
 	case !ok:
 		c.toClient.drop()
-	case c.toClient.open:
-		c.cut(farewell.By, errCutFrame(err))
+	case ask && farewell.After > 0:
+		c.hold(farewell, err)
 	default:
-		c.sendClose(farewell, err)
+		c.bidFarewell(farewell, err)
 	}
+}
+
+// hold keeps a client open whose node has ended.
+func (c *epollConn) hold(farewell Close, cause error) {
+	c.node.cut()
+	c.ending.held = &held{farewell, cause}
+	c.heldBy = c.shard.time().later(farewell.After)
+}
+
+// letGo is told when a held client has been held for long enough.
+func (c *epollConn) letGo() {
+	c.heldBy = 0
+	if c.ending.by == "" {
+		c.bidFarewell(c.ending.held.farewell, c.ending.held.cause)
+	}
+}
+
+// bidFarewell closes a client whose node has ended, with the cause err.
+func (c *epollConn) bidFarewell(farewell Close, err error) {
+	if c.toClient.open {
+		c.cut(farewell.By, errCutFrame(err))
+		return
+	}
+	c.sendClose(farewell, err)
 }
 
 // nodeStalls is told when the node has taken nothing for Options.Stall.

@@ -27,6 +27,7 @@ type epollConn struct {
 	ended       bool
 	closeBy     ticks // when what has begun to end is cut; 0: it has not
 	idleBy      ticks // 0: never
+	heldBy      ticks // until when a client without a node is held; 0: it is not
 	wakes       ticks // when the wheel does; 0: never
 	close       time.Duration
 	stall, idle time.Duration

@@ -16,6 +16,13 @@ type ending struct {
 	sentCode   int    // status of the Close frame that the client got; 0: none yet
 	clientCode int    // status of the client's own; 0: none yet
 	clientOver bool   // it has sent its Close frame, or its connection has ended
+	held       *held  // the client is, without a node; nil: it is not
+}
+
+// held is what a client that is held open will be told, and why.
+type held struct {
+	farewell Close
+	cause    error
 }
 
 // first notes what ends the relay, and reports whether nothing had before.

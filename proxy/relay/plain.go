@@ -23,6 +23,8 @@ import (
 //   - A node that ends without one, or sends a malformed frame, has the client
 //     closed with what Pair.Lost says. A node that takes nothing for
 //     Options.Stall too, by ByTimeout.
+//   - Pair.Lost can have the client held open before that; what it sends then
+//     is dropped, and its Close frame answered.
 //   - A client's malformed frame never reaches the node; the client is closed
 //     with its code.
 //   - When the relay closes the client, it does so at the boundary behind what

@@ -28,6 +28,9 @@ type Close struct {
 	Code   int    // RFC 6455 section 7.4
 	Reason string // at most 123 bytes
 	By     By
+	// After is how long the client is first held open without a node. It
+	// counts only in what Pair.Lost returns.
+	After time.Duration
 }
 
 // Options bound a relay. Stall and Close must be set.

@@ -8,7 +8,7 @@ func (c *epollConn) begin(by By, err error) bool {
 		return false
 	}
 	c.closeBy = c.shard.time().later(c.close)
-	c.idleBy = 0
+	c.idleBy, c.heldBy = 0, 0
 	return true
 }
 
@@ -22,7 +22,7 @@ func (c *epollConn) active() {
 // arm has the wheel wake the relay in time for the first of its deadlines. One
 // that is put off, or gone, by then costs a look.
 func (c *epollConn) arm() {
-	next := c.closeBy.earlier(c.idleBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
+	next := c.closeBy.earlier(c.idleBy).earlier(c.heldBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
 	if next != 0 && next.earlier(c.wakes) != c.wakes {
 		c.wakes = c.shard.wheel.add(c.handle, c.shard.time(), next)
 	}
@@ -54,6 +54,8 @@ func (c *epollConn) expire(now ticks) {
 		c.cut(ByTimeout, errStalled("client", c.stall))
 	case due(c.node.stallBy):
 		c.nodeStalls()
+	case due(c.heldBy):
+		c.letGo()
 	case due(c.idleBy):
 		c.want(idleClose, errIdle(c.idle))
 	}
