@@ -18,36 +18,37 @@ var withoutDefault = []string{
 	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "nodes[].name", "nodes[].url",
 }
 
-func TestTheReadmeListsEveryOptionWithItsDefault(t *testing.T) {
+func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {
 	want := exampleOptions(t)
 	for _, path := range withoutDefault {
 		want[path] = "required"
 	}
-	got := readmeOptions(t)
+	got := referenceOptions(t)
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		if got[path] != want[path] {
-			t.Errorf("%s: got %q in the README, want %q", path, got[path], want[path])
+			t.Errorf("%s: got %q in the reference, want %q", path, got[path], want[path])
 		}
 	}
 	for path := range got {
 		if _, known := want[path]; !known {
-			t.Errorf("got %s in the README, want only options that there are", path)
+			t.Errorf("got %s in the reference, want only options that there are", path)
 		}
 	}
 }
 
 func TestTheReadmesConfigurationIsValid(t *testing.T) {
 	name, _ := writeExample(t)
-	_, after, _ := strings.Cut(readme(t), "```yaml\nlisten:")
+	_, after, _ := strings.Cut(read(t, "README.md"), "```yaml\nlisten:")
 	text, _, _ := strings.Cut(after, "```")
 	if _, err := Parse(name, []byte("listen:"+text)); err != nil {
 		t.Error(err)
 	}
 }
 
-func readme(t *testing.T) string {
+// read is a file of the project, named from its root.
+func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(exampleFile), "README.md"))
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(exampleFile), name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,10 +57,10 @@ func readme(t *testing.T) string {
 
 var optionRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `?([^`|]+?)`? \\|")
 
-// readmeOptions are the defaults in the README's table, by path.
-func readmeOptions(t *testing.T) map[string]string {
+// referenceOptions are the defaults in the reference's table, by path.
+func referenceOptions(t *testing.T) map[string]string {
 	t.Helper()
-	_, after, _ := strings.Cut(readme(t), "\n## Options\n")
+	_, after, _ := strings.Cut(read(t, "docs/reference.md"), "\n## Options\n")
 	section, _, _ := strings.Cut(after, "\n## ")
 	options := make(map[string]string)
 	for _, row := range optionRow.FindAllStringSubmatch(section, -1) {
