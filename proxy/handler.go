@@ -41,15 +41,16 @@ type Deps struct {
 // ConnState to the http.Server, and end it with Stop.
 type Handler struct {
 	Deps
-	options atomic.Pointer[Options]
-	dialer  net.Dialer
-	plain   *httputil.ReverseProxy
-	live    registry
-	govern  governor
-	away    turnedAway
-	open    atomic.Int64   // connections, from accept to close
-	clients atomic.Int64   // those of them that are clients, or are becoming it
-	closers sync.WaitGroup // clients that are accepted only to be closed
+	options  atomic.Pointer[Options]
+	dialer   net.Dialer
+	plain    *httputil.ReverseProxy
+	live     registry
+	govern   governor
+	away     turnedAway
+	open     atomic.Int64   // connections, from accept to close
+	clients  atomic.Int64   // those of them that are clients, or are becoming it
+	admitted atomic.Int64   // clients that ever were
+	closers  sync.WaitGroup // clients that are accepted only to be closed
 
 	mu        sync.Mutex
 	moves     map[*balancer.Node]*move
@@ -110,7 +111,11 @@ func (h *Handler) admit(o *Options) bool {
 		h.leave()
 		return false
 	}
+	h.admitted.Add(1)
 	return true
 }
 
 func (h *Handler) leave() { h.clients.Add(-1) }
+
+// Admitted is how many clients have ever been admitted.
+func (h *Handler) Admitted() int64 { return h.admitted.Load() }

@@ -153,6 +153,7 @@ func (a *App) begin(ctx context.Context) {
 	a.restoreRoll()
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
 	a.watchCertificates(ctx)
+	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
 	a.noteLimit(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }
