@@ -1,4 +1,5 @@
-# make test and make storm get what they need by themselves; the others need only Go.
+# make test, make bench and make storm get what they need by themselves; the
+# others need only Go.
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -6,7 +7,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 20s
 
-.PHONY: build test race setup lint vuln fuzz bench storm demo clean
+.PHONY: build test race setup lint vuln fuzz bench microbench storm demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
@@ -39,7 +40,14 @@ fuzz:
 		done; \
 	done
 
+# What a client costs Fermata, nginx, HAProxy and Caddy, in about nine minutes;
+# BENCH has its flags, such as -only idle/plain.
 bench:
+	.ci/setup-bench
+	$(GO) run ./internal/bench $(BENCH)
+
+# Go's own benchmarks of the parts.
+microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 # What becomes of 5,000 real clients when nodes end, here and with nginx and

@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -56,12 +57,16 @@ type Handler struct {
 	moves     map[*balancer.Node]*move
 	rebalance *move // the last one; nil: none yet
 	stopped   *Move // how Stop moves clients; nil: not stopped
+
+	stopping context.Context // ends with Stop
+	stop     context.CancelFunc
 }
 
 // New returns a Handler. It starts nothing.
 func New(o Options, deps Deps) *Handler {
 	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move)}
 	h.dialer.SetMultipathTCP(false)
+	h.stopping, h.stop = context.WithCancel(context.Background())
 	h.plain = newPlain(h)
 	h.SetOptions(o)
 	return h

@@ -162,6 +162,7 @@ func (h *Handler) close(n *balancer.Node, count int, m Move, can bool) {
 // as it is there.
 func (h *Handler) Stop(m Move) {
 	m.Alone = true
+	h.stop()
 	h.mu.Lock()
 	h.stopped = &m
 	for _, n := range h.Pool.Nodes() {

@@ -84,6 +84,7 @@ func tooLarge(size int, o *Options) string {
 func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) (*answer, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), o.Timeouts.Handshake)
 	defer cancel()
+	defer context.AfterFunc(h.stopping, cancel)() // clients that wait go at once
 	key := balancer.Key{IP: c.ip, Pins: h.pinsOf(r)}
 	var last error
 	for ctx.Err() == nil {
