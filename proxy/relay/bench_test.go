@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -70,34 +71,43 @@ func BenchmarkIdle(b *testing.B) {
 
 func idleCost(b *testing.B, l legs, relays int) float64 {
 	engine := l.newEngine()
-	var far []net.Conn
-	near := make([]Pair, relays)
 	before := inUse()
-	for i := range near {
+	var far []int
+	message := binaryOf(unmasked, 100)
+	for range relays {
 		clientFar, client := l.clientLeg(b)
 		nodeFar, node := tcpLeg(b)
-		far = append(far, clientFar, nodeFar)
-		near[i] = benchPair(client, node)
-	}
-	withLegs := inUse()
-	for i := range near {
-		engine.Start(near[i])
-		near[i] = Pair{}
-	}
-	message := binaryOf(unmasked, 100)
-	for i := 0; i < len(far); i += 2 {
-		far[i+1].Write(message)
-		if _, err := io.ReadFull(far[i], make([]byte, len(message))); err != nil {
+		engine.Start(benchPair(client, node))
+		nodeFar.Write(message)
+		if _, err := io.ReadFull(clientFar, make([]byte, len(message))); err != nil {
 			b.Fatal(err)
 		}
+		far = append(far, bare(b, clientFar), bare(b, nodeFar))
 	}
-	_ = before
-	after := inUse()
-	for _, conn := range far {
-		conn.Close()
+	cost := float64(inUse()-before) / float64(relays)
+	for _, fd := range far {
+		syscall.Close(fd)
 	}
 	engine.Wait()
-	return float64(after-withLegs) / float64(relays)
+	return cost
+}
+
+// bare leaves of a connection nothing but a descriptor.
+func bare(b *testing.B, conn net.Conn) (fd int) {
+	b.Helper()
+	tcp := tcpUnder(conn)
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := raw.Control(func(old uintptr) { fd, err = syscall.Dup(int(old)) }); err != nil {
+		b.Fatal(err)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	tcp.Close()
+	return fd
 }
 
 // inUse is the memory that garbage collection leaves.
