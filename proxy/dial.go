@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"syscall"
+	"time"
 
 	"fermata/balancer"
 )
@@ -23,8 +24,7 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // dial connects to a node, and tells of a failure. The error is a *dialError.
 func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.Conn, error) {
-	dialing, cancel := context.WithTimeout(ctx, o.Timeouts.Dial)
-	defer cancel()
+	dialing := until{ctx, time.Now().Add(o.Timeouts.Dial)}
 	conn, err := h.dialer.DialContext(dialing, "tcp", h.Pool.Address(n))
 	if err == nil {
 		return conn, nil
@@ -34,6 +34,18 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 	}
 	return nil, &dialError{n.Name(), err}
 }
+
+// until is a context with a deadline that nobody can cancel: package net starts
+// a goroutine for each dial that can be. A client that leaves during a dial is
+// noticed behind it.
+type until struct {
+	context.Context
+	deadline time.Time
+}
+
+func (u until) Deadline() (time.Time, bool) { return u.deadline, true }
+func (u until) Done() <-chan struct{}       { return nil }
+func (u until) Err() error                  { return nil }
 
 // isOurs is whether a dial failed for want of something of our own, a file
 // descriptor or a port, which says nothing about the node.

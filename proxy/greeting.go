@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -54,6 +55,9 @@ func (a *answer) peekFrame() ([]byte, error) {
 
 // errorCode is the code of a pusher:error, or 0 for anything else.
 func errorCode(message []byte) int {
+	if !bytes.Contains(message, []byte("pusher:error")) {
+		return 0 // nearly always
+	}
 	var m struct {
 		Event string
 		Data  json.RawMessage

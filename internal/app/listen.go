@@ -52,7 +52,7 @@ func (a *App) Listen() error {
 }
 
 func listen(o config.Listen, tickets []secret.Text) (listener, error) {
-	var config net.ListenConfig
+	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
 	config.SetMultipathTCP(false) // Go's default; it costs, and no browser uses it
 	l, err := config.Listen(context.Background(), "tcp", o.Address)
 	if err != nil || o.TLS == nil {
