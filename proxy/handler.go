@@ -48,10 +48,12 @@ type Handler struct {
 	live     registry
 	govern   governor
 	away     turnedAway
-	open     atomic.Int64   // connections, from accept to close
-	clients  atomic.Int64   // those of them that are clients, or are becoming it
-	admitted atomic.Int64   // clients that ever were
-	closers  sync.WaitGroup // clients that are accepted only to be closed
+	open     atomic.Int64 // connections, from accept to close
+	clients  atomic.Int64 // those of them that are clients, or are becoming it
+	admitted atomic.Int64 // clients that ever were
+	// hijacked are clients that are taken from the http.Server, from before
+	// that, until the engine has them or they are gone.
+	hijacked sync.WaitGroup
 
 	mu        sync.Mutex
 	moves     map[*balancer.Node]*move

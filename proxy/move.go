@@ -184,8 +184,8 @@ func (h *Handler) Stop(m Move) {
 // Wait returns when nothing of any client is left. It is to be called once no
 // request is being served any more.
 func (h *Handler) Wait() {
+	h.hijacked.Wait()
 	h.Engine.Wait()
-	h.closers.Wait()
 }
 
 // closeIfStopped closes a client that came in while the Handler stopped.

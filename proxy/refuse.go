@@ -62,14 +62,17 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o 
 		refuse(w, http.StatusServiceUnavailable, "no node can take this client now: "+told)
 		return
 	}
+	h.hijacked.Add(1)
 	conn, _, err := hijack(w)
 	if err != nil {
+		h.hijacked.Done()
 		return
 	}
-	h.closers.Go(func() {
+	go func() {
+		defer h.hijacked.Done()
 		defer h.open.Add(-1)
 		acceptAndClose(conn, r.Header.Get("Sec-WebSocket-Key"), told, o.Timeouts.Close)
-	})
+	}()
 }
 
 // acceptAndClose sends a 101 and a Close frame, and waits for the client to

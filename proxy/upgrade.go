@@ -139,6 +139,8 @@ func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *htt
 // join answers the client with the node's 101 and hands both legs to the
 // relay.
 func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *answer, o *Options) {
+	h.hijacked.Add(1)
+	defer h.hijacked.Done()
 	conn, early, err := hijack(w)
 	if err != nil {
 		a.conn.Close()
