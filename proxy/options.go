@@ -38,6 +38,13 @@ type Limits struct {
 	MaxHeaderBytes int `yaml:"max_header_bytes"`
 	// MaxBodyBytes is the largest body of a plain request; it is held in memory.
 	MaxBodyBytes int64 `yaml:"max_body_bytes"`
+	// MaxMessageBytes is the largest message that a client may send, all its
+	// fragments together; beyond it the client is closed with 1009, and the
+	// node sees nothing of it. 0: any size.
+	MaxMessageBytes int64 `yaml:"max_message_bytes"`
+	// MaxSilence ends a client when nothing has come from it or its node for so
+	// long. 0: never.
+	MaxSilence time.Duration `yaml:"max_silence"`
 	// MaxClients caps all clients together; 0: what the file descriptors allow.
 	MaxClients int `yaml:"max_clients"`
 	// UpgradesPerSecond paces the upgrades that each node gets; those beyond

@@ -162,12 +162,21 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		Node:     a.conn,
 		ToNode:   early,
 		ToClient: a.early(),
-		Options:  relay.Options{Stall: o.Timeouts.Stall, Close: o.Timeouts.Close},
+		Options:  relayOptions(o),
 		Lost:     func() relay.Close { return h.lost(c, o) },
 		Done:     func(end relay.End) { h.ended(c, end) },
 	})
 	h.live.add(c)
 	h.closeIfStopped(c)
+}
+
+func relayOptions(o *Options) relay.Options {
+	return relay.Options{
+		Stall:      o.Timeouts.Stall,
+		Close:      o.Timeouts.Close,
+		Idle:       o.Limits.MaxSilence,
+		MaxMessage: o.Limits.MaxMessageBytes,
+	}
 }
 
 // ended is the end of a client's road.

@@ -411,3 +411,28 @@ func TestByIPTheAddressAloneDecides(t *testing.T) {
 		t.Errorf("32 addresses came to the nodes %v, want more of the five", nodes)
 	}
 }
+
+func TestAMessageAboveTheLimitNeverReachesTheNode(t *testing.T) {
+	s := newStack(t, 1, "limits: {max_message_bytes: 100}\n")
+	p, bystander := s.dial(), s.dial()
+	if err := p.Write(t.Context(), websocket.MessageText, []byte(strings.Repeat("x", 101))); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.closed(); code != websocket.StatusMessageTooBig {
+		t.Errorf("got %d, want 1009", code)
+	}
+	if line := s.logs.wait(t, "client closed"); line["by"] != "limit" || line["bytes_to_node"] != 0.0 {
+		t.Errorf("log line: got by %v, %v bytes to the node, want limit and none", line["by"], line["bytes_to_node"])
+	}
+	bystander.answers()
+}
+
+func TestASilentClientIsEnded(t *testing.T) {
+	s := newStack(t, 1, "limits: {max_silence: 300ms}\n")
+	if code := s.dial().closed(); code != websocket.StatusGoingAway {
+		t.Errorf("got %d, want 1001", code)
+	}
+	if line := s.logs.wait(t, "client closed"); line["by"] != "timeout" {
+		t.Errorf("log line: got by %v, want timeout", line["by"])
+	}
+}

@@ -1,7 +1,10 @@
-//go:build !darwin
+//go:build !linux && !darwin
 
 package app
 
 import "golang.org/x/sys/unix"
 
-const keepIdle = unix.TCP_KEEPIDLE
+const (
+	keepIdle    = unix.TCP_KEEPIDLE
+	userTimeout = 0 // there is no such option
+)

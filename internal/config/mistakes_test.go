@@ -247,6 +247,8 @@ func TestDrainTimeoutsAndLimitsAreChecked(t *testing.T) {
 	f("limits: {max_header_bytes: 1023}", "3: limits.max_header_bytes: got 1023, want 1024 to 1048576")
 	f("limits: {max_header_bytes: 1048577}", "3: limits.max_header_bytes: got 1048577, want 1024 to 1048576")
 	f("limits: {max_body_bytes: 0}", "3: limits.max_body_bytes: got 0, want 1 to 1073741824")
+	f("limits: {max_message_bytes: -1}", "3: limits.max_message_bytes: got -1, want at least 0")
+	f("limits: {max_silence: -1s}", "3: limits.max_silence: got -1s, want at least 0s")
 	f("limits: {max_clients: -1}", "3: limits.max_clients: got -1, want at least 0")
 	f("limits: {upgrades_per_second: -1}", "3: limits.upgrades_per_second: got -1, want at least 0")
 	f("limits: {slow_start: -1s}", "3: limits.slow_start: got -1s, want at least 0s")

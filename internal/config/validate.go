@@ -156,6 +156,8 @@ func (r *report) validateTimeouts(o proxy.Timeouts) {
 func (r *report) validateLimits(o proxy.Limits) {
 	r.between("limits.max_header_bytes", o.MaxHeaderBytes, 1<<10, 1<<20)
 	r.want(o.MaxBodyBytes >= 1 && o.MaxBodyBytes <= 1<<30, "limits.max_body_bytes", "got %d, want 1 to %d", o.MaxBodyBytes, 1<<30)
+	r.want(o.MaxMessageBytes >= 0, "limits.max_message_bytes", "got %d, want at least 0", o.MaxMessageBytes)
+	r.want(o.MaxSilence >= 0, "limits.max_silence", "got %v, want at least 0s", o.MaxSilence)
 	r.atLeast("limits.max_clients", o.MaxClients, 0)
 	r.atLeast("limits.upgrades_per_second", o.UpgradesPerSecond, 0)
 	r.want(o.SlowStart >= 0, "limits.slow_start", "got %v, want at least 0s", o.SlowStart)
