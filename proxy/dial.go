@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"syscall"
 	"time"
@@ -24,8 +25,10 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // dial connects to a node, and tells of a failure. The error is a *dialError.
 func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.Conn, error) {
-	dialing := until{ctx, time.Now().Add(o.Timeouts.Dial)}
-	conn, err := h.dialer.DialContext(dialing, "tcp", h.Pool.Address(n))
+	address := h.Pool.Address(n)
+	dialing, cancel := dialContext(ctx, address, o.Timeouts.Dial)
+	defer cancel()
+	conn, err := h.dialer.DialContext(dialing, "tcp", address)
 	if err == nil {
 		return conn, nil
 	}
@@ -33,6 +36,15 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 		h.DialFailed(n.Name(), err)
 	}
 	return nil, &dialError{n.Name(), err}
+}
+
+// dialContext bounds a dial. That to a name can wait for more than the connect,
+// for which the deadline is enough.
+func dialContext(ctx context.Context, address string, limit time.Duration) (context.Context, context.CancelFunc) {
+	if _, err := netip.ParseAddrPort(address); err != nil {
+		return context.WithTimeout(ctx, limit)
+	}
+	return until{ctx, time.Now().Add(limit)}, func() {}
 }
 
 // until is a context with a deadline that nobody can cancel: package net starts

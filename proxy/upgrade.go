@@ -163,7 +163,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		ToNode:   early,
 		ToClient: a.early(),
 		Options:  relayOptions(o),
-		Lost:     func() relay.Close { return h.lost(c, o) },
+		Lost:     func() relay.Close { return h.lost(c, h.options.Load()) },
 		Done:     func(end relay.End) { h.ended(c, end) },
 	})
 	h.live.add(c)

@@ -23,7 +23,7 @@ func onTerminal(t *testing.T, do func(tty *os.File)) string {
 	t.Setenv("NO_COLOR", "")
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skip("no terminals here:", err)
+		t.Skipf("SKIPPED, nothing shows what a terminal gets: %v", err)
 	}
 	defer screen.Close()
 	tty := openTerminal(t, screen)

@@ -25,24 +25,30 @@ func (a *App) checked(name string, r health.Result) {
 	if r.Up && !before.Up && before.Node != nil {
 		a.handler.Returned(before.Node)
 	}
-	if !r.Changed {
-		return
+	if r.Changed {
+		a.tellHealth(name, r)
 	}
-	kind := "node_down"
-	if r.Up {
-		kind = "node_up"
-	}
-	a.tell(kind, name, r.Reason, zap.Duration("dur", r.Took))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.settlePanic()
+	if !r.Changed {
+		return
+	}
 	if n, err := a.pool.Node(name); err == nil && n.Drain == nil && !n.Removed {
 		a.settle(n, a.config.Drain)
 	}
 }
 
+func (a *App) tellHealth(name string, r health.Result) {
+	kind := "node_down"
+	if r.Up {
+		kind = "node_up"
+	}
+	a.tell(kind, name, r.Reason, zap.Duration("dur", r.Took))
+}
+
 // settlePanic settles all nodes if the checks are believed again, or no longer.
-// It is called after whatever changes that: a verdict, a drain, a reload.
+// It is called after whatever can change that: a check, a drain, a reload.
 func (a *App) settlePanic() {
 	panics := a.pool.Panicking()
 	if panics == a.panics {
