@@ -97,8 +97,14 @@ func (p *Process) Terminate() error {
 	return p.err
 }
 
-// Freeze is SIGSTOP, Thaw is SIGCONT.
-func (p *Process) Freeze() error { return p.command.Process.Signal(syscall.SIGSTOP) }
+// Freeze is SIGSTOP; it returns when the process stands still, which is sure
+// on Linux only.
+func (p *Process) Freeze() error {
+	if err := p.command.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return untilStopped(p.command.Process.Pid)
+}
 
-// Thaw lets a frozen process run on.
+// Thaw is SIGCONT: a frozen process runs on.
 func (p *Process) Thaw() error { return p.command.Process.Signal(syscall.SIGCONT) }
