@@ -86,15 +86,14 @@ func TestOnlyAGenuineCookieSelectsANode(t *testing.T) {
 			t.Errorf("%s: got %s and the cookie %v, want %s and one: %v", what, p.node, p.cookie, wantNode, wantCookie)
 		}
 	}
-	other := "" // a genuine cookie of another node: drained until the client is moved
-	if code, _, errOut := s.cli("drain", home.node); code != exitDone {
+	// A genuine cookie of another node, from a Fermata of the same configuration
+	// whose clients one can drain without the bystander.
+	twin := newFront(t, s.urls, fmt.Sprintf(secrets, "0123456789abcdef"))
+	if code, _, errOut := twin.cli("drain", home.node); code != exitDone {
 		t.Fatal(errOut)
 	}
-	moved := s.dial(home.cookie)
-	other = moved.cookie.Value
-	if code, _, errOut := s.cli("undrain", home.node); code != exitDone {
-		t.Fatal(errOut)
-	}
+	moved := twin.dial(home.cookie)
+	other := moved.cookie.Value
 	check("genuine", "fermata="+other, moved.node, false)
 	check("none", "", home.node, true)
 	for node := range s.nodes {
