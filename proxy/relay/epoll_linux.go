@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -45,7 +46,16 @@ type Epoll struct {
 }
 
 // New returns the best engine for this system.
-func New() Engine { return NewEpoll(runtime.GOMAXPROCS(0)) }
+func New() Engine { return NewEpoll(cores()) }
+
+// cores is how many cores the process may use, and how many shards are worth
+// having. As each busy shard keeps a P to itself (see poller), the scheduler
+// gets as many more, once: GOMAXPROCS is twice what it was.
+var cores = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(2 * n)
+	return n
+})
 
 // NewEpoll returns an engine of so many shards that relays nothing yet.
 func NewEpoll(shards int) Engine {

@@ -1,27 +1,31 @@
 package relay
 
 import (
-	"errors"
 	"os"
-	"runtime"
-	"syscall"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// poller is an epoll instance. Who waits for it is parked, as the Go runtime's
-// own poller watches the instance's descriptor: waiting in epoll_wait itself
-// would keep one of GOMAXPROCS busy for the scheduler, which then looks after
-// it every 20 µs, and makes a wake-up cost three times as much.
+// poller is an epoll instance with one goroutine that waits for it, in one of
+// two ways.
+//
+// It first keeps its P, without which no goroutine runs, through the wait: so
+// waking up costs what it costs a program in C, and no timer is set. That does
+// not last. Whoever has kept a P for 10 ms is sent a signal by the scheduler,
+// and so is everybody who holds up the garbage collector; it ends the wait.
+// When nothing has come by then, the goroutine waits in an ordinary system
+// call, which leaves the P to others and lets the scheduler sleep.
+//
+// Measured with 5,000 round trips a second: parked in the runtime's own poller,
+// which watches this one, a round trip costs 17 % more, and with ordinary
+// system calls alone 14 %. Each waiter takes a P from the others, so there must
+// be more of them: see New.
 type poller struct {
 	fd     int
-	file   *os.File
-	raw    syscall.RawConn
-	ask    func(uintptr) bool // fills ready; made once
-	until  time.Time          // the deadline that is set; zero: none
+	keeps  bool // the P; not without those signals
 	events [256]unix.EpollEvent
-	ready  int // of events
 }
 
 func newPoller() (*poller, error) {
@@ -29,36 +33,32 @@ func newPoller() (*poller, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // os.NewFile wants that
-		return nil, errors.Join(err, unix.Close(fd))
-	}
-	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	if p.raw, err = p.file.SyscallConn(); err != nil {
-		return nil, errors.Join(err, p.close())
-	}
-	p.ask = func(uintptr) bool {
-		p.ready = poll(fd, p.events[:])
-		return p.ready > 0
-	}
-	return p, nil
+	return &poller{fd: fd, keeps: !strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1")}, nil
 }
 
 // wait returns what is ready. Without anything it waits, and returns nothing
-// at until; the zero time is never.
+// at until or, as its waiter looks at the time anyway, a few milliseconds
+// later; the zero time is never. It may return nothing before.
 func (p *poller) wait(until time.Time) []unix.EpollEvent {
-	if p.ask(0) {
-		runtime.Gosched() // who always has something to do lets others work, too
-		return p.events[:p.ready]
+	n := 0
+	if p.keeps {
+		n = poll(p.fd, p.events[:])
 	}
-	if !until.Equal(p.until) {
-		p.until = until
-		_ = p.file.SetReadDeadline(until)
+	if n == 0 {
+		n, _ = unix.EpollWait(p.fd, p.events[:], milliseconds(until))
 	}
-	_ = p.raw.Read(p.ask)
-	return p.events[:p.ready]
+	return p.events[:max(n, 0)]
 }
 
-func (p *poller) close() error { return p.file.Close() }
+// milliseconds is the time until then as epoll_wait wants it.
+func milliseconds(until time.Time) int {
+	if until.IsZero() {
+		return -1
+	}
+	return max(0, int((time.Until(until)+time.Millisecond-1)/time.Millisecond))
+}
+
+func (p *poller) close() error { return unix.Close(p.fd) }
 
 // watch has events of fd told with this data; op is EPOLL_CTL_….
 func (p *poller) watch(op int, fd int32, events uint32, data handle) error {

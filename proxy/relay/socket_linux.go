@@ -13,7 +13,8 @@ import (
 
 // The calls that a shard makes all the time go to the kernel directly: those
 // of package syscall tell the scheduler first, which costs a tenth of the time
-// of a relay, in case that they block. These do not.
+// of a relay, in case that they block. These do not, but for poll, which says
+// why it may.
 
 // recvfrom reads what the socket has, and os.ErrDeadlineExceeded is nothing.
 func recvfrom(fd int32, b []byte) (int, error) {
@@ -51,10 +52,11 @@ func sendto(fd int32, b []byte) (int, error) {
 
 func again(errno syscall.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
 
-// poll is epoll_wait that does not wait.
+// poll is epoll_wait, for as long as no signal comes.
 func poll(fd int, events []unix.EpollEvent) int {
+	const forever = ^uintptr(0)
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), forever, 0, 0)
 	if errno != 0 {
 		return 0
 	}
