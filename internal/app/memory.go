@@ -10,11 +10,12 @@ import (
 // behind that is worth giving back.
 const storm = 200
 
-// tidyMemory gives memory back to the system whenever a storm of clients has
-// passed, until ctx ends. A client at rest needs a fraction of what its
+// tidyMemory gives memory back to the system after the start, and whenever a
+// storm of clients has passed, until ctx ends. A client at rest needs a fraction of what its
 // arrival took, and as nothing allocates then, no collection would come by
 // itself.
 func (a *App) tidyMemory(ctx context.Context) {
+	debug.FreeOSMemory()
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	var before, came int64
