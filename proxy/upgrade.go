@@ -148,18 +148,11 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		h.leave()
 		return
 	}
-	conn.SetWriteDeadline(time.Now().Add(o.Timeouts.Header))
-	if _, err := conn.Write(a.head(h.pinCookie(r, c))); err != nil {
-		conn.Close()
-		a.conn.Close()
-		h.ended(c, relay.End{By: relay.ByClient, Err: err})
-		return
-	}
-	conn.SetWriteDeadline(time.Time{})
 	h.Metrics.Connected(time.Since(c.started))
 	c.conn = h.Engine.Start(relay.Pair{
 		Client:   conn,
 		Node:     a.conn,
+		Head:     a.head(h.pinCookie(r, c)),
 		ToNode:   early,
 		ToClient: a.early(),
 		Options:  relayOptions(o),

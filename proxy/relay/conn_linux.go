@@ -56,9 +56,11 @@ func (c *epollConn) Close(wish Close) {
 	})
 }
 
-// start is the beginning: what was read before comes first.
-func (c *epollConn) start(toNode, toClient []byte) {
+// start is the beginning: what was read before comes first. To the client it
+// goes all at once, behind the head.
+func (c *epollConn) start(head, toNode, toClient []byte) {
 	c.handle = c.shard.conns.add(c)
+	c.client.queue(&c.shard.wire, head)
 	room := c.shard.space.buffer.room()
 	for len(toNode) > 0 && !c.client.over {
 		n := copy(room, toNode)
@@ -73,6 +75,7 @@ func (c *epollConn) start(toNode, toClient []byte) {
 	if c.client.secure != nil {
 		c.decrypt(nil, os.ErrDeadlineExceeded)
 	}
+	c.flush(true)
 	c.active()
 	c.settle()
 }

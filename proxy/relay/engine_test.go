@@ -86,6 +86,20 @@ func testPassing(t *testing.T, l legs) {
 		r.nodeGets(text(masked, "cut"), text(masked, "later"))
 		r.clientGets(text(unmasked, "cut"), text(unmasked, "later"))
 	})
+	t.Run("TheHeadGoesAheadOfAllAndIsNotCounted", func(t *testing.T) {
+		head := []byte("HTTP/1.1 101 Switching Protocols\r\n\r\n")
+		frames := join(text(unmasked, "established"), text(unmasked, "later"))
+		for early := range len(frames) {
+			r := l.start(t, func(p *Pair) { p.Head, p.ToClient = bytes.Clone(head), frames[:early] })
+			r.nodeSends(frames[early:])
+			r.clientGets(head, frames)
+			r.node.Close()
+			r.clientAnswers(lostClose.Code, lostClose.Reason)
+			if end := r.wantCleanEnd(ByNodeLost, lostClose.Code); end.BytesToClient != int64(len(frames)) {
+				t.Errorf("got %d bytes to the client, want %d", end.BytesToClient, len(frames))
+			}
+		}
+	})
 	t.Run("ManyEarlyBytesPass", func(t *testing.T) {
 		down := bytes.Repeat(binaryOf(unmasked, 1000), 200)
 		r := l.start(t, func(p *Pair) { p.ToClient = down })

@@ -99,7 +99,7 @@ func (e *Epoll) start(p Pair) (Conn, error) {
 	c.client.fd, c.client.secure = fdClient, client.handOver(s)
 	c.node.fd = fdNode
 	node.Close()
-	s.post(func() { c.start(p.ToNode, p.ToClient) })
+	s.post(func() { c.start(p.Head, p.ToNode, p.ToClient) })
 	return c, nil
 }
 

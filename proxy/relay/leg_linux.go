@@ -2,6 +2,7 @@ package relay
 
 import (
 	"crypto/tls"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +39,16 @@ func (l *leg) write(w *wire, b []byte) error {
 	}
 	l.refuse()
 	return err
+}
+
+// queue has b go out with the next flush, before all that is written until
+// then. Nothing may have been written yet; b is the leg's from then on.
+func (l *leg) queue(w *wire, b []byte) {
+	if l.secure != nil && len(b) > 0 {
+		_, _ = l.secure.Write(b) // a wire takes all
+		b = slices.Clone(w.take())
+	}
+	l.out = b
 }
 
 func (l *leg) send(b []byte) error {

@@ -139,11 +139,25 @@ func (r *plainConn) toClient() {
 	s.frames.follower = newFollower(false, 0)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToClient, &r.engine.messagesToClient
 
-	r.moveToClient(s)
+	if r.greet() {
+		r.moveToClient(s)
+	}
 	r.wokenUp()
 	s.discard()
 	r.end.BytesToClient, r.end.MessagesToClient = s.bytes, s.messages
 	r.engine.buffers.Put((*[bufferSize]byte)(s.buf))
+}
+
+// greet sends the head, and reports whether the client takes it.
+func (r *plainConn) greet() bool {
+	if len(r.pair.Head) == 0 {
+		return true
+	}
+	_, err := write(r.pair.Client, r.pair.Head, r.pair.Options.Stall)
+	if err != nil {
+		r.closing.clientRefuses(err)
+	}
+	return err == nil
 }
 
 func (r *plainConn) moveToClient(s *stream) {

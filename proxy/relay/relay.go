@@ -58,6 +58,9 @@ type Options struct {
 type Pair struct {
 	// Client and Node belong to the engine from Start on; it closes both.
 	Client, Node net.Conn
+	// Head is the 101. The client gets it first of all, in one piece with
+	// ToClient where the engine can do so; it is not counted.
+	Head []byte
 	// ToNode is what the client sent ahead of the 101; it goes out first.
 	ToNode []byte
 	// ToClient is what the node sent right behind its 101.
