@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type governor struct {
 type allowance struct {
 	limiter *rate.Limiter
 	back    time.Time     // when the node came back; zero: it has not been away
+	prompt  int           // answers since then that did not take long
 	answer  time.Duration // the smoothed time that it takes to answer
 }
 
@@ -32,17 +34,36 @@ func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
 	if l.UpgradesPerSecond == 0 {
 		return nil
 	}
-	return g.limiter(n, l, time.Now()).Wait(ctx)
+	for {
+		limiter, faster := g.limiter(n, l, time.Now())
+		if !faster {
+			return limiter.Wait(ctx)
+		}
+		soon, cancel := context.WithTimeout(ctx, lookAgain+rand.N(lookAgain))
+		err := limiter.Wait(soon)
+		if err != nil {
+			<-soon.Done()
+		}
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
-// limiter is the node's limiter, set to its rate of this moment.
-func (g *governor) limiter(n *balancer.Node, l Limits, now time.Time) *rate.Limiter {
+// lookAgain is, with up to as much again, how far ahead a place is taken at a
+// node that gets more by the second: one for later would come too late.
+const lookAgain = 200 * time.Millisecond
+
+// limiter is the node's limiter, set to its rate of this moment, and whether
+// that will soon be higher.
+func (g *governor) limiter(n *balancer.Node, l Limits, now time.Time) (limiter *rate.Limiter, faster bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := g.allowance(n)
 	a.limiter.SetLimitAt(now, rate.Limit(a.rate(l, now)))
 	a.limiter.SetBurstAt(now, max(1, l.UpgradesPerSecond/10))
-	return a.limiter
+	return a.limiter, a.started(l, now) < 1
 }
 
 // allowance is the node's. mu is held.
@@ -58,18 +79,30 @@ func (g *governor) allowance(n *balancer.Node) *allowance {
 	return a
 }
 
+// least is the share of its upgrades that a node gets in any case.
+const least = 0.1
+
 // rate is how many upgrades a second the node gets: less while it has just
 // come back, and less while it takes long to answer.
 func (a *allowance) rate(l Limits, now time.Time) float64 {
-	const least = 0.1
-	share := 1.0
-	if since := now.Sub(a.back); !a.back.IsZero() && since < l.SlowStart {
-		share = max(least, float64(since)/float64(l.SlowStart))
-	}
+	share := a.started(l, now)
 	if a.answer > promptly {
 		share *= max(least, float64(promptly)/float64(a.answer))
 	}
 	return max(1, share*float64(l.UpgradesPerSecond))
+}
+
+// started is the share that a node gets which has come back: more by the time,
+// or one upgrade a second more with each prompt answer, whichever is more. So a
+// node that is as fast as before has its share back in a few seconds.
+func (a *allowance) started(l Limits, now time.Time) float64 {
+	since := now.Sub(a.back)
+	if a.back.IsZero() || since >= l.SlowStart {
+		return 1
+	}
+	byTime := float64(since) / float64(l.SlowStart)
+	byAnswers := least + float64(a.prompt)/float64(l.UpgradesPerSecond)
+	return min(1, max(byTime, byAnswers))
 }
 
 // longestHold is how long a client is held open without a node at the most:
@@ -77,9 +110,10 @@ func (a *allowance) rate(l Limits, now time.Time) float64 {
 const longestHold = 20 * time.Second
 
 // hold is how long a client whose node has vanished is held open before it is
-// told to come back: until the others, or one that comes back instead, can take
-// it.
-func (g *governor) hold(others []*balancer.Node, l Limits, now time.Time) time.Duration {
+// told to come back: until the others can take it or, where there are none,
+// those of all so many nodes that have come back by then, which are half of them
+// on average.
+func (g *governor) hold(others []*balancer.Node, all int, l Limits, now time.Time) time.Duration {
 	if l.UpgradesPerSecond == 0 {
 		return 0
 	}
@@ -90,7 +124,7 @@ func (g *governor) hold(others []*balancer.Node, l Limits, now time.Time) time.D
 		sum += g.allowance(n).rate(l, now)
 	}
 	if sum == 0 {
-		sum = float64(l.UpgradesPerSecond)
+		sum = float64(l.UpgradesPerSecond) * max(1, float64(all)/2)
 	}
 	if g.returns == nil {
 		g.returns = rate.NewLimiter(0, 1)
@@ -110,6 +144,9 @@ func (g *governor) answered(n *balancer.Node, took time.Duration) {
 	defer g.mu.Unlock()
 	a := g.allowance(n)
 	a.answer += (took - a.answer) / 8
+	if took <= promptly {
+		a.prompt++
+	}
 }
 
 // returned begins the slow start of a node that has come back.

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,7 +126,7 @@ func TestTheClientsOfALostNodeComeBackAtARateThatTheOthersTake(t *testing.T) {
 	others, l, now := []*balancer.Node{new(balancer.Node), new(balancer.Node)}, Limits{UpgradesPerSecond: 100}, time.Now()
 	seconds := make([]int, 8)
 	for range 1000 {
-		seconds[int(g.hold(others, l, now)/time.Second)]++
+		seconds[int(g.hold(others, 3, l, now)/time.Second)]++
 	}
 	for second, got := range seconds[:4] {
 		if got < 195 || got > 222 { // the first second has the burst of a tenth
@@ -132,22 +134,66 @@ func TestTheClientsOfALostNodeComeBackAtARateThatTheOthersTake(t *testing.T) {
 		}
 	}
 	for range 10_000 {
-		if got := g.hold(others, l, now); got > longestHold {
+		if got := g.hold(others, 3, l, now); got > longestHold {
 			t.Fatalf("got held for %v, want at most %v", got, longestHold)
 		}
 	}
-	if got := g.hold(others, Limits{}, now); got != 0 {
+	if got := g.hold(others, 3, Limits{}, now); got != 0 {
 		t.Errorf("without pacing: got held for %v, want not at all", got)
 	}
 }
 
-func TestWithNoOtherNodeClientsAreHeldAsIfThereWereOne(t *testing.T) {
-	var g governor
-	last, now := time.Duration(0), time.Now()
-	for range 200 {
-		last = g.hold(nil, Limits{UpgradesPerSecond: 100}, now)
+func TestWithNoOtherNodeClientsComeBackAsHalfOfAllWouldTakeThem(t *testing.T) {
+	f := func(nodes int, want time.Duration) {
+		t.Helper()
+		var g governor
+		last, now := time.Duration(0), time.Now()
+		for range 200 {
+			last = g.hold(nil, nodes, Limits{UpgradesPerSecond: 100}, now)
+		}
+		if last < want*9/10 || last > want {
+			t.Errorf("of %d nodes: got the 200th client held for %v, want a little less than %v", nodes, last, want)
+		}
 	}
-	if last < 1800*time.Millisecond || last > 2*time.Second {
-		t.Errorf("got the 200th client held for %v, want about 1.9s", last)
-	}
+	f(1, 2*time.Second)
+	f(5, 800*time.Millisecond)
+}
+
+func TestANodeThatCameBackAndAnswersPromptlyHasItsRateBackSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		n, l := new(balancer.Node), Limits{UpgradesPerSecond: 100, SlowStart: time.Hour}
+		g.returned(n, time.Now())
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		var seconds [9]atomic.Int32
+		var crowd sync.WaitGroup
+		for range 500 {
+			crowd.Go(func() {
+				began := time.Now()
+				if err := g.wait(ctx, n, l); err != nil {
+					t.Error(err)
+				}
+				seconds[time.Since(began)/time.Second].Add(1)
+				g.answered(n, 10*time.Millisecond)
+			})
+		}
+		crowd.Wait()
+		first, fifth := seconds[0].Load(), seconds[5].Load()
+		if first > 30 || fifth < 85 || fifth > 111 {
+			t.Errorf("got %d upgrades in the first second and %d in the sixth, want about 15 and 100", first, fifth)
+		}
+	})
+}
+
+func TestANodeThatCameBackAndAnswersSlowlyIsSparedByItsCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		n, l := new(balancer.Node), Limits{UpgradesPerSecond: 100, SlowStart: time.Hour}
+		g.returned(n, time.Now())
+		seconds, refused := admitted(t, &g, n, l, 500)
+		if sum := 500 - refused; sum < 70 || sum > 90 {
+			t.Errorf("got %d upgrades in 8 s, by the second %v, want about 80: nothing has been answered", sum, seconds)
+		}
+	})
 }

@@ -51,7 +51,8 @@ type Limits struct {
 	// wait, up to Timeouts.Handshake. A node that takes long to answer gets
 	// fewer. 0: no pacing.
 	UpgradesPerSecond int `yaml:"upgrades_per_second"`
-	// SlowStart is how long a node that has come back takes to get that many.
+	// SlowStart is how long a node that has come back takes to get that many,
+	// unless it shows by prompt answers that it can take them sooner.
 	SlowStart time.Duration `yaml:"slow_start"`
 }
 
