@@ -71,7 +71,8 @@ func (c *Checker) DialFailed(err error) {
 
 // Run checks the node, the first time at once, until ctx ends, and returns why
 // it ended. It may be called once. Checks start an interval apart, give or take
-// a tenth of it, so that nodes and balancers do not fall into step.
+// a tenth of it, so that nodes and balancers do not fall into step; when an up
+// node has failed one, half of that, so that a frozen node is known sooner.
 func (c *Checker) Run(ctx context.Context) error {
 	clock := time.NewTimer(0)
 	defer clock.Stop()
@@ -82,10 +83,14 @@ func (c *Checker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-clock.C:
+			began := time.Now()
 			clock.Reset(jittered(c.options.Interval))
 			c.forgetDial() // the check says more about the node than what was before it
 			c.check(ctx)
 			dials = c.dials
+			if c.verdict.doubted() {
+				clock.Reset(time.Until(began.Add(jittered(c.options.Interval / 2))))
+			}
 		case err := <-dials:
 			dials = nil
 			if !isTimeout(err) {

@@ -33,7 +33,7 @@ func TestReasonsSayHowFarTheNextVerdictIs(t *testing.T) {
 		node := &fakeNode{}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
 		node.fails(errors.New("dial refused"))
-		pass(5 * time.Second) // two checks more, however the jitter falls
+		pass(4 * time.Second) // two checks more, however the jitter falls
 		node.fails(nil)
 		pass(3900 * time.Millisecond) // and two
 		node.wantResults(t,
@@ -62,6 +62,24 @@ func TestChecksAreAnIntervalApartGiveOrTakeATenth(t *testing.T) {
 		}
 		if len(node.starts) < 500 || len(gaps) < len(node.starts)/2 {
 			t.Errorf("got %d checks with %d gaps, want about 600 and as many", len(node.starts), len(gaps))
+		}
+	})
+}
+
+func TestAFrozenNodeIsDownWithinFallTimesTheInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 { // jitters
+			node := &fakeNode{}
+			stop := node.check(t, Options{Interval: 2 * time.Second, Timeout: 800 * time.Millisecond, Rise: 2, Fall: 2})
+			pass(100 * time.Millisecond)
+			node.freezes()
+			pass(4 * time.Second)
+			stop(errors.New("seen"))
+			node.wantResults(t,
+				Result{Up: true, Changed: true, Reason: "fine", Passed: true},
+				Result{Up: true, Reason: "failed 1 of 2: context deadline exceeded", Took: 800 * time.Millisecond},
+				Result{Changed: true, Reason: "context deadline exceeded", Took: 800 * time.Millisecond},
+			)
 		}
 	})
 }
@@ -213,12 +231,12 @@ func pass(d time.Duration) {
 // fields safe to read.
 type fakeNode struct {
 	checker *Checker
-	takes   time.Duration
 	starts  []time.Time // of the checks
 	results []Result
 
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	takes time.Duration
+	err   error
 }
 
 // check runs a checker until stop is called or the test ends; the first check
@@ -243,16 +261,23 @@ func (n *fakeNode) check(t *testing.T, o Options) (stop func(why error) error) {
 
 func (n *fakeNode) probe(ctx context.Context) (string, error) {
 	n.starts = append(n.starts, time.Now())
-	if n.takes > 0 {
+	n.mu.Lock()
+	takes, err := n.takes, n.err
+	n.mu.Unlock()
+	if takes > 0 {
 		select {
-		case <-time.After(n.takes):
+		case <-time.After(takes):
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
 	}
+	return "fine", err
+}
+
+func (n *fakeNode) freezes() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return "fine", n.err
+	n.takes = time.Hour
 }
 
 func (n *fakeNode) fails(err error) {

@@ -32,6 +32,9 @@ func (v *verdict) needed() int {
 	return v.rise
 }
 
+// doubted is whether the node is up, and has failed since it last passed.
+func (v *verdict) doubted() bool { return v.up && v.against > 0 }
+
 // progress says how far the outcomes that speak against the verdict have got,
 // to stand before the last one's reason; empty when there are none.
 func (v *verdict) progress() string {
