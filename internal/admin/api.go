@@ -32,7 +32,8 @@ type Control interface {
 	// Reload errors with what is wrong in the file; then nothing has changed.
 	Reload() error
 	// Explain says which node a client would get now; it takes no place there.
-	// Either may be missing: the zero Addr, the empty string.
+	// Either may be missing: the zero Addr, the empty string. The cookie is the
+	// value of the pin's cookie, or a whole Cookie header.
 	Explain(ip netip.Addr, cookie string) Explanation
 	// Roll is the one that has been begun and not ended.
 	Roll() Roll
@@ -145,6 +146,30 @@ type Rebalance struct {
 type Explanation struct {
 	Node   string `json:"node"` // empty: none
 	Reason string `json:"reason"`
+	// Pick is why in one word, that of the metrics; left out: there is no node.
+	Pick string `json:"pick,omitempty"`
+	// Preferred is the node that the client's cookie or address names.
+	Preferred string `json:"preferred,omitempty"`
+	// Network is the part of the client's address that counts.
+	Network string `json:"network,omitempty"`
+	// Nodes are all of them, in the order in which the client would get them.
+	Nodes []Candidate `json:"nodes,omitempty"`
+}
+
+// Candidate is a node as the client of an Explanation finds it.
+type Candidate struct {
+	Node           string `json:"node"`
+	Rank           int    `json:"rank,omitempty"`   // by the hash of the client's address, from 1
+	Pinned         bool   `json:"pinned,omitempty"` // the client's cookie names it
+	Connections    int    `json:"connections"`
+	MaxConnections int    `json:"max_connections"` // 0: no cap
+	// Bound is how many clients it may have before those without a pin pass it
+	// over; left out: there is none, or it takes nobody.
+	Bound int `json:"bound,omitempty"`
+	// PassedOver is why it is, in the word of the metrics; left out: it can
+	// take the client.
+	PassedOver string `json:"passed_over,omitempty"`
+	Reason     string `json:"reason"` // for people
 }
 
 // Event is something that happened, as /v1/events sends it.

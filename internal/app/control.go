@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -151,19 +150,6 @@ func controlError(err error) error {
 		return fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}
 	return err
-}
-
-// Explain implements admin.Control.
-func (a *App) Explain(ip netip.Addr, cookie string) admin.Explanation {
-	key := balancer.Key{IP: ip}
-	if cookie != "" {
-		key.Pins = []string{cookie}
-	}
-	p, err := a.pool.Explain(key)
-	if err != nil {
-		return admin.Explanation{Reason: err.Error()}
-	}
-	return admin.Explanation{Node: p.Node.Name(), Reason: p.Explain(cookie != "" && a.pool.Pin(p.Node) != "")}
 }
 
 // Ready implements admin.Control.
