@@ -23,6 +23,7 @@ type Options struct {
 	Timeouts       Timeouts
 	Limits         Limits // MaxClients must be set
 	TrustedProxies []Network
+	Headers        Headers
 	NoUsableNode   string
 }
 

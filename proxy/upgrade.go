@@ -97,6 +97,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		h.Metrics.Handshake(pick.Node.Name(), result(answer, err))
 		if err == nil {
 			h.Metrics.Picked(pick.Node.Name(), string(pick.Reason))
+			c.explain(answer.Header)
 			return answer, nil
 		}
 		release()
@@ -106,7 +107,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		last = err
 		key.Tried = append(key.Tried, pick.Node)
 		if !errors.Is(err, errBusy) {
-			h.Log.Debug("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.NamedError("err", err))
+			h.Log.Debug("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", err))
 		}
 	}
 	if errors.Is(last, errBusy) {

@@ -93,7 +93,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 		limits.MaxClients = a.maximum
 	}
 	return proxy.Options{
-		Timeouts: c.Timeouts, Limits: limits, TrustedProxies: c.TrustedProxies, NoUsableNode: c.NoUsableNode,
+		Timeouts: c.Timeouts, Limits: limits, TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
 	}
 }
 
