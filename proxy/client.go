@@ -29,7 +29,9 @@ type client struct {
 	tries   int
 	release func()
 
-	conn relay.Conn
+	conn  relay.Conn
+	tally *tally // its node's; nil: it has not come so far
+	app   *app   // nil: it is not known, or there is none
 
 	// Guarded by the registry's mutex.
 	place int // in the registry, from 1; 0: not there

@@ -158,12 +158,14 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 	}
 	conn.SetWriteDeadline(time.Time{})
 	h.Metrics.Connected(time.Since(c.started))
+	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(c))
 	c.conn = h.Engine.Start(relay.Pair{
 		Client:   conn,
 		Node:     a.conn,
 		ToNode:   early,
 		ToClient: a.early(),
 		Options:  relayOptions(o),
+		Counts:   &c.tally.traffic,
 		Lost:     func() relay.Close { return h.lost(c, h.options.Load()) },
 		Done:     func(end relay.End) { h.ended(c, end) },
 	})
@@ -186,6 +188,7 @@ func (h *Handler) ended(c *client, end relay.End) {
 	h.open.Add(-1)
 	h.leave()
 	h.live.remove(c)
+	h.tallies.leave(c)
 	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.started))
 	c.release() // with a removed node's last client its metrics go too
 	h.Log.Info("client closed", c.line(end, now)...)

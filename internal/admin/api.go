@@ -67,6 +67,13 @@ type Node struct {
 	Checked time.Time `json:"checked,omitzero"`
 	// Avoided is whether it is still to be drained in a roll.
 	Avoided bool `json:"avoided,omitempty"`
+	// Apps are the clients that the node has greeted, by the key of their app;
+	// those of too many apps stand under other. Apps and Loop are in what
+	// Control.Nodes returns.
+	Apps map[string]int `json:"apps,omitempty"`
+	// Loop is how many seconds the node took to answer its last check,
+	// connecting apart; left out: it did not, or the check asks nothing.
+	Loop float64 `json:"loop_seconds,omitempty"`
 	// Forecast is, in the answer to a dry run, what the drain would make of
 	// the nodes that are left.
 	Forecast []Load `json:"forecast,omitempty"`

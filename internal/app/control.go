@@ -18,8 +18,14 @@ var _ admin.Control = (*App)(nil)
 // Nodes implements admin.Control.
 func (a *App) Nodes() []admin.Node {
 	var nodes []admin.Node
+	apps := make(map[string]map[string]int)
+	for _, t := range a.handler.Tallies() {
+		apps[t.Node] = t.Apps
+	}
 	for _, n := range a.pool.Nodes() {
-		nodes = append(nodes, view(n))
+		v := view(n)
+		v.Apps, v.Loop = apps[n.Name], a.checks.loop(n.Name).Seconds()
+		nodes = append(nodes, v)
 	}
 	return nodes
 }
