@@ -78,7 +78,8 @@ type content struct {
 	below  []string // lines
 }
 
-// read leaves out what is empty.
+// read leaves out what says nothing: what is empty or false, and a preferred
+// node that the client has.
 func (e *Encoder) read(fields []zapcore.Field) (all content) {
 	values := e.Clone().(*Encoder)
 	names := make([]string, 0, len(fields))
@@ -90,8 +91,11 @@ func (e *Encoder) read(fields []zapcore.Field) (all content) {
 		f.AddTo(values)
 		names = append(names, f.Key)
 	}
+	if values.Fields["preferred"] == values.Fields["node"] {
+		delete(values.Fields, "preferred")
+	}
 	for _, name := range names {
-		if value, ok := values.Fields[name]; ok {
+		if value, ok := values.Fields[name]; ok && value != false {
 			all.add(name, text(value))
 			delete(values.Fields, name)
 		}

@@ -34,8 +34,12 @@ func TestALineIsAlignedWithTheNodeFirstAndTheReasonLast(t *testing.T) {
 		zap.Duration("dur", 12_345_678), zap.String("reason", "dial refused"), zap.String("node", "reverb-1"))
 	f("2026-03-01 09:08:07.065  INFO   stopped\n", zap.InfoLevel, "stopped")
 	f("2026-03-01 09:08:07.065  DEBUG  a message that is longer  tries=2\n", zap.DebugLevel, "a message that is longer", zap.Int("tries", 2))
-	f("2026-03-01 09:08:07.065  INFO   drain           deadline=\"2026-03-01 09:18:07\"  force=false\n", zap.InfoLevel, "drain",
+	f("2026-03-01 09:08:07.065  INFO   drain           deadline=\"2026-03-01 09:18:07\"\n", zap.InfoLevel, "drain",
 		zap.Time("deadline", time.Date(2026, 3, 1, 9, 18, 7, 0, time.Local)), zap.Bool("force", false))
+	f("2026-03-01 09:08:07.065  INFO   client closed   node=a  secure=true\n", zap.InfoLevel, "client closed",
+		zap.String("preferred", "a"), zap.String("node", "a"), zap.Bool("secure", true))
+	f("2026-03-01 09:08:07.065  INFO   client closed   node=a  preferred=b\n", zap.InfoLevel, "client closed",
+		zap.String("preferred", "b"), zap.String("node", "a"))
 	f("2026-03-01 09:08:07.065  INFO   client closed   err=EOF\n", zap.InfoLevel, "client closed",
 		zap.String("host", ""), zap.NamedError("err", io.EOF), zap.NamedError("cause", nil))
 }
