@@ -1,6 +1,13 @@
 package balancer
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // Explain says in words why the pick is what it is. sentCookie is whether the
 // client sent a cookie of the pin's name.
@@ -31,4 +38,101 @@ var obstacles = map[Reason]string{
 	ReasonRetry:    "failing",
 	ReasonAvoided:  "still to be drained in a roll",
 	ReasonShed:     "to have fewer clients",
+}
+
+// Words are the reason for people: the node is that, and so was passed over.
+func (r Reason) Words() string { return obstacles[r] }
+
+// Candidate is a node as one client finds it that needs a node.
+type Candidate struct {
+	Status
+	// Rank is the node's place by the hash of the client's address, from 1; 0:
+	// the client has no address.
+	Rank int
+	// Pinned is whether the client's cookie names it.
+	Pinned bool
+	// Reason is why it would be passed over; empty: it can take the client.
+	Reason Reason
+	// Bound is how many clients StickyOptions.BoundedLoad lets it have before
+	// those without a pin pass it over; 0: there is none, or it takes nobody.
+	Bound int
+
+	score float64
+}
+
+// Network is the part of a client's address that is hashed.
+func (p *Pool) Network(ip netip.Addr) netip.Prefix {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.network(ip)
+}
+
+// Candidates are all nodes of the configuration in the order in which the
+// client would get them: the one that its cookie names, then by the hash of its
+// address.
+func (p *Pool) Candidates(key Key) []Candidate {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pinned := p.pinned(key.Pins)
+	var all []Candidate
+	for _, n := range p.nodes {
+		if !n.removed {
+			all = append(all, p.candidate(n, n == pinned, key))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Candidate) int { return cmp.Compare(b.score, a.score) })
+	for i := range all {
+		if key.IP.IsValid() {
+			all[i].Rank = i + 1
+		}
+	}
+	if i := slices.IndexFunc(all, func(c Candidate) bool { return c.Pinned }); i > 0 {
+		all = slices.Insert(slices.Delete(slices.Clone(all), i, i+1), 0, all[i])
+	}
+	return all
+}
+
+// candidate says why n would be passed over by this client. mu is held.
+func (p *Pool) candidate(n *Node, pinned bool, key Key) Candidate {
+	c := Candidate{Status: n.status(), Pinned: pinned, Reason: p.obstacle(n, key.Tried)}
+	c.score = score(xxhash.Sum64(append(p.appendNetwork(nil, key.IP), n.name...)), n.options.Weight)
+	if c.Reason != "" {
+		return c
+	}
+	avoiding := p.avoiding(key.Tried)
+	clients, weights := p.load(avoiding)
+	passed := avoiding && n.avoided
+	if p.sticky.BoundedLoad > 0 && !passed {
+		c.Bound = int(p.bound(n, clients, weights))
+	}
+	switch {
+	case passed && !pinned:
+		c.Reason = ReasonAvoided
+	case !pinned && p.overloaded(n, clients, weights):
+		c.Reason = ReasonLoad
+	case n.shed > 0 && p.emptier(n) != nil:
+		c.Reason = ReasonShed
+	}
+	return c
+}
+
+// Explain says in words why the node would be passed over, or that it need not
+// be.
+func (c Candidate) Explain() string {
+	words := obstacles[c.Reason]
+	switch c.Reason {
+	case "":
+		return "can take it"
+	case ReasonDown:
+		return words + ": " + c.Status.Reason
+	case ReasonFull:
+		return fmt.Sprintf("%s: %d of %d clients", words, c.Connections, c.MaxConnections)
+	case ReasonLoad:
+		return fmt.Sprintf("%s: %d of %d", words, c.Connections, c.Bound)
+	case ReasonShed:
+		return fmt.Sprintf("%s: %d", words, c.Shed)
+	case ReasonDraining:
+		return fmt.Sprintf("%s: %d clients left", words, c.Connections)
+	}
+	return words
 }

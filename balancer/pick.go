@@ -166,11 +166,12 @@ func (p *Pool) load(avoiding bool) (clients, weights int) {
 // (Mirrokni, Thorup, Zadimoghaddam): with one client more, no usable node may
 // hold more than its weight's share times the bound, rounded up.
 func (p *Pool) overloaded(n *Node, clients, weights int) bool {
-	if p.sticky.BoundedLoad == 0 {
-		return false
-	}
-	bound := p.sticky.BoundedLoad * float64((clients+1)*n.options.Weight) / float64(weights)
-	return float64(n.connections+1) > math.Ceil(bound)
+	return p.sticky.BoundedLoad > 0 && float64(n.connections+1) > p.bound(n, clients, weights)
+}
+
+// bound is how many clients the node may have for one without a pin to get it.
+func (p *Pool) bound(n *Node, clients, weights int) float64 {
+	return math.Ceil(p.sticky.BoundedLoad * float64((clients+1)*n.options.Weight) / float64(weights))
 }
 
 // score makes weights exact: with u uniform in (0, 1), a node of weight w has
@@ -184,11 +185,16 @@ func score(hash uint64, weight int) float64 {
 // address and the first 64 bits of an IPv6 one, unless the configuration says
 // otherwise. The zero Addr, a client without an address, has none.
 func (p *Pool) appendNetwork(buf []byte, ip netip.Addr) []byte {
+	return append(buf, p.network(ip).Addr().AsSlice()...)
+}
+
+// network is the part of an address that counts. mu is held.
+func (p *Pool) network(ip netip.Addr) netip.Prefix {
 	ip = ip.Unmap()
 	bits := p.sticky.IP.IPv6Prefix
 	if ip.Is4() {
 		bits = p.sticky.IP.IPv4Prefix
 	}
 	network, _ := ip.Prefix(bits) // drops the zone; bits are in range, the configuration is checked
-	return append(buf, network.Addr().AsSlice()...)
+	return network
 }

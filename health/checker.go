@@ -27,6 +27,10 @@ type Result struct {
 	Refused bool
 	// Took is how long the check took; 0 when a client's dial failed.
 	Took time.Duration
+	// Loop is how long the node took to answer what a check that passed asked,
+	// connecting apart: the pong, or the answer's first byte. It is what the
+	// node's event loop had before that. 0: nothing was asked.
+	Loop time.Duration
 }
 
 // Checker checks one node. Make it with New.
@@ -95,7 +99,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			dials = nil
 			if !isTimeout(err) {
 				failed := dialError(err, 0)
-				c.count(failed, failed.Error(), 0)
+				c.count(failed, finding{said: failed.Error()}, 0)
 			}
 			if c.verdict.up {
 				clock.Reset(hurry.wait(c.options.Interval / 10))
@@ -117,23 +121,23 @@ func (c *Checker) check(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	start := time.Now()
-	reason, err := c.probe(bounded)
+	found, err := c.probe(bounded)
 	took := time.Since(start)
 	if ctx.Err() != nil {
 		return // we are stopping; nothing was learnt about the node
 	}
 	if err != nil {
-		reason = err.Error()
+		found = finding{said: err.Error()}
 	}
-	c.count(err, reason, took)
+	c.count(err, found, took)
 }
 
 // count adds one outcome to the verdict, and reports.
-func (c *Checker) count(err error, reason string, took time.Duration) {
+func (c *Checker) count(err error, found finding, took time.Duration) {
 	changed := c.verdict.add(err == nil)
 	c.report(Result{
-		Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(reason),
-		Passed: err == nil, Refused: errors.Is(err, errNobodyListens), Took: took,
+		Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(found.said),
+		Passed: err == nil, Refused: errors.Is(err, errNobodyListens), Took: took, Loop: found.loop,
 	})
 }
 

@@ -231,6 +231,7 @@ func pass(d time.Duration) {
 // fields safe to read.
 type fakeNode struct {
 	checker *Checker
+	loop    time.Duration
 	starts  []time.Time // of the checks
 	results []Result
 
@@ -259,7 +260,7 @@ func (n *fakeNode) check(t *testing.T, o Options) (stop func(why error) error) {
 	return stop
 }
 
-func (n *fakeNode) probe(ctx context.Context) (string, error) {
+func (n *fakeNode) probe(ctx context.Context) (finding, error) {
 	n.starts = append(n.starts, time.Now())
 	n.mu.Lock()
 	takes, err := n.takes, n.err
@@ -268,10 +269,10 @@ func (n *fakeNode) probe(ctx context.Context) (string, error) {
 		select {
 		case <-time.After(takes):
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return finding{}, ctx.Err()
 		}
 	}
-	return "fine", err
+	return finding{"fine", n.loop}, err
 }
 
 func (n *fakeNode) freezes() {
@@ -304,6 +305,20 @@ func TestADialThatTimedOutOnlyBringsTheCheckForward(t *testing.T) {
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 			Result{Up: true, Reason: "fine", Passed: true},
+		)
+	})
+}
+
+func TestHowLongTheNodeTookToAnswerIsReportedOfChecksThatPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{takes: 5 * time.Millisecond, loop: 3 * time.Millisecond}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1})
+		pass(time.Second)
+		node.fails(errors.New("no pong in 1s"))
+		pass(2 * time.Second)
+		node.wantResults(t,
+			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: 5 * time.Millisecond, Loop: 3 * time.Millisecond},
+			Result{Changed: true, Reason: "no pong in 1s", Took: 5 * time.Millisecond},
 		)
 	})
 }

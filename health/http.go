@@ -13,40 +13,41 @@ import (
 // httpProbe sends one GET and compares the status. Redirects are not followed.
 func httpProbe(address string, o Options) probe {
 	what := "GET " + o.HTTP.Path
-	return func(ctx context.Context) (string, error) {
-		status, err := get(ctx, address, o)
+	return func(ctx context.Context) (finding, error) {
+		status, waited, err := get(ctx, address, o)
 		switch {
 		case err != nil:
-			return "", err
+			return finding{}, err
 		case status != o.HTTP.Status:
-			return "", fmt.Errorf("%s: status %d, want %d", what, status, o.HTTP.Status)
+			return finding{}, fmt.Errorf("%s: status %d, want %d", what, status, o.HTTP.Status)
 		}
-		return fmt.Sprintf("%s: %d", what, status), nil
+		return finding{fmt.Sprintf("%s: %d", what, status), waited}, nil
 	}
 }
 
-// get returns the status with which the node answers.
-func get(ctx context.Context, address string, o Options) (int, error) {
+// get returns the status with which the node answers, and how long that took
+// once it was asked.
+func get(ctx context.Context, address string, o Options) (status int, waited time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+o.HTTP.Path, nil)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	request.Close = true
 	request.Header.Set("User-Agent", "fermata")
 
 	link, err := dial(ctx, address, o.Timeout)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer link.Close()
 	answer, err := link.ask(request)
 	if err != nil {
-		return 0, answerError("GET "+o.HTTP.Path, err, o.Timeout)
+		return 0, 0, answerError("GET "+o.HTTP.Path, err, o.Timeout)
 	}
 	// Closing before the body is read would reset the connection, which some
 	// nodes log. The status has decided already, so the body may fail.
 	io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode, nil
+	return answer.StatusCode, link.waited, nil
 }
 
 // answerError says why there was no usable answer to what was asked.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 var upOptions = Options{Type: TypeHTTP, HTTP: HTTPOptions{Path: "/up?deep=1", Status: 200}}
@@ -73,4 +74,21 @@ func TestHTTPDoesNotReadABodyWithoutEnd(t *testing.T) {
 		}
 	})
 	wantUp(t, upOptions, address, `200$`)
+}
+
+func TestHTTPIsTimedFromTheRequestToTheAnswersFirstByte(t *testing.T) {
+	const busy = 20 * time.Millisecond
+	wantLoop(t, upOptions, listen(t, func(conn net.Conn) {
+		readRequest(conn)
+		<-time.After(busy)
+		io.WriteString(conn, healthy)
+	}), busy)
+	wantLoop(t, upOptions, answer(t, healthy), 1)
+}
+
+func TestTCPAsksNothingAndTimesNoAnswer(t *testing.T) {
+	found, err := newProbe(listen(t, func(net.Conn) {}), Options{Type: TypeTCP, Timeout: limit})(t.Context())
+	if err != nil || found.loop != 0 {
+		t.Errorf("got %v, %v, want no time", found.loop, err)
+	}
 }

@@ -74,12 +74,25 @@ func wantUp(t *testing.T, o Options, address, want string) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	o.Timeout = limit
-	said, err := newProbe(address, o)(ctx)
+	found, err := newProbe(address, o)(ctx)
 	if err != nil {
 		t.Fatalf("down: %v, want up", err)
 	}
-	if !regexp.MustCompile(want).MatchString(said) {
-		t.Errorf("got %q, want %s", said, want)
+	if !regexp.MustCompile(want).MatchString(found.said) {
+		t.Errorf("got %q, want %s", found.said, want)
+	}
+}
+
+// wantLoop wants that the check saw the node take as long as that to answer, or
+// longer, and less than the whole check took.
+func wantLoop(t *testing.T, o Options, address string, least time.Duration) {
+	t.Helper()
+	o.Timeout = limit
+	start := time.Now()
+	found, err := newProbe(address, o)(t.Context())
+	took := time.Since(start)
+	if err != nil || found.loop < least || found.loop >= took {
+		t.Errorf("got %v of %v, %v; want at least %v", found.loop, took, err, least)
 	}
 }
 

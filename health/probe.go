@@ -1,10 +1,19 @@
 package health
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// A probe asks a node once, until ctx ends at the latest. The text says what
-// the node did, the error what it did not; both are what people read.
-type probe func(ctx context.Context) (string, error)
+// A probe asks a node once, until ctx ends at the latest. The error says what
+// the node did not do, for people.
+type probe func(ctx context.Context) (finding, error)
+
+// finding is what a node did.
+type finding struct {
+	said string        // for people
+	loop time.Duration // from what was asked to the answer, connected; 0: nothing was
+}
 
 func newProbe(address string, o Options) probe {
 	switch {

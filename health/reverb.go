@@ -29,25 +29,25 @@ const codeUnknownApp = 4001
 // it has only refused this one client, for being over the app's quota (4004)
 // or from the wrong origin (4009). An unknown app key always fails the check.
 func reverbProbe(address string, o Options) probe {
-	return func(ctx context.Context) (string, error) {
+	return func(ctx context.Context) (finding, error) {
 		start := time.Now()
 		link, err := dial(ctx, address, o.Timeout)
 		if err != nil {
-			return "", err
+			return finding{}, err
 		}
 		defer link.Close()
 		socket, err := handshake(ctx, link, address, o)
 		if err != nil {
-			return "", err
+			return finding{}, err
 		}
 		defer socket.CloseNow()
 		talk := &talk{socket: socket, limit: o.Timeout}
 		if err := talk.ping(ctx); err != nil {
-			return "", err
+			return finding{}, err
 		}
 		took := time.Since(start)
 		socket.Close(websocket.StatusNormalClosure, "") // a node that does not answer it keeps us until ctx ends
-		return talk.outcome(took), nil
+		return finding{talk.outcome(took), talk.loop}, nil
 	}
 }
 
@@ -91,6 +91,8 @@ type talk struct {
 	socket    *websocket.Conn
 	limit     time.Duration
 	complaint *complaint // the node's last pusher:error, or nil
+
+	loop time.Duration // from the ping to the pong
 }
 
 // ping waits for the greeting, or the error in its place, then for a pong.
@@ -99,10 +101,13 @@ func (t *talk) ping(ctx context.Context) error {
 		return err
 	}
 	ping := []byte(`{"event":"` + eventPing + `","data":{}}`)
+	sent := time.Now()
 	if err := t.socket.Write(ctx, websocket.MessageText, ping); err != nil {
 		return t.missing(ctx, "pong", err)
 	}
-	return t.await(ctx, "pong", eventPong)
+	err := t.await(ctx, "pong", eventPong)
+	t.loop = time.Since(sent)
+	return err
 }
 
 // await reads until one of the events comes; what is their name for people.

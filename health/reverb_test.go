@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -46,6 +47,24 @@ func TestReverbIsUpWhenItGreetsAndAnswersAPing(t *testing.T) {
 	if code := <-closed; code != websocket.StatusNormalClosure {
 		t.Errorf("the check ended with %d, want a Close 1000", code)
 	}
+}
+
+func TestReverbsLoopIsTimedFromThePingToThePong(t *testing.T) {
+	const busy = 20 * time.Millisecond
+	wantLoop(t, reverbOptions, reverb(t, func(s *session) {
+		<-time.After(busy) // before the greeting does not count
+		s.send(established)
+		s.wantPing(t)
+		s.send(pong)
+		s.end()
+	}), 1)
+	wantLoop(t, reverbOptions, reverb(t, func(s *session) {
+		s.send(established)
+		s.wantPing(t)
+		<-time.After(busy)
+		s.send(pong)
+		s.end()
+	}), busy)
 }
 
 func TestReverbThatOnlyRefusesThisClientIsUp(t *testing.T) {
@@ -116,9 +135,9 @@ func TestReverbThatDoesNotAnswerTheCloseIsUp(t *testing.T) {
 	})
 	o := reverbOptions
 	o.Timeout = limit
-	said, err := newProbe(address, o)(ctx)
-	if err != nil || !strings.HasPrefix(said, "pong in ") {
-		t.Errorf("got %q, %v; want a pong", said, err)
+	found, err := newProbe(address, o)(ctx)
+	if err != nil || !strings.HasPrefix(found.said, "pong in ") {
+		t.Errorf("got %q, %v; want a pong", found.said, err)
 	}
 }
 

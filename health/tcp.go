@@ -13,15 +13,15 @@ import (
 // tcpProbe connects and closes. The kernel accepts for a frozen node too, so
 // this sees only a node that is gone.
 func tcpProbe(address string, o Options) probe {
-	return func(ctx context.Context) (string, error) {
+	return func(ctx context.Context) (finding, error) {
 		start := time.Now()
 		link, err := dial(ctx, address, o.Timeout)
 		if err != nil {
-			return "", err
+			return finding{}, err
 		}
 		took := time.Since(start)
 		link.Close()
-		return fmt.Sprintf("connected in %v", short(took)), nil
+		return finding{said: fmt.Sprintf("connected in %v", short(took))}, nil
 	}
 }
 
@@ -31,6 +31,7 @@ type link struct {
 	net.Conn
 	in      *bufio.Reader
 	release func() bool
+	waited  time.Duration // from the request's last byte to the answer's first
 }
 
 // mostBytes is what a check reads at most; past it the node seems to hang up.
@@ -66,5 +67,8 @@ func (l *link) ask(r *http.Request) (*http.Response, error) {
 	if err := r.Write(l.Conn); err != nil {
 		return nil, err
 	}
+	sent := time.Now()
+	_, _ = l.in.Peek(1) // its error comes again
+	l.waited = time.Since(sent)
 	return http.ReadResponse(l.in, r)
 }

@@ -54,8 +54,8 @@ func TestAFrozenNodeIsSeenByHTTPAndReverbAndNotByTCP(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		o := Options{Type: kind, HTTP: HTTPOptions{Path: "/up", Status: 200}, Reverb: ReverbOptions{AppKey: "key"}}
-		if said, err := newProbe(frozen.Addr().String(), o)(ctx); err == nil {
-			t.Errorf("%s: got %q from a frozen node, want an error", kind, said)
+		if found, err := newProbe(frozen.Addr().String(), o)(ctx); err == nil {
+			t.Errorf("%s: got %q from a frozen node, want an error", kind, found.said)
 		}
 	}
 }

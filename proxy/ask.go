@@ -22,8 +22,9 @@ import (
 // holds the answer must close.
 type answer struct {
 	*http.Response
-	conn net.Conn
-	rest *bufio.Reader
+	conn    net.Conn
+	rest    *bufio.Reader
+	greeted bool // by the node, as a client of an app
 }
 
 const (
@@ -71,7 +72,7 @@ func converse(conn net.Conn, head []byte, r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{response, conn, rest}
+	a := &answer{Response: response, conn: conn, rest: rest}
 	if err := checkAnswer(response, r); err != nil {
 		return nil, err
 	}

@@ -21,13 +21,17 @@ type client struct {
 	secure  bool       // the client itself uses TLS
 	host    string
 	path    string // without the query
+	request string // its id; empty: none
 	started time.Time
+	options *Options // of the time when it came
 
 	pick    balancer.Pick
 	tries   int
 	release func()
 
-	conn relay.Conn
+	conn  relay.Conn
+	tally *tally // its node's; nil: it has not come so far
+	app   *app   // nil: it is not known, or there is none
 
 	// Guarded by the registry's mutex.
 	place int // in the registry, from 1; 0: not there
@@ -35,8 +39,9 @@ type client struct {
 }
 
 func newClient(r *http.Request, o *Options) *client {
-	c := &client{host: r.Host, path: r.URL.Path, started: time.Now()}
+	c := &client{host: r.Host, path: r.URL.Path, started: time.Now(), options: o}
 	c.ip, c.trusted = clientIP(r, o.TrustedProxies)
+	c.request = requestID(r, c.trusted, o)
 	c.secure = r.TLS != nil
 	if proto := r.Header.Get("X-Forwarded-Proto"); c.trusted && proto != "" {
 		c.secure = strings.EqualFold(proto, "https") || strings.EqualFold(proto, "wss")
@@ -92,6 +97,7 @@ func isTrusted(ip netip.Addr, trusted []Network) bool {
 func (c *client) line(end relay.End, now time.Time) []zap.Field {
 	return []zap.Field{
 		zap.Stringer("client", c.ip),
+		c.requestField(),
 		zap.String("node", c.pick.Node.Name()),
 		zap.String("by", string(end.By)),
 		zap.Int("code", end.Code),

@@ -24,8 +24,8 @@ func stripHopByHop(h http.Header) {
 	}
 }
 
-// setForwarded tells the node about the client. What the client itself says
-// about that counts only if it is a trusted proxy.
+// setForwarded tells the node about the client and its request. What the client
+// itself says about that counts only if it is a trusted proxy.
 func (c *client) setForwarded(h http.Header, r *http.Request) {
 	from := remoteIP(r).String()
 	if c.trusted {
@@ -43,6 +43,7 @@ func (c *client) setForwarded(h http.Header, r *http.Request) {
 	h.Set("X-Forwarded-For", from)
 	h.Set("X-Forwarded-Proto", proto)
 	h.Set("X-Forwarded-Host", host)
+	c.setRequestID(h)
 }
 
 // requestTarget is the path and query as the client wrote them.

@@ -16,7 +16,10 @@ var errOverQuota = errors.New("over quota (pusher:error 4004)")
 
 // speaksFirst is whether a node says something before the client does, as
 // Reverb does on the paths of its apps.
-func speaksFirst(path string) bool { return strings.Contains(path, "/app/") }
+func speaksFirst(path string) bool { return strings.Contains(path, appPath) }
+
+// appPath stands before the key of an app.
+const appPath = "/app/"
 
 // checkGreeting reads the first frame behind a 101, without taking it: with
 // Reverb the 101 alone does not mean accepted. It errors on a node that ends
@@ -29,6 +32,7 @@ func (a *answer) checkGreeting() error {
 	if errorCode(payload) == 4004 {
 		return errOverQuota
 	}
+	a.greeted = bytes.Contains(payload, []byte("pusher:connection_established"))
 	return nil
 }
 

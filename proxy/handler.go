@@ -23,6 +23,7 @@ type Options struct {
 	Timeouts       Timeouts
 	Limits         Limits // MaxClients must be set
 	TrustedProxies []Network
+	Headers        Headers
 	NoUsableNode   string
 }
 
@@ -48,6 +49,7 @@ type Handler struct {
 	live     registry
 	govern   governor
 	away     turnedAway
+	tallies  tallies
 	open     atomic.Int64 // connections, from accept to close
 	clients  atomic.Int64 // those of them that are clients, or are becoming it
 	admitted atomic.Int64 // clients that ever were
@@ -104,7 +106,13 @@ func (h *Handler) ConnState(c net.Conn, state http.ConnState) {
 func (h *Handler) Returned(n *balancer.Node) { h.govern.returned(n, time.Now()) }
 
 // Forget drops what is known of a node that is gone for good.
-func (h *Handler) Forget(n *balancer.Node) { h.govern.forget(n) }
+func (h *Handler) Forget(n *balancer.Node) {
+	h.govern.forget(n)
+	h.tallies.forget(n.Name())
+}
+
+// Tallies is what is counted by node of what passes.
+func (h *Handler) Tallies() []metrics.Tally { return h.tallies.all() }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

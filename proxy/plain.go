@@ -67,10 +67,11 @@ func withBody(r *http.Request, body []byte) *http.Request {
 
 func newPlain(h *Handler) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Rewrite:      rewrite,
-		Transport:    &nodes{h, newTransport(h)},
-		ErrorHandler: h.plainFailed,
-		ErrorLog:     zap.NewStdLog(h.Log),
+		Rewrite:        rewrite,
+		Transport:      &nodes{h, newTransport(h)},
+		ModifyResponse: explainPlain,
+		ErrorHandler:   h.plainFailed,
+		ErrorLog:       zap.NewStdLog(h.Log),
 	}
 }
 
@@ -117,11 +118,13 @@ type nodeKey struct{}
 func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 	var tried []*balancer.Node
 	var last error
+	c := r.Context().Value(clientKey{}).(*client)
 	for {
 		n, err := t.h.Pool.Next(tried)
 		if err != nil {
 			return nil, errors.Join(err, last)
 		}
+		c.sentTo(n)
 		response, err := t.base.RoundTrip(toNode(r, n))
 		var dial *dialError
 		if r.Context().Err() != nil || !errors.As(err, &dial) {
@@ -129,6 +132,33 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		last, tried = err, append(tried, n)
 	}
+}
+
+// reasonTurn is for a plain request, of which nodes get one after the other.
+const reasonTurn balancer.Reason = "turn"
+
+// sentTo notes the node that a plain request is sent to.
+func (c *client) sentTo(n *balancer.Node) {
+	c.tries++
+	if c.tries == 1 {
+		c.pick = balancer.Pick{Node: n, Preferred: n, Reason: reasonTurn}
+		return
+	}
+	c.pick.Node, c.pick.Reason = n, balancer.ReasonRetry
+}
+
+// nodeField is for the log: the last node that was asked.
+func (c *client) nodeField() zap.Field {
+	if c.pick.Node == nil {
+		return zap.Skip()
+	}
+	return zap.String("node", c.pick.Node.Name())
+}
+
+// explainPlain is for a node's answer.
+func explainPlain(response *http.Response) error {
+	response.Request.Context().Value(clientKey{}).(*client).explain(response.Header)
+	return nil
 }
 
 // toNode is the request for one try, whose end must not close the body: there
@@ -156,6 +186,8 @@ func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error)
 		refuse(w, http.StatusRequestTimeout, hasGone)
 		return
 	}
+	c := r.Context().Value(clientKey{}).(*client)
+	c.explain(w.Header())
 	status, text := http.StatusBadGateway, "the node did not answer properly"
 	switch {
 	case errors.Is(err, balancer.ErrNoUsableNode):
@@ -164,8 +196,7 @@ func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		status, text = http.StatusGatewayTimeout, "the node did not answer in time"
 	}
-	c := r.Context().Value(clientKey{}).(*client)
-	h.Log.Warn("request failed", zap.Stringer("client", c.ip), zap.String("method", r.Method), zap.String("path", cut(c.path)),
+	h.Log.Warn("request failed", zap.Stringer("client", c.ip), c.requestField(), c.nodeField(), zap.String("method", r.Method), zap.String("path", cut(c.path)),
 		zap.Int("status", status), zap.Duration("dur", time.Since(c.started)), zap.NamedError("err", err))
 	http.Error(w, text, status)
 }

@@ -39,7 +39,7 @@ func refuse(w http.ResponseWriter, status int, wrong string) {
 // wrong with it may be wrong with every client of an app.
 func (h *Handler) refuseUpgrade(w http.ResponseWriter, c *client, status int, wrong string) {
 	h.Metrics.Handshake("", "malformed")
-	h.Log.Info("client refused", zap.Stringer("client", c.ip), zap.Int("status", status), zap.String("reason", wrong),
+	h.Log.Info("client refused", zap.Stringer("client", c.ip), c.requestField(), zap.Int("status", status), zap.String("reason", wrong),
 		zap.String("host", cut(c.host)), zap.String("path", cut(c.path)))
 	refuse(w, status, wrong)
 }
@@ -123,7 +123,7 @@ func (t *turnedAway) add(now time.Time) int {
 // since clients that are turned away come again every second, all of them.
 func (h *Handler) noteTurnedAway(c *client, why error) {
 	if count := h.away.add(time.Now()); count > 0 {
-		h.Log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), zap.NamedError("err", why),
+		h.Log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", why),
 			zap.Int("tries", c.tries), zap.String("host", cut(c.host)), zap.String("path", cut(c.path)))
 	}
 }

@@ -97,6 +97,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		h.Metrics.Handshake(pick.Node.Name(), result(answer, err))
 		if err == nil {
 			h.Metrics.Picked(pick.Node.Name(), string(pick.Reason))
+			c.explain(answer.Header)
 			return answer, nil
 		}
 		release()
@@ -106,7 +107,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		last = err
 		key.Tried = append(key.Tried, pick.Node)
 		if !errors.Is(err, errBusy) {
-			h.Log.Debug("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), zap.NamedError("err", err))
+			h.Log.Debug("node failed a client, trying the next", zap.String("node", pick.Node.Name()), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", err))
 		}
 	}
 	if errors.Is(last, errBusy) {
@@ -149,6 +150,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		return
 	}
 	h.Metrics.Connected(time.Since(c.started))
+	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(c))
 	c.conn = h.Engine.Start(relay.Pair{
 		Client:   conn,
 		Node:     a.conn,
@@ -156,6 +158,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		ToNode:   early,
 		ToClient: a.early(),
 		Options:  relayOptions(o),
+		Counts:   &c.tally.traffic,
 		Lost:     func() relay.Close { return h.lost(c, h.options.Load()) },
 		Done:     func(end relay.End) { h.ended(c, end) },
 	})
@@ -178,6 +181,7 @@ func (h *Handler) ended(c *client, end relay.End) {
 	h.open.Add(-1)
 	h.leave()
 	h.live.remove(c)
+	h.tallies.leave(c)
 	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.started))
 	c.release() // with a removed node's last client its metrics go too
 	h.Log.Info("client closed", c.line(end, now)...)

@@ -106,7 +106,7 @@ func (s status) printChanges() func([]admin.Node, string) error {
 func steady(nodes []admin.Node) []admin.Node {
 	nodes = slices.Clone(nodes)
 	for i := range nodes {
-		nodes[i].Checked = time.Time{}
+		nodes[i].Checked, nodes[i].Loop = time.Time{}, 0
 		if nodes[i].Health == admin.HealthUp {
 			nodes[i].Reason = ""
 		}

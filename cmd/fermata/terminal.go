@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"fermata/internal/console"
 )
 
 // isTerminal is true when a person looks at what is written to w.
@@ -36,7 +38,7 @@ const (
 
 // painter colours text for w, or leaves it alone where colours do not belong.
 func painter(w io.Writer) func(style, text string) string {
-	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !console.Coloured(w) {
 		return func(_, text string) string { return text }
 	}
 	return func(style, text string) string {

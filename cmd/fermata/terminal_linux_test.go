@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,5 +125,24 @@ func TestALineTooLongForTheTerminalHasNoBar(t *testing.T) {
 	node := admin.Node{Name: strings.Repeat("n", 80), Drain: &admin.Drain{Initial: 2, Remaining: 1}}
 	if got := (drainWait{out: &bytes.Buffer{}}).line(node); strings.Contains(got, "[") {
 		t.Errorf("got %q, want no bar", got)
+	}
+}
+
+func TestTheConsoleLogIsReadableAndHasColoursOnATerminalAlone(t *testing.T) {
+	s := &stack{t: t, urls: []string{"http://127.0.0.1:9"}, file: filepath.Join(t.TempDir(), "fermata.yaml")}
+	s.configure("log: {format: console}\n")
+	serve := func(errOut io.Writer) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // it starts, and stops at once
+		run(ctx, []string{"serve", "-c", s.file}, nil, io.Discard, errOut)
+	}
+	shown := onTerminal(t, func(tty *os.File) { serve(tty) })
+	if !strings.Contains(shown, "\x1b[32mINFO\x1b[0m   \x1b[1mserving\x1b[0m         \x1b[2mnodes=\x1b[0m1") {
+		t.Errorf("got %q, want colours on a terminal", shown)
+	}
+	var piped strings.Builder
+	serve(&piped)
+	if got := piped.String(); strings.ContainsAny(got, "\x1b{}") || !strings.Contains(got, "  INFO   serving         nodes=1  max_clients=") {
+		t.Errorf("got %q, want plain aligned text", got)
 	}
 }

@@ -32,7 +32,8 @@ type Control interface {
 	// Reload errors with what is wrong in the file; then nothing has changed.
 	Reload() error
 	// Explain says which node a client would get now; it takes no place there.
-	// Either may be missing: the zero Addr, the empty string.
+	// Either may be missing: the zero Addr, the empty string. The cookie is the
+	// value of the pin's cookie, or a whole Cookie header.
 	Explain(ip netip.Addr, cookie string) Explanation
 	// Roll is the one that has been begun and not ended.
 	Roll() Roll
@@ -66,6 +67,13 @@ type Node struct {
 	Checked time.Time `json:"checked,omitzero"`
 	// Avoided is whether it is still to be drained in a roll.
 	Avoided bool `json:"avoided,omitempty"`
+	// Apps are the clients that the node has greeted, by the key of their app;
+	// those of too many apps stand under other. Apps and Loop are in what
+	// Control.Nodes returns.
+	Apps map[string]int `json:"apps,omitempty"`
+	// Loop is how many seconds the node took to answer its last check,
+	// connecting apart; left out: it did not, or the check asks nothing.
+	Loop float64 `json:"loop_seconds,omitempty"`
 	// Forecast is, in the answer to a dry run, what the drain would make of
 	// the nodes that are left.
 	Forecast []Load `json:"forecast,omitempty"`
@@ -145,6 +153,30 @@ type Rebalance struct {
 type Explanation struct {
 	Node   string `json:"node"` // empty: none
 	Reason string `json:"reason"`
+	// Pick is why in one word, that of the metrics; left out: there is no node.
+	Pick string `json:"pick,omitempty"`
+	// Preferred is the node that the client's cookie or address names.
+	Preferred string `json:"preferred,omitempty"`
+	// Network is the part of the client's address that counts.
+	Network string `json:"network,omitempty"`
+	// Nodes are all of them, in the order in which the client would get them.
+	Nodes []Candidate `json:"nodes,omitempty"`
+}
+
+// Candidate is a node as the client of an Explanation finds it.
+type Candidate struct {
+	Node           string `json:"node"`
+	Rank           int    `json:"rank,omitempty"`   // by the hash of the client's address, from 1
+	Pinned         bool   `json:"pinned,omitempty"` // the client's cookie names it
+	Connections    int    `json:"connections"`
+	MaxConnections int    `json:"max_connections"` // 0: no cap
+	// Bound is how many clients it may have before those without a pin pass it
+	// over; left out: there is none, or it takes nobody.
+	Bound int `json:"bound,omitempty"`
+	// PassedOver is why it is, in the word of the metrics; left out: it can
+	// take the client.
+	PassedOver string `json:"passed_over,omitempty"`
+	Reason     string `json:"reason"` // for people
 }
 
 // Event is something that happened, as /v1/events sends it.

@@ -83,6 +83,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 		Pool: a.pool, Engine: engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, engine.Totals)
+	metrics.ObserveTallies(a.registry, a.handler.Tallies)
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
 }
@@ -93,7 +94,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 		limits.MaxClients = a.maximum
 	}
 	return proxy.Options{
-		Timeouts: c.Timeouts, Limits: limits, TrustedProxies: c.TrustedProxies, NoUsableNode: c.NoUsableNode,
+		Timeouts: c.Timeouts, Limits: limits, TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
 	}
 }
 

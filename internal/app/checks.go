@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"sync"
+	"time"
 
 	"fermata/balancer"
 	"fermata/health"
@@ -23,6 +24,7 @@ type check struct {
 	address string
 	options health.Options
 	stop    context.CancelFunc
+	loop    time.Duration // how long the node last took to answer; guarded by checks.mu
 }
 
 func newChecks(report func(node string, r health.Result)) *checks {
@@ -55,11 +57,32 @@ func (c *checks) start(ctx context.Context, n balancer.NodeOptions, o health.Opt
 	started := &check{address: n.URL.Host, options: o, stop: stop}
 	started.Checker = health.New(n.URL.Host, o, func(r health.Result) {
 		if ctx.Err() == nil {
+			c.answered(started, r)
 			c.report(n.Name, r)
 		}
 	})
 	c.wg.Go(func() { started.Run(ctx) })
 	return started
+}
+
+// answered notes how long the node took, if it did answer.
+func (c *checks) answered(of *check, r health.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.Took > 0 {
+		of.loop = r.Loop
+	}
+}
+
+// loop is how long the node took to answer its last check; 0: it did not, or
+// was asked nothing.
+func (c *checks) loop(node string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if running := c.running[node]; running != nil {
+		return running.loop
+	}
+	return 0
 }
 
 // dialFailed tells a node's check of a client's dial that failed.

@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,8 +18,14 @@ var _ admin.Control = (*App)(nil)
 // Nodes implements admin.Control.
 func (a *App) Nodes() []admin.Node {
 	var nodes []admin.Node
+	apps := make(map[string]map[string]int)
+	for _, t := range a.handler.Tallies() {
+		apps[t.Node] = t.Apps
+	}
 	for _, n := range a.pool.Nodes() {
-		nodes = append(nodes, view(n))
+		v := view(n)
+		v.Apps, v.Loop = apps[n.Name], a.checks.loop(n.Name).Seconds()
+		nodes = append(nodes, v)
 	}
 	return nodes
 }
@@ -151,19 +156,6 @@ func controlError(err error) error {
 		return fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}
 	return err
-}
-
-// Explain implements admin.Control.
-func (a *App) Explain(ip netip.Addr, cookie string) admin.Explanation {
-	key := balancer.Key{IP: ip}
-	if cookie != "" {
-		key.Pins = []string{cookie}
-	}
-	p, err := a.pool.Explain(key)
-	if err != nil {
-		return admin.Explanation{Reason: err.Error()}
-	}
-	return admin.Explanation{Node: p.Node.Name(), Reason: p.Explain(cookie != "" && a.pool.Pin(p.Node) != "")}
 }
 
 // Ready implements admin.Control.

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"fermata/internal/config"
+	"fermata/internal/console"
 )
 
 // newLog makes the log: one line an entry, none of them sampled away. The
@@ -15,11 +16,9 @@ func newLog(o config.Log, w io.Writer) (*zap.Logger, zap.AtomicLevel) {
 	level := zap.NewAtomicLevelAt(logLevel(o))
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.ISO8601TimeEncoder
-	encoder := zapcore.NewJSONEncoder(encoding)
+	var encoder zapcore.Encoder = zapcore.NewJSONEncoder(encoding)
 	if o.Format == "console" {
-		encoding.EncodeLevel = zapcore.CapitalLevelEncoder
-		encoding.EncodeDuration = zapcore.StringDurationEncoder
-		encoder = zapcore.NewConsoleEncoder(encoding)
+		encoder = console.NewEncoder(console.Coloured(w))
 	}
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), level
 }

@@ -16,6 +16,9 @@ func (a *App) checked(name string, r health.Result) {
 	if r.Took > 0 { // not the report of a client's dial that failed
 		a.metrics.Checked(name, r.Took)
 	}
+	if r.Loop > 0 {
+		a.metrics.Answered(name, r.Loop)
+	}
 	before, _ := a.pool.Node(name)
 	a.pool.SetHealth(name, r.Up, r.Reason)
 	a.pool.SetRefused(name, r.Refused)

@@ -39,6 +39,7 @@ type Config struct {
 	StateDir string `yaml:"state_dir"`
 	// TrustedProxies are the networks whose X-Forwarded-* headers count.
 	TrustedProxies []proxy.Network `yaml:"trusted_proxies"`
+	Headers        proxy.Headers   `yaml:"headers"`
 	Log            Log             `yaml:"log"`
 }
 
@@ -90,6 +91,7 @@ func Default() *Config {
 		Limits:       proxy.DefaultLimits(),
 		NoUsableNode: proxy.NoNodeClose,
 		StopTimeout:  30 * time.Second,
+		Headers:      proxy.DefaultHeaders(),
 		Admin:        admin.Options{Address: "unix:/run/fermata/admin.sock"},
 		Log:          Log{Level: "info", Format: "json"},
 	}

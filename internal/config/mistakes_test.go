@@ -102,7 +102,7 @@ func TestTheWrongKindOfValueIsAMistake(t *testing.T) {
 	f("sticky:\n  bounded_load: +Inf\n", `4: sticky.bounded_load: got "+Inf", want a number such as 1.25`)
 }
 
-var allKeys = []string{"listen", "nodes", "sticky", "health", "drain", "timeouts", "limits", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "log"}
+var allKeys = []string{"listen", "nodes", "sticky", "health", "drain", "timeouts", "limits", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "headers", "log"}
 
 func TestEnvironmentVariablesAreValuesAndNothingElse(t *testing.T) {
 	t.Setenv("FERMATA_TEST_SECRET", "hush")
@@ -255,6 +255,10 @@ func TestDrainTimeoutsAndLimitsAreChecked(t *testing.T) {
 	f("no_usable_node: open", `3: no_usable_node: got "open", want one of close, 503`)
 	f("stop_timeout: 0s", "3: stop_timeout: got 0s, want more than timeouts.close, which is 5s")
 	f("stop_timeout: 5s", "3: stop_timeout: got 5s, want more than timeouts.close, which is 5s")
+	f("headers: {explain: Sec-WebSocket-Accept}", `3: headers.explain: got "Sec-Websocket-Accept", which means something else, want a name such as X-Fermata`)
+	f("headers: {explain: set-cookie}", `3: headers.explain: got "Set-Cookie", which means something else, want a name such as X-Fermata`)
+	f("headers: {request_id: connection}", `3: headers.request_id: got "Connection", which means something else, want a name such as X-Fermata`)
+	f("headers: {request_id: X Id}", `3: headers.request_id: got "X Id", want up to 64 letters, digits or -`)
 	f("log: {level: loud, format: xml}", `3: log.level: got "loud", want one of debug, info, warn, error`, `3: log.format: got "xml", want one of json, console`)
 }
 

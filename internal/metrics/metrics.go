@@ -17,6 +17,7 @@ type Metrics struct {
 	closed            *prometheus.CounterVec
 	connectionSeconds prometheus.Histogram
 	checkSeconds      *prometheus.HistogramVec
+	loopSeconds       *prometheus.HistogramVec
 	reloadOK          prometheus.Gauge
 	reloadTime        prometheus.Gauge
 	certificateExpiry prometheus.Gauge
@@ -46,6 +47,10 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_health_check_seconds", Help: "Time that health checks took, by node.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"node"}),
+		loopSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "fermata_node_loop_seconds", Help: "Time that nodes took to answer what a health check that passed asked, connecting apart.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"node"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fermata_config_last_reload_successful", Help: "Whether the last reload of the configuration was taken over.",
 		}),
@@ -57,7 +62,7 @@ func New(registry prometheus.Registerer) *Metrics {
 		}),
 	}
 	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.closed, m.connectionSeconds,
-		m.checkSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry)
+		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry)
 	return m
 }
 
@@ -79,6 +84,11 @@ func (m *Metrics) Closed(node, by string, lasted time.Duration) {
 // Checked notes how long a health check took.
 func (m *Metrics) Checked(node string, took time.Duration) {
 	m.checkSeconds.WithLabelValues(node).Observe(took.Seconds())
+}
+
+// Answered notes how long a node took to answer a health check.
+func (m *Metrics) Answered(node string, took time.Duration) {
+	m.loopSeconds.WithLabelValues(node).Observe(took.Seconds())
 }
 
 // Reloaded notes whether a configuration was taken over.
@@ -105,4 +115,5 @@ func (m *Metrics) Forget(node string) {
 	m.handshakes.DeletePartialMatch(labels)
 	m.closed.DeletePartialMatch(labels)
 	m.checkSeconds.DeletePartialMatch(labels)
+	m.loopSeconds.DeletePartialMatch(labels)
 }

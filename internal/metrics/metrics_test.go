@@ -54,6 +54,7 @@ func TestWhatHappensIsCountedByNode(t *testing.T) {
 	m.Connected(20 * time.Millisecond)
 	m.Closed("a", "drain", 90*time.Second)
 	m.Checked("a", time.Millisecond)
+	m.Answered("a", time.Microsecond)
 	wantMetrics(t, registry, `
 fermata_connections_closed_total{by="drain",node="a"} 1
 fermata_handshakes_total{node="a",result="ok"} 1
@@ -65,6 +66,7 @@ fermata_picks_total{node="b",reason="hash"} 1
 		"fermata_handshake_seconds_sum 0.02\n",
 		"fermata_connection_seconds_sum 90\n",
 		"fermata_health_check_seconds_sum{node=\"a\"} 0.001\n",
+		"fermata_node_loop_seconds_sum{node=\"a\"} 1e-06\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got\n%s\nwant in it\n%s", text, want)
@@ -106,6 +108,7 @@ func TestANodeThatIsGoneLeavesNoSeries(t *testing.T) {
 		m.Handshake(node, "ok")
 		m.Closed(node, "client", time.Second)
 		m.Checked(node, time.Millisecond)
+		m.Answered(node, time.Microsecond)
 	}
 	m.Forget("a")
 	text := scrape(t, registry)
@@ -154,10 +157,12 @@ func TestTheMetricsAreNamedAsPrometheusAdvises(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := New(registry)
 	Observe(registry, func() []balancer.Status { return []balancer.Status{{Name: "a"}} }, func() relay.Totals { return relay.Totals{} })
+	ObserveTallies(registry, func() []Tally { return []Tally{{Node: "a", Apps: map[string]int{"key": 1}}} })
 	m.Picked("a", "hash")
 	m.Handshake("a", "ok")
 	m.Closed("a", "client", time.Second)
 	m.Checked("a", time.Millisecond)
+	m.Answered("a", time.Microsecond)
 	problems, err := testutil.GatherAndLint(registry)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ type epollConn struct {
 	ending       ending
 	lost         func() Close
 	done         func(End)
+	counts       *Counts
 
 	handle      handle
 	queued      int32 // status of the Close frame that was queued for the client; 0: none
@@ -42,6 +43,7 @@ func newEpollConn(s *shard, p Pair) *epollConn {
 		toClient: flow{gate: gate{follower: newFollower(false, 0)}},
 		lost:     orGoingAway(p.Lost),
 		done:     p.Done,
+		counts:   p.Counts,
 		close:    o.Close, stall: o.Stall, idle: o.Idle,
 	}
 }
@@ -200,6 +202,11 @@ func (c *epollConn) forward(f *flow, to *leg, sum *passed, b []byte, messages in
 	}
 	f.add(len(b), messages)
 	sum.add(len(b), messages)
+	if f == &c.toNode {
+		c.counts.addToNode(len(b), messages)
+	} else {
+		c.counts.addToClient(len(b), messages)
+	}
 	return nil
 }
 

@@ -542,7 +542,8 @@ func (e endless) WriteTo(w io.Writer) (n int64, err error) {
 
 func testEngineState(t *testing.T, l legs) {
 	t.Run("TotalsGrowWhileARelayRuns", func(t *testing.T) {
-		r := l.start(t, nil)
+		counts := new(Counts)
+		r := l.start(t, func(p *Pair) { p.Counts = counts })
 		up, down := text(masked, "up"), text(unmasked, "down")
 		r.clientSends(up)
 		r.nodeGets(up)
@@ -552,8 +553,8 @@ func testEngineState(t *testing.T, l legs) {
 			BytesToNode: int64(len(up)), BytesToClient: int64(2 * len(down)),
 			MessagesToNode: 1, MessagesToClient: 2,
 		}
-		waitFor(t, func() bool { return r.engine.Totals() == want }, func() string {
-			return fmt.Sprintf("got totals %+v, want %+v", r.engine.Totals(), want)
+		waitFor(t, func() bool { return r.engine.Totals() == want && counts.Totals() == want }, func() string {
+			return fmt.Sprintf("got totals %+v and the pair's %+v, want %+v", r.engine.Totals(), counts.Totals(), want)
 		})
 		r.node.Close()
 		r.clientAnswers(lostClose.Code, lostClose.Reason)

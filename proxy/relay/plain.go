@@ -100,6 +100,7 @@ func (r *plainConn) toNode() {
 	s := r.newStream(r.pair.Client, r.pair.Node, r.pair.ToNode)
 	s.frames.follower = newFollower(true, r.pair.Options.MaxMessage)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToNode, &r.engine.messagesToNode
+	s.counted = r.pair.Counts.addToNode
 
 	r.closing.clientEnded(unlessEOF(r.moveToNode(s)))
 	r.end.BytesToNode, r.end.MessagesToNode = s.bytes, s.messages
@@ -138,6 +139,7 @@ func (r *plainConn) toClient() {
 	s := r.newStream(r.pair.Node, r.pair.Client, r.pair.ToClient)
 	s.frames.follower = newFollower(false, 0)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToClient, &r.engine.messagesToClient
+	s.counted = r.pair.Counts.addToClient
 
 	if r.greet() {
 		r.moveToClient(s)

@@ -67,6 +67,8 @@ type Pair struct {
 	ToClient []byte
 	// Options bound this relay.
 	Options Options
+	// Counts is told what passes; nil: Engine.Totals alone is.
+	Counts *Counts
 	// Lost is asked once, when the node's leg ends without a Close frame, for
 	// what to tell the client.
 	Lost func() Close

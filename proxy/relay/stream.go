@@ -21,6 +21,7 @@ type stream struct {
 
 	bytes, messages           int64
 	totalBytes, totalMessages *atomic.Int64
+	counted                   func(bytes, messages int) // told what has passed
 }
 
 // read reads once and marks what may leave. Its error is the connection's or
@@ -62,10 +63,12 @@ func (s *stream) forward() error {
 	s.bytes += int64(n)
 	s.totalBytes.Add(int64(n))
 	if err != nil {
+		s.counted(n, 0)
 		return err
 	}
 	s.messages += int64(s.completed)
 	s.totalMessages.Add(int64(s.completed))
+	s.counted(n, s.completed)
 	return nil
 }
 

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"fermata/internal/admin"
+)
+
+// explain is the answer as JSON.
+func (s *stack) explain(args ...string) (e admin.Explanation) {
+	s.t.Helper()
+	code, out, errOut := s.cli(append([]string{"explain", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), &e); code != 0 || err != nil {
+		s.t.Fatalf("explain %v: got %d, %s %s, %v", args, code, out, errOut, err)
+	}
+	return e
+}
+
+func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
+	s := newStack(t, 3, "health: {type: http}\n")
+	before := s.explain("--ip", "203.0.113.9")
+	if len(before.Nodes) != 3 || before.Nodes[0].Node != before.Node || before.Pick != "hash" || before.Network != "203.0.113.9/32" {
+		t.Fatalf("got %+v, want three nodes, the first of them picked by the hash", before)
+	}
+	first, second, third := before.Nodes[0].Node, before.Nodes[1].Node, before.Nodes[2].Node
+	s.cli("drain", first)
+	s.node(second).Kill()
+	s.logs.waitFor(t, second+" down", func(line map[string]any) bool { return line["msg"] == "node down" && line["node"] == second })
+
+	after := s.explain("--ip", "203.0.113.9")
+	if after.Node != third || after.Preferred != first || after.Pick != "draining" {
+		t.Errorf("got %+v, want %s, with %s preferred and draining", after, third, first)
+	}
+	for i, want := range []admin.Candidate{
+		{Node: first, Rank: 1, PassedOver: "draining", Reason: "draining: 0 clients left"},
+		{Node: second, Rank: 2, PassedOver: "down", Reason: "down: dial refused"},
+		{Node: third, Rank: 3, Bound: 2, Reason: "gets this client"},
+	} {
+		if after.Nodes[i] != want {
+			t.Errorf("got %+v, want %+v", after.Nodes[i], want)
+		}
+	}
+	_, out, _ := s.cli("explain", "--ip", "203.0.113.9")
+	want := third + ": by the hash of its address it would be " + first + ", which is draining; the next by the hash of its address is " + third + `
+
+ORDER  NODE      CONNECTIONS  BOUND  THIS CLIENT
+1      ` + first + `  0            -      draining: 0 clients left
+2      ` + second + `  0            -      down: dial refused
+3      ` + third + `  0            2      gets this client
+`
+	if out != want {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+}
+
+func TestExplainTakesTheCookieAsItStandsInARequest(t *testing.T) {
+	s := newStack(t, 2, "")
+	p := s.dial()
+	for _, cookie := range []string{p.cookie.Value, "theme=dark; fermata=" + p.cookie.Value} {
+		if e := s.explain("--cookie", cookie); e.Node != p.node || e.Pick != "cookie" || e.Nodes[0].Node != p.node || !e.Nodes[0].Pinned {
+			t.Errorf("%s: got %+v, want %s by its cookie", cookie, e, p.node)
+		}
+	}
+	if e := s.explain("--cookie", "forged"); e.Node != "" || !strings.Contains(e.Reason, "names no node of ours") || len(e.Nodes) != 2 {
+		t.Errorf("a forged cookie alone: got %+v, want no node and why", e)
+	}
+	s.cli("drain", p.node)
+	if e := s.explain("--cookie", p.cookie.Value); e.Node != "" || e.Preferred != p.node || !strings.Contains(e.Reason, "which is draining") {
+		t.Errorf("the cookie of a draining node alone: got %+v, want no node and why", e)
+	}
+}
+
+func TestExplainSaysSoWhenNoNodeIsLeft(t *testing.T) {
+	s := newFront(t, []string{refusing(t)}, "")
+	s.logs.wait(t, "node down")
+	e := s.explain("--ip", "::1")
+	if e.Node != "" || e.Reason != "no usable node" || len(e.Nodes) != 1 || e.Nodes[0].Reason != "down: dial refused" || e.Network != "::/64" {
+		t.Errorf("got %+v, want no node, and why", e)
+	}
+}

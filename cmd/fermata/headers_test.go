@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"fermata/internal/devnode"
+)
+
+func TestARequestIDReachesTheNodeAndStandsInTheLog(t *testing.T) {
+	s := newStack(t, 1, "no_usable_node: \"503\"\n")
+	const forged = "X-Request-Id: forged\r\n"
+	w := s.wire(wireUpgrade + forged + "\r\n")
+	w.answer()
+	w.frame()
+	w.Close()
+	id := s.logs.wait(t, "client closed")["request"].(string)
+	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Request-Id": id})
+	if id == "forged" || len(id) != 16 {
+		t.Errorf("got the id %q, want one of our own", id)
+	}
+
+	s.ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + forged)
+	if got := s.nodes[0].LastRequest("/up").Header["X-Request-Id"]; len(got) != 1 || len(got[0]) != 16 || got[0] == id {
+		t.Errorf("plain: the node got %q, want one id of its own", got)
+	}
+
+	s.ask(strings.Replace(wireUpgrade, "Version: 13", "Version: 8", 1))
+	wantID(t, s.logs.wait(t, "client refused"))
+	s.nodes[0].Kill()
+	s.ask(wireUpgrade)
+	wantID(t, s.logs.wait(t, "clients turned away"))
+	s.ask("GET /up HTTP/1.1\r\nHost: a\r\n")
+	wantID(t, s.logs.wait(t, "request failed"))
+}
+
+func wantID(t *testing.T, line map[string]any) {
+	t.Helper()
+	if id, _ := line["request"].(string); len(id) != 16 {
+		t.Errorf("got the line %v, want a request's id in it", line)
+	}
+}
+
+func TestATrustedProxysRequestIDStays(t *testing.T) {
+	s := newStack(t, 1, "trusted_proxies: [127.0.0.1]\nheaders: {request_id: x-amzn-trace-id}\n")
+	const id = "Root=1-67891233-abcdef012345678912345678"
+	w := s.wire(wireUpgrade + "X-Amzn-Trace-Id: " + id + "\r\nX-Request-Id: 7\r\n\r\n")
+	w.answer()
+	w.Close()
+	if got := s.logs.wait(t, "client closed")["request"]; got != id {
+		t.Errorf("log: got %v, want %s", got, id)
+	}
+	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Amzn-Trace-Id": id, "X-Request-Id": "7"})
+}
+
+func TestAHeadWithTheRequestIDStaysWithinWhatANodeTakes(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.bystander()
+	for size := 9_999 - len(wireUpgrade); ; size-- {
+		r, body := s.ask(wireUpgrade + "Cookie: a=" + strings.Repeat("x", size) + "\r\n")
+		if r.StatusCode == 431 {
+			continue
+		}
+		if got := len(s.nodes[0].LastRequest(wirePath).Raw); r.StatusCode != 101 || got != 9_999 {
+			t.Errorf("the largest that is let through: got %d %s with %d bytes at the node, want 101 with 9999", r.StatusCode, body, got)
+		}
+		return
+	}
+}
+
+func TestAHeaderSaysWhyAClientGotItsNode(t *testing.T) {
+	s := newStack(t, 2, "headers: {explain: x-fermata}\n")
+	says := func(request, want string) {
+		t.Helper()
+		r, _ := s.ask(request)
+		hasHeader(t, r.Header, map[string]string{"X-Fermata": want})
+	}
+	p := s.dial()
+	cookie := "Cookie: fermata=" + p.cookie.Value + "\r\n"
+	other := map[string]string{"reverb-1": "reverb-2", "reverb-2": "reverb-1"}[p.node]
+	says(wireUpgrade+cookie, "node="+p.node+"; pick=cookie")
+	s.cli("drain", p.node)
+	says(wireUpgrade+cookie, fmt.Sprintf("node=%s; pick=draining; preferred=%s", other, p.node))
+	says("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "node="+other+"; pick=turn")
+	says("GET /app/nobody HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "node="+other+"; pick=turn") // an error of the node's
+	says(strings.Replace(wireUpgrade, "Version: 13", "Version: 8", 1), "")                            // no node was asked
+}
+
+func TestAPlainRequestThatWasTriedAgainSaysSo(t *testing.T) {
+	going := startNode(t, devnode.Options{})
+	good := fakeNode(t, says("HTTP/1.1 200 OK\r\nX-Fermata: forged\r\nContent-Length: 2\r\n\r\nok"))
+	s := newFront(t, []string{going.URL(), good}, "headers: {explain: X-Fermata}\nhealth: {interval: 1h, fall: 1000}\n")
+	s.logs.wait(t, "node up")
+	s.logs.wait(t, "node up")
+	going.Kill()
+	<-going.Done()
+	r, _ := s.ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
+	hasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-2; pick=retry; preferred=reverb-1"})
+}
+
+func TestWhatANodeSaysInTheExplainingHeaderIsReplacedOrNotOurs(t *testing.T) {
+	node := fakeNode(t, says101("X-Fermata: forged\r\nX-Fermata: twice\r\n", "\x81\x05hello"))
+	s := newFront(t, []string{node}, "headers: {explain: X-Fermata}\n")
+	r, _ := s.ask(wireUpgrade)
+	hasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-1; pick=hash"})
+
+	off := newFront(t, []string{fakeNode(t, says101("X-Fermata: the node's\r\n", "\x81\x05hello"))}, "")
+	r, _ = off.ask(wireUpgrade)
+	hasHeader(t, r.Header, map[string]string{"X-Fermata": "the node's"})
+}
+
+func TestARefusalByTheNodeSaysWhichNodeItWas(t *testing.T) {
+	node := fakeNode(t, says("HTTP/1.1 404 Not Found\r\nX-Fermata: forged\r\nContent-Length: 0\r\n\r\n"))
+	s := newFront(t, []string{node}, "headers: {explain: X-Fermata}\n")
+	r, _ := s.ask(wireUpgrade)
+	hasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-1; pick=hash"})
+}

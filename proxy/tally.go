@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"fermata/internal/metrics"
+	"fermata/proxy/relay"
+)
+
+// tallies count by node what Reverb does not tell: what is relayed, and the
+// clients of each app. The zero value is ready. Its methods may be called
+// concurrently.
+type tallies struct {
+	mu     sync.Mutex
+	nodes  map[string]*tally // by the node's name
+	apps   map[string]*app   // by key, those that have clients
+	others app               // that are not among these
+}
+
+// tally is one node's.
+type tally struct {
+	traffic relay.Counts
+	clients map[*app]int // guarded by tallies.mu
+}
+
+// app is one of Reverb's apps, or all that are too many to be told apart. Its
+// fields are guarded by tallies.mu.
+type app struct {
+	key     string
+	clients int // on all nodes
+}
+
+const (
+	// mostApps is how many apps are told apart.
+	mostApps  = 50
+	otherApps = "other"
+)
+
+// enter counts a client of a node. The key is that of its app, once the node
+// has greeted it: what a stranger makes up is no app. Empty: there is none.
+func (ts *tallies) enter(node, key string) (*tally, *app) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.nodes == nil {
+		ts.nodes, ts.apps = make(map[string]*tally), make(map[string]*app)
+	}
+	t := ts.nodes[node]
+	if t == nil {
+		t = &tally{clients: make(map[*app]int)}
+		ts.nodes[node] = t
+	}
+	if key == "" {
+		return t, nil
+	}
+	a := ts.app(key)
+	a.clients++
+	t.clients[a]++
+	return t, a
+}
+
+// app finds the app, or counts it among the others. mu is held.
+func (ts *tallies) app(key string) *app {
+	if a := ts.apps[key]; a != nil {
+		return a
+	}
+	if key == otherApps || len(ts.apps) >= mostApps {
+		ts.others.key = otherApps
+		return &ts.others
+	}
+	a := &app{key: strings.Clone(key)} // which is a piece of a path
+	ts.apps[a.key] = a
+	return a
+}
+
+// leave is for a client that has entered, or has not come so far.
+func (ts *tallies) leave(c *client) {
+	if c.app == nil {
+		return
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if c.tally.clients[c.app]--; c.tally.clients[c.app] == 0 {
+		delete(c.tally.clients, c.app)
+	}
+	if c.app.clients--; c.app.clients == 0 {
+		delete(ts.apps, c.app.key)
+	}
+}
+
+// forget drops a node that is gone.
+func (ts *tallies) forget(node string) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	delete(ts.nodes, node)
+}
+
+// all is what has been counted.
+func (ts *tallies) all() (all []metrics.Tally) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for node, t := range ts.nodes {
+		apps := make(map[string]int, len(t.clients))
+		for a, clients := range t.clients {
+			apps[a.key] = clients
+		}
+		all = append(all, metrics.Tally{Node: node, Relayed: t.traffic.Totals(), Apps: apps})
+	}
+	return all
+}
+
+// app is the key of the client's app; empty: the node has not let it in.
+func (a *answer) app(c *client) string {
+	if !a.greeted {
+		return ""
+	}
+	return appKey(c.path)
+}
+
+// appKey is the key in /app/{key}, with or without a path before that; empty:
+// it is another path.
+func appKey(path string) string {
+	_, key, found := strings.Cut(path, appPath)
+	key, _, _ = strings.Cut(key, "/")
+	if found && (len(key) > 64 || !utf8.ValidString(key)) {
+		return otherApps
+	}
+	return key
+}
