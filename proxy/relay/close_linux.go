@@ -110,7 +110,7 @@ func (c *epollConn) nodeStalls() {
 // ending already.
 func (c *epollConn) want(wish Close, cause error) {
 	if c.begin(wish.By, cause) {
-		c.ending.wish = &wish
+		c.ending.wish, c.toClient.last = &wish, true
 		c.sendWish()
 	}
 }

@@ -65,6 +65,20 @@ func TestAFlowHoldsOneFrameAtMostAndNothingAtABoundary(t *testing.T) {
 	})
 }
 
+func TestAFlowStopsAtTheNextBoundaryForAClose(t *testing.T) {
+	f := newFlow(unmasked)
+	large := binaryOf(unmasked, 2*bufferSize)
+	half := len(large) / 2
+	through(t, f, large[:half])
+	f.last = true
+	if left, _ := through(t, f, large[half:half+9]); len(left) != 9 || !f.open {
+		t.Errorf("of the frame that has begun: got %d bytes, open %v; want 9, true", len(left), f.open)
+	}
+	if left, _ := through(t, f, join(large[half+9:], large[:half])); !bytes.Equal(left, large[half+9:]) || f.open {
+		t.Errorf("got %d bytes, open %v; want the rest of the frame, and nothing of the next", len(left), f.open)
+	}
+}
+
 func TestAFlowPassesALargeFrameAsItComes(t *testing.T) {
 	f := newFlow(unmasked)
 	large := binaryOf(unmasked, bufferSize+1)

@@ -10,6 +10,7 @@ const bufferSize = 32 << 10
 type gate struct {
 	follower
 	open     bool // what may have left ends inside of a frame
+	last     bool // a Close frame waits for the next boundary: no frame begins to leave
 	dropping bool // nothing leaves any more; for the gate's owner to mind
 }
 
@@ -26,7 +27,7 @@ func (g *gate) pass(held int, b []byte) (ready, messages int, err error) {
 	if err != nil {
 		return ready, messages, err
 	}
-	if all := held + len(b); g.open || g.tooLarge(all-ready) {
+	if all := held + len(b); g.open || !g.last && g.tooLarge(all-ready) {
 		ready = all
 		g.open = true
 	}

@@ -164,9 +164,12 @@ func (r *plainConn) greet() bool {
 
 func (r *plainConn) moveToClient(s *stream) {
 	for {
-		if wish, ok := r.closing.wanted(); ok && !s.frames.open {
-			r.closing.sendClose(wish, nil)
-			return
+		if wish, ok := r.closing.wanted(); ok {
+			if !s.frames.open {
+				r.closing.sendClose(wish, nil)
+				return
+			}
+			s.frames.last = true
 		}
 		readErr := s.read()
 		if s.frames.closed {
