@@ -93,7 +93,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 		limits.MaxClients = a.maximum
 	}
 	return proxy.Options{
-		Timeouts: c.Timeouts, Limits: limits, TrustedProxies: c.TrustedProxies, NoUsableNode: c.NoUsableNode,
+		Timeouts: c.Timeouts, Limits: limits, Keepalive: c.Keepalive, Rate: c.Drain.Rate, TrustedProxies: c.TrustedProxies, NoUsableNode: c.NoUsableNode,
 	}
 }
 
@@ -154,6 +154,7 @@ func (a *App) begin(ctx context.Context) {
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
+	a.checks.wg.Go(func() { a.handler.MoveOld(ctx) })
 	a.noteLimit(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }

@@ -21,6 +21,8 @@ const (
 	ByShutdown By = "shutdown"
 	// ByRebalance is a node that had more than its share of the clients.
 	ByRebalance By = "rebalance"
+	// ByMaxAge is a client that had been connected for too long.
+	ByMaxAge By = "max_age"
 )
 
 // Close is a Close frame for a client, and who wants it sent.
