@@ -36,6 +36,7 @@ type client struct {
 	// Guarded by the registry's mutex.
 	place int // in the registry, from 1; 0: not there
 	ended bool
+	lot   uint16 // drawn by the registry: how much older than others it may become
 }
 
 func newClient(r *http.Request, o *Options) *client {

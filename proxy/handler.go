@@ -22,6 +22,8 @@ import (
 type Options struct {
 	Timeouts       Timeouts
 	Limits         Limits // MaxClients must be set
+	Keepalive      Keepalive
+	Rate           int // clients per second that go for Limits.MaxAge; 0: all at once
 	TrustedProxies []Network
 	Headers        Headers
 	NoUsableNode   string
@@ -44,6 +46,7 @@ type Deps struct {
 type Handler struct {
 	Deps
 	options  atomic.Pointer[Options]
+	changed  chan struct{} // has one once they have been replaced; for MoveOld
 	dialer   net.Dialer
 	plain    *httputil.ReverseProxy
 	live     registry
@@ -73,7 +76,7 @@ const nodeKeepAlive = time.Minute
 
 // New returns a Handler. It starts nothing.
 func New(o Options, deps Deps) *Handler {
-	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move)}
+	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move), changed: make(chan struct{}, 1)}
 	h.dialer.SetMultipathTCP(false)
 	h.dialer.KeepAliveConfig = net.KeepAliveConfig{Enable: true, Idle: nodeKeepAlive, Interval: -1, Count: -1}
 	h.stopping, h.stop = context.WithCancel(context.Background())
@@ -82,9 +85,15 @@ func New(o Options, deps Deps) *Handler {
 	return h
 }
 
-// SetOptions replaces the options for all requests to come. It may be called
-// concurrently.
-func (h *Handler) SetOptions(o Options) { h.options.Store(&o) }
+// SetOptions replaces the options for all requests to come, and Limits.MaxAge
+// and Rate for all clients. It may be called concurrently.
+func (h *Handler) SetOptions(o Options) {
+	h.options.Store(&o)
+	select {
+	case h.changed <- struct{}{}:
+	default: // MoveOld has still to see the last change
+	}
+}
 
 // ConnState counts connections; it is for http.Server.ConnState. Beyond the
 // limit, with some to spare for polite refusals, a connection is closed as

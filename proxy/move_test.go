@@ -68,7 +68,7 @@ func (w *crowd) join(t *testing.T) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{pick: pick, release: release}
+	c := &client{pick: pick, release: release, started: time.Now()}
 	c.conn = &fakeConn{w, c}
 	w.handler.live.add(c)
 	w.all = append(w.all, c)

@@ -45,6 +45,9 @@ type Limits struct {
 	// MaxSilence ends a client when nothing has come from it or its node for so
 	// long. 0: never.
 	MaxSilence time.Duration `yaml:"max_silence"`
+	// MaxAge is how long a client may be connected; then, or up to a tenth
+	// later, it is told to come back anew. 0: for ever.
+	MaxAge time.Duration `yaml:"max_age"`
 	// MaxClients caps all clients together; 0: what the file descriptors allow.
 	MaxClients int `yaml:"max_clients"`
 	// UpgradesPerSecond paces the upgrades that each node gets; those beyond
@@ -54,6 +57,15 @@ type Limits struct {
 	// SlowStart is how long a node that has come back takes to get that many,
 	// unless it shows by prompt answers that it can take them sooner.
 	SlowStart time.Duration `yaml:"slow_start"`
+}
+
+// Keepalive is how silent clients are kept from being cut by what stands in
+// between, and found out when they are gone.
+type Keepalive struct {
+	// Ping is after how long without anything passing a client is sent a
+	// WebSocket ping. One that says nothing until the third is due is ended.
+	// 0: no pings.
+	Ping time.Duration `yaml:"ping"`
 }
 
 // DrainOptions are the drain's settings where a request does not give its own.

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"fermata/balancer"
 )
@@ -27,6 +28,7 @@ func (r *registry) add(c *client) {
 	}
 	all := append(r.clients[c.pick.Node], c)
 	r.clients[c.pick.Node], c.place = all, len(all)
+	c.lot = uint16(rand.Uint32())
 }
 
 // remove takes out a client that has ended.
@@ -59,6 +61,24 @@ func (r *registry) sample(n *balancer.Node, count int) []*client {
 	all := slices.Clone(r.clients[n])
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all[:min(count, len(all))]
+}
+
+// older returns the clients that have been connected for longer than age, and
+// than the part of a tenth more that each has drawn: so those that came
+// together do not become too old together. It leaves them in.
+func (r *registry) older(age time.Duration, now time.Time) (old []*client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	spread := age / 10 >> 16
+	for _, all := range r.clients {
+		for _, c := range all {
+			if now.Sub(c.started) > age+spread*time.Duration(c.lot) {
+				old = append(old, c)
+			}
+		}
+	}
+	rand.Shuffle(len(old), func(i, j int) { old[i], old[j] = old[j], old[i] })
+	return old
 }
 
 // claim takes out one client; false when it has ended or was taken before.

@@ -172,6 +172,7 @@ func relayOptions(o *Options) relay.Options {
 		Close:      o.Timeouts.Close,
 		Idle:       o.Limits.MaxSilence,
 		MaxMessage: o.Limits.MaxMessageBytes,
+		Ping:       o.Keepalive.Ping,
 	}
 }
 

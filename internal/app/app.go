@@ -94,7 +94,8 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 		limits.MaxClients = a.maximum
 	}
 	return proxy.Options{
-		Timeouts: c.Timeouts, Limits: limits, TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
+		Timeouts: c.Timeouts, Limits: limits, Keepalive: c.Keepalive, Rate: c.Drain.Rate,
+		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
 	}
 }
 
@@ -155,6 +156,7 @@ func (a *App) begin(ctx context.Context) {
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
+	a.checks.wg.Go(func() { a.handler.MoveOld(ctx) })
 	a.noteLimit(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }

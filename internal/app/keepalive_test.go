@@ -39,5 +39,8 @@ func TestAcceptedConnectionsInheritTheKeepalive(t *testing.T) {
 		f("SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 		f("idle", unix.IPPROTO_TCP, keepIdle, 60)
 		f("interval", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15)
+		if userTimeout != 0 {
+			f("user timeout", unix.IPPROTO_TCP, userTimeout, 90_000)
+		}
 	})
 }

@@ -28,6 +28,8 @@ type Config struct {
 	Drain    proxy.DrainOptions     `yaml:"drain"`
 	Timeouts proxy.Timeouts         `yaml:"timeouts"`
 	Limits   proxy.Limits           `yaml:"limits"`
+	// Keepalive is for clients that are connected and silent.
+	Keepalive proxy.Keepalive `yaml:"keepalive"`
 	// NoUsableNode is proxy.NoNodeClose or proxy.NoNode503: what an upgrade
 	// gets when no node can take it.
 	NoUsableNode string `yaml:"no_usable_node"`

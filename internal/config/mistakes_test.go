@@ -102,7 +102,7 @@ func TestTheWrongKindOfValueIsAMistake(t *testing.T) {
 	f("sticky:\n  bounded_load: +Inf\n", `4: sticky.bounded_load: got "+Inf", want a number such as 1.25`)
 }
 
-var allKeys = []string{"listen", "nodes", "sticky", "health", "drain", "timeouts", "limits", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "headers", "log"}
+var allKeys = []string{"listen", "nodes", "sticky", "health", "drain", "timeouts", "limits", "keepalive", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "headers", "log"}
 
 func TestEnvironmentVariablesAreValuesAndNothingElse(t *testing.T) {
 	t.Setenv("FERMATA_TEST_SECRET", "hush")
@@ -249,6 +249,8 @@ func TestDrainTimeoutsAndLimitsAreChecked(t *testing.T) {
 	f("limits: {max_body_bytes: 0}", "3: limits.max_body_bytes: got 0, want 1 to 1073741824")
 	f("limits: {max_message_bytes: -1}", "3: limits.max_message_bytes: got -1, want at least 0")
 	f("limits: {max_silence: -1s}", "3: limits.max_silence: got -1s, want at least 0s")
+	f("limits: {max_age: 10ms}", "3: limits.max_age: got 10ms, want at least 1s, or 0s for never")
+	f("keepalive: {ping: -1s}", "3: keepalive.ping: got -1s, want at least 1s, or 0s for never")
 	f("limits: {max_clients: -1}", "3: limits.max_clients: got -1, want at least 0")
 	f("limits: {upgrades_per_second: -1}", "3: limits.upgrades_per_second: got -1, want at least 0")
 	f("limits: {slow_start: -1s}", "3: limits.slow_start: got -1s, want at least 0s")

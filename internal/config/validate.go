@@ -24,6 +24,7 @@ func (c *Config) validate(r *report) {
 	r.validateDrain(c.Drain)
 	r.validateTimeouts(c.Timeouts)
 	r.validateLimits(c.Limits)
+	r.offOrAtLeast("keepalive.ping", c.Keepalive.Ping, time.Second)
 	r.oneOf("no_usable_node", c.NoUsableNode, proxy.NoNodeClose, proxy.NoNode503)
 	r.want(c.StopTimeout > c.Timeouts.Close, "stop_timeout", "got %v, want more than timeouts.close, which is %v", c.StopTimeout, c.Timeouts.Close)
 	r.validateAdmin(c.Admin, c.Listen)
@@ -41,6 +42,10 @@ func (r *report) positive(path string, got time.Duration) {
 
 func (r *report) atLeast(path string, got, least int) {
 	r.want(got >= least, path, "got %d, want at least %d", got, least)
+}
+
+func (r *report) offOrAtLeast(path string, got, least time.Duration) {
+	r.want(got == 0 || got >= least, path, "got %v, want at least %v, or 0s for never", got, least)
 }
 
 func (r *report) between(path string, got, least, most int) {
@@ -158,6 +163,7 @@ func (r *report) validateLimits(o proxy.Limits) {
 	r.want(o.MaxBodyBytes >= 1 && o.MaxBodyBytes <= 1<<30, "limits.max_body_bytes", "got %d, want 1 to %d", o.MaxBodyBytes, 1<<30)
 	r.want(o.MaxMessageBytes >= 0, "limits.max_message_bytes", "got %d, want at least 0", o.MaxMessageBytes)
 	r.want(o.MaxSilence >= 0, "limits.max_silence", "got %v, want at least 0s", o.MaxSilence)
+	r.offOrAtLeast("limits.max_age", o.MaxAge, time.Second)
 	r.atLeast("limits.max_clients", o.MaxClients, 0)
 	r.atLeast("limits.upgrades_per_second", o.UpgradesPerSecond, 0)
 	r.want(o.SlowStart >= 0, "limits.slow_start", "got %v, want at least 0s", o.SlowStart)

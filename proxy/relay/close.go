@@ -52,6 +52,22 @@ func (c *closing) want(wish Close, cause error) {
 	}
 }
 
+// nudge wakes toClient from its read, unless the relay is ending already.
+func (c *closing) nudge() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending.by == "" {
+		_ = c.node.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// isEnding reports whether something has begun to end the relay.
+func (c *closing) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending.by != ""
+}
+
 // wanted is the Close frame that is to be sent, if any.
 func (c *closing) wanted() (wish Close, ok bool) {
 	c.mu.Lock()

@@ -26,10 +26,13 @@ type epollConn struct {
 	handle      handle
 	queued      int32 // status of the Close frame that was queued for the client; 0: none
 	ended       bool
+	pings       pings
 	closeBy     ticks // when what has begun to end is cut; 0: it has not
 	idleBy      ticks // 0: never
+	pingBy      ticks // 0: never
 	heldBy      ticks // until when a client without a node is held; 0: it is not
 	wakes       ticks // when the wheel does; 0: never
+	ping        ticks // from the last that passed to a ping; 0: there are none
 	close       time.Duration
 	stall, idle time.Duration
 }
@@ -37,7 +40,7 @@ type epollConn struct {
 // newEpollConn lacks its legs yet.
 func newEpollConn(s *shard, p Pair) *epollConn {
 	o := p.Options
-	return &epollConn{
+	c := &epollConn{
 		shard:    s,
 		toNode:   flow{gate: gate{follower: newFollower(true, o.MaxMessage)}},
 		toClient: flow{gate: gate{follower: newFollower(false, 0)}},
@@ -46,6 +49,10 @@ func newEpollConn(s *shard, p Pair) *epollConn {
 		counts:   p.Counts,
 		close:    o.Close, stall: o.Stall, idle: o.Idle,
 	}
+	if o.Ping > 0 {
+		c.ping = ticks(0).later(o.Ping)
+	}
+	return c
 }
 
 // Close implements Conn.
@@ -157,7 +164,11 @@ func (c *epollConn) fromClient(n int) {
 	if n == 0 || c.toNode.dropping {
 		return
 	}
+	ahead := c.toNode.ahead()
 	b, messages, bad := c.toNode.take(&c.shard.space.buffer, n)
+	if c.pings.owed > 0 {
+		b = c.pings.heard(b, ahead, &c.shard.token)
+	}
 	if c.toNode.closed {
 		c.begin(ByClient, nil)
 		c.ending.clientCode = c.toNode.status()

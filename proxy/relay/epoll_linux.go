@@ -60,8 +60,9 @@ var cores = sync.OnceValue(func() int {
 // NewEpoll returns an engine of so many shards that relays nothing yet.
 func NewEpoll(shards int) Engine {
 	e := &Epoll{running: newCount(), plain: NewPlain()}
+	t := newToken()
 	for range shards {
-		e.shards = append(e.shards, newShard(e.running))
+		e.shards = append(e.shards, newShard(e.running, t))
 	}
 	return e
 }

@@ -331,3 +331,17 @@ func TestWhatAClientSendsBehindItsCloseCostsItNothing(t *testing.T) {
 	r.clientGets(last)
 	r.clientIsOver()
 }
+
+func (c *epollConn) fire(forgive bool) {
+	c.shard.post(func() {
+		if forgive {
+			c.pings.asked = 0
+		}
+		if !c.ended && c.closeBy == 0 {
+			c.pingDue()
+			c.settle()
+		}
+	})
+}
+
+func tokenOfBest(e Engine) token { return e.(*Epoll).shards[0].token }

@@ -34,6 +34,14 @@ func (g *gate) pass(held int, b []byte) (ready, messages int, err error) {
 	return ready, messages, nil
 }
 
+// ahead is how many of the next bytes belong to a frame that has left in part.
+func (g *gate) ahead() uint64 {
+	if !g.open {
+		return 0
+	}
+	return g.left
+}
+
 // tooLarge reports whether the frame that has begun with so many bytes can
 // never be held whole.
 func (g *gate) tooLarge(begun int) bool {

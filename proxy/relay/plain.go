@@ -36,9 +36,15 @@ import (
 //   - The client gets one Close frame at most, and nothing behind it.
 //   - When nothing comes from either side for Options.Idle the client is
 //     closed, by ByTimeout.
+//   - When nothing passes for Options.Ping the client is sent a ping, at a
+//     boundary, unless something waits to be sent anyway. The pong to that is
+//     not passed on, and does not count as something that passes for
+//     Options.Idle; all other pongs are the node's. A client from which
+//     nothing comes for two pings is closed, by ByTimeout.
 //
 // Only NewPlain makes one.
 type Plain struct {
+	token   token
 	buffers sync.Pool // of *[bufferSize]byte
 
 	bytesToNode, bytesToClient       atomic.Int64
@@ -49,7 +55,7 @@ type Plain struct {
 
 // NewPlain returns an engine that relays nothing yet.
 func NewPlain() Engine {
-	p := &Plain{running: newCount()}
+	p := &Plain{running: newCount(), token: newToken()}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
 	return p
 }
@@ -63,6 +69,9 @@ func (p *Plain) Start(pair Pair) Conn {
 	r.running.Store(2)
 	if idle := pair.Options.Idle; idle > 0 {
 		r.idle = time.AfterFunc(idle, func() { r.closing.want(idleClose, errIdle(idle)) })
+	}
+	if every := pair.Options.Ping; every > 0 {
+		r.pings = newPlainPings(every, &p.token, r.closing)
 	}
 	go r.toNode()
 	go r.toClient()
@@ -87,6 +96,7 @@ type plainConn struct {
 	pair    Pair
 	closing *closing
 	idle    *time.Timer  // nil: without Options.Idle
+	pings   *plainPings  // nil: without Options.Ping
 	running atomic.Int32 // goroutines
 	end     End          // counts of each direction are its goroutine's
 }
@@ -101,6 +111,7 @@ func (r *plainConn) toNode() {
 	s.frames.follower = newFollower(true, r.pair.Options.MaxMessage)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToNode, &r.engine.messagesToNode
 	s.counted = r.pair.Counts.addToNode
+	s.pings = r.pings
 
 	r.closing.clientEnded(unlessEOF(r.moveToNode(s)))
 	r.end.BytesToNode, r.end.MessagesToNode = s.bytes, s.messages
@@ -164,6 +175,10 @@ func (r *plainConn) greet() bool {
 
 func (r *plainConn) moveToClient(s *stream) {
 	for {
+		if err := r.ping(s.frames.open); err != nil {
+			r.closing.clientRefuses(err)
+			return
+		}
 		if wish, ok := r.closing.wanted(); ok {
 			if !s.frames.open {
 				r.closing.sendClose(wish, nil)
@@ -192,13 +207,34 @@ func (r *plainConn) moveToClient(s *stream) {
 	}
 }
 
-// wokenUp makes the node readable again after closing.want.
+// ping pings a client that is silent, or ends one that has stayed so. Inside
+// of a frame no ping can be put in.
+func (r *plainConn) ping(inFrame bool) error {
+	if r.pings == nil || r.closing.isEnding() {
+		return nil
+	}
+	ping, deaf := r.pings.take(inFrame)
+	if deaf {
+		r.closing.want(deafClose, errDeaf)
+	}
+	if !ping {
+		return nil
+	}
+	_, err := write(r.pair.Client, r.engine.token.ping(), r.pair.Options.Stall)
+	return err
+}
+
+// wokenUp makes the node readable again after closing.want, and nudge.
 func (r *plainConn) wokenUp() { _ = r.pair.Node.SetReadDeadline(time.Time{}) }
 
-// active puts the end of an idle relay off.
-func (r *plainConn) active() {
-	if r.idle != nil {
+// active puts off the next ping and the end of an idle relay, where the pongs
+// to our pings do not count.
+func (r *plainConn) active(pong bool) {
+	if r.idle != nil && !pong {
 		r.idle.Reset(r.pair.Options.Idle)
+	}
+	if r.pings != nil {
+		r.pings.putOff()
 	}
 }
 
@@ -218,6 +254,9 @@ func (r *plainConn) leave() {
 	}
 	if r.idle != nil {
 		r.idle.Stop()
+	}
+	if r.pings != nil {
+		r.pings.timer.Stop()
 	}
 	r.closing.finish(&r.end)
 	r.pair.Done(r.end)

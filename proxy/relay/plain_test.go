@@ -161,6 +161,34 @@ func TestAPlainRelayThatNobodyUsesHasUntilIdle(t *testing.T) {
 	})
 }
 
+func TestAPlainRelayThatIsSilentIsPingedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, far := net.Pipe()
+		r := startOnPipe(client, far, Options{Stall: stall, Close: bound, Ping: time.Minute})
+		after := func(want time.Duration, frame []byte) {
+			t.Helper()
+			begin := time.Now()
+			get(t, "client", r.client, frame)
+			if got := time.Since(begin); got != want {
+				t.Errorf("% x came after %v, want %v", frame, got, want)
+			}
+		}
+		tok := tokenOf(r.engine)
+		time.Sleep(40 * time.Second)
+		send(t, r.node, text(unmasked, "x"))
+		after(0, text(unmasked, "x"))
+		time.Sleep(40 * time.Second)
+		send(t, r.client, text(masked, "x"))
+		get(t, "node", r.node, text(masked, "x"))
+		after(time.Minute, tok.ping())
+		send(t, r.client, pong(tok[:]))
+		after(time.Minute, tok.ping())
+		after(time.Minute, tok.ping())
+		after(time.Minute, AppendClose(nil, deafClose.Code, deafClose.Reason))
+		r.endsAfter(t, bound, ByTimeout, deafClose.Code)
+	})
+}
+
 // A tls.Conn's Close would wait another five seconds for such a client.
 func TestAPlainTLSClientThatTakesNothingIsCutAtOnce(t *testing.T) {
 	config := tlsConfig(t)

@@ -17,10 +17,12 @@ const (
 	ByNodeLost By = "node_lost" // the node's connection ended, or the node went down, without a Close frame
 	ByDrain    By = "drain"
 	ByLimit    By = "limit"   // a malformed or oversized frame
-	ByTimeout  By = "timeout" // it took no bytes for Options.Stall
+	ByTimeout  By = "timeout" // it took no bytes for Options.Stall, or Options.Idle or Ping ended it
 	ByShutdown By = "shutdown"
 	// ByRebalance is a node that had more than its share of the clients.
 	ByRebalance By = "rebalance"
+	// ByMaxAge is a client that had been connected for too long.
+	ByMaxAge By = "max_age"
 )
 
 // Close is a Close frame for a client, and who wants it sent.
@@ -45,6 +47,10 @@ type Options struct {
 	// Idle ends a relay through which nothing has passed, either way, for so
 	// long; 0: none ends so.
 	Idle time.Duration
+	// Ping is after how long without anything passing, either way, the client
+	// is sent a ping. Its pong stays with the engine. One that says nothing at
+	// all for two pings is ended when the third would be due; 0: no pings.
+	Ping time.Duration
 	// KeepAlive is when, and then how often, a silent connection is asked
 	// whether it is still there; 0: as the legs come.
 	KeepAlive time.Duration

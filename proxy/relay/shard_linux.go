@@ -18,6 +18,7 @@ const rawSize = 32 << 10
 // shard relays its relays on one goroutine, which runs while there are any.
 type shard struct {
 	engine *count // of running shards
+	token  token
 	public struct {
 		bytesToNode, bytesToClient       atomic.Int64
 		messagesToNode, messagesToClient atomic.Int64
@@ -46,8 +47,8 @@ type space struct {
 	raw    [rawSize]byte
 }
 
-func newShard(engine *count) *shard {
-	return &shard{engine: engine, started: time.Now().Add(-tick), space: new(space)}
+func newShard(engine *count, t token) *shard {
+	return &shard{engine: engine, token: t, started: time.Now().Add(-tick), space: new(space)}
 }
 
 // enter makes sure that the shard runs until one more relay has left.

@@ -11,7 +11,8 @@ type stream struct {
 	from, to net.Conn // to is nil once it takes nothing any more
 	early    []byte   // what was read ahead of the relay; goes first
 	stall    time.Duration
-	active   func() // told when something has come
+	active   func(pong bool) // told when something has passed; pong: only one to us
+	pings    *plainPings     // of the client that this comes from; nil: it gets none
 	frames   gate
 
 	buf       []byte
@@ -28,13 +29,29 @@ type stream struct {
 // a *ProtocolError; what is ready may leave all the same.
 func (s *stream) read() error {
 	n, readErr := s.readSome(s.buf[s.held:])
+	ahead := s.frames.ahead()
 	var err error
 	s.ready, s.completed, err = s.frames.pass(s.held, s.buf[s.held:s.held+n])
 	s.held += n
+	if n > 0 {
+		s.active(s.takePongs(ahead))
+	}
 	if err != nil {
 		return err
 	}
 	return readErr
+}
+
+// takePongs takes those to our pings out of what may leave, and reports
+// whether nothing else was there.
+func (s *stream) takePongs(ahead uint64) bool {
+	if s.pings == nil {
+		return false
+	}
+	b, only := s.pings.heard(s.buf[:s.ready], ahead)
+	s.held = len(b) + copy(s.buf[len(b):], s.buf[s.ready:s.held])
+	s.ready = len(b)
+	return only
 }
 
 func (s *stream) readSome(b []byte) (int, error) {
@@ -43,11 +60,7 @@ func (s *stream) readSome(b []byte) (int, error) {
 		s.early = s.early[n:]
 		return n, nil
 	}
-	n, err := s.from.Read(b)
-	if n > 0 {
-		s.active()
-	}
-	return n, err
+	return s.from.Read(b)
 }
 
 // forward writes what may leave, and drops it when there is nowhere to go.
@@ -66,6 +79,7 @@ func (s *stream) forward() error {
 		s.counted(n, 0)
 		return err
 	}
+	s.active(false)
 	s.messages += int64(s.completed)
 	s.totalMessages.Add(int64(s.completed))
 	s.counted(n, s.completed)

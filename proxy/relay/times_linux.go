@@ -8,21 +8,44 @@ func (c *epollConn) begin(by By, err error) bool {
 		return false
 	}
 	c.closeBy = c.shard.time().later(c.close)
-	c.idleBy, c.heldBy = 0, 0
+	c.idleBy, c.pingBy, c.heldBy = 0, 0, 0
 	return true
 }
 
-// active puts the end of an idle relay off.
+// active puts off the next ping and the end of an idle relay, where the pongs
+// to our pings do not count.
 func (c *epollConn) active() {
-	if c.idle > 0 && c.closeBy == 0 {
+	if c.closeBy != 0 {
+		return
+	}
+	if c.idle > 0 && !c.pings.only {
 		c.idleBy = c.shard.time().later(c.idle)
+	}
+	if c.ping > 0 {
+		c.pingBy, c.pings.only = c.shard.time()+c.ping, false
+	}
+}
+
+// pingDue pings a client that is silent, or ends one that has stayed so. Where
+// no ping can be put in, something has just passed or is about to.
+func (c *epollConn) pingDue() {
+	c.pingBy = c.shard.time() + c.ping
+	switch {
+	case c.heldBy != 0:
+	case c.pings.deaf():
+		c.want(deafClose, errDeaf)
+	case !c.toClient.open && !c.toClient.dropping && c.client.flushed():
+		c.pings.sent()
+		if err := c.client.write(&c.shard.wire, c.shard.token.ping()); err != nil {
+			c.clientRefuses(err)
+		}
 	}
 }
 
 // arm has the wheel wake the relay in time for the first of its deadlines. One
 // that is put off, or gone, by then costs a look.
 func (c *epollConn) arm() {
-	next := c.closeBy.earlier(c.idleBy).earlier(c.heldBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
+	next := c.closeBy.earlier(c.idleBy).earlier(c.pingBy).earlier(c.heldBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
 	if next != 0 && next.earlier(c.wakes) != c.wakes {
 		c.wakes = c.shard.wheel.add(c.handle, c.shard.time(), next)
 	}
@@ -58,6 +81,8 @@ func (c *epollConn) expire(now ticks) {
 		c.letGo()
 	case due(c.idleBy):
 		c.want(idleClose, errIdle(c.idle))
+	case due(c.pingBy):
+		c.pingDue()
 	}
 	c.settle()
 }
