@@ -192,7 +192,7 @@ func (c *closing) sendClose(f Close, err error) {
 // closeSent is told when a Close frame has gone to the client.
 func (c *closing) closeSent(code int) {
 	c.mu.Lock()
-	c.ending.sentCode = code
+	c.ending.sentCode = int32(code)
 	done := c.ending.clientOver
 	c.mu.Unlock()
 	if done {

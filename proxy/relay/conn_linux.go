@@ -225,7 +225,7 @@ func (c *epollConn) forward(f *flow, to *leg, sum *passed, b []byte, messages in
 // each wake: afterwards the relay may be gone.
 func (c *epollConn) settle() {
 	if c.queued != 0 && c.client.flushed() && !c.client.refuses {
-		c.ending.sentCode, c.queued = int(c.queued), 0
+		c.ending.sentCode, c.queued = c.queued, 0
 	}
 	if c.ending.sentCode != 0 && c.ending.clientOver {
 		c.client.close(&c.shard.wire)

@@ -13,9 +13,9 @@ type ending struct {
 	by         By     // empty until something ends the relay
 	err        error  // what came with it
 	wish       *Close // to be sent at the next boundary
-	sentCode   int    // status of the Close frame that the client got; 0: none yet
-	clientCode int    // status of the client's own; 0: none yet
+	sentCode   int32  // status of the Close frame that the client got; 0: none yet
 	clientOver bool   // it has sent its Close frame, or its connection has ended
+	clientCode int    // status of the client's own; 0: none yet
 	held       *held  // the client is, without a node; nil: it is not
 }
 
@@ -66,7 +66,7 @@ func (e *ending) late(within time.Duration) error {
 
 // end fills in what is known.
 func (e *ending) end(end *End) {
-	end.By, end.Err, end.Code = e.by, e.err, e.sentCode
+	end.By, end.Err, end.Code = e.by, e.err, int(e.sentCode)
 	if end.Code == 0 || e.by == ByClient && e.clientCode != 0 {
 		end.Code = e.clientCode
 	}
