@@ -16,6 +16,16 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// terminals are in and out when both are a person's, and can be drawn on; else
+// nil.
+func terminals(in io.Reader, out io.Writer) (*os.File, *os.File) {
+	from, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(from.Fd())) || !isTerminal(out) || os.Getenv("TERM") == "dumb" {
+		return nil, nil
+	}
+	return from, out.(*os.File)
+}
+
 // widthOf is the terminal's width in columns; 80 when it does not say.
 func widthOf(w io.Writer) int {
 	if file, ok := w.(*os.File); ok {
@@ -34,9 +44,14 @@ const (
 	yellow = "33"
 )
 
+// styled is true where colours belong.
+func styled(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
 // painter colours text for w, or leaves it alone where colours do not belong.
 func painter(w io.Writer) func(style, text string) string {
-	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !styled(w) {
 		return func(_, text string) string { return text }
 	}
 	return func(style, text string) string {
