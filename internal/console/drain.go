@@ -27,7 +27,7 @@ func drainLine(drain admin.Drain, now time.Time, width int) line {
 		}
 		gap = ", "
 	}
-	bar := bar(done, min(leastBar+room-columns(text), 24))
+	bar := bar(done, min(leastBar+room-columns(text), 20))
 	return line{{"    " + bar + "  " + text, yellow}}
 }
 

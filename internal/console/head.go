@@ -35,9 +35,7 @@ func (m *model) figures() []line {
 	if m.sample == nil {
 		return parts
 	}
-	return append(parts,
-		line{{short(m.sample.Opened) + " new/s, " + short(sum(m.sample.Closed)) + " closed/s", plain}},
-		line{{short(sum(m.sample.Messages)) + " messages/s", plain}})
+	return append(parts, line{{short(m.sample.Opened) + " new/s, " + short(sum(m.sample.Closed)) + " closed/s", plain}})
 }
 
 func (m *model) usable() line {
@@ -98,24 +96,17 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-// short has about three digits: 0.25, 7.5, 312, 4.2k.
+// short has about three digits: 0.25, 7.5, 312.
 func short(x float64) string {
+	digits := 2
 	switch {
-	case x >= 999.5e3:
-		return trimmed(x/1e6, 1) + "M"
-	case x >= 9999.5:
-		return trimmed(x/1e3, 1) + "k"
 	case x >= 100:
-		return trimmed(x, 0)
+		digits = 0
 	case x >= 10:
-		return trimmed(x, 1)
+		digits = 1
 	}
-	return trimmed(x, 2)
-}
-
-func trimmed(x float64, digits int) string {
 	text := strconv.FormatFloat(x, 'f', digits, 64)
-	if strings.Contains(text, ".") {
+	if digits > 0 {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}
 	return text

@@ -27,7 +27,7 @@ func threeNodes() *model {
 		{Name: "reverb-2", Health: admin.HealthUp, Reason: "pong in 1ms", State: admin.StateReady, Connections: 950, MaxConnections: 950},
 		{Name: "reverb-3", Health: admin.HealthDown, Reason: "dial refused", State: admin.StateReady, MaxConnections: 950},
 	}})
-	m.sampled(admin.Sample{Opened: 12.25, Closed: map[string]float64{"client": 2, "drain": 20}, Messages: map[string]float64{"to_client": 4321}})
+	m.sampled(admin.Sample{Opened: 12.25, Closed: map[string]float64{"client": 2, "drain": 20}})
 	m.happened(admin.Event{Time: noon.Add(-50 * time.Second), Type: "node_down", Node: "reverb-3", Message: "dial refused"})
 	m.happened(admin.Event{Time: noon.Add(-40 * time.Second), Type: "drain", Node: "reverb-1", Message: "760 clients to move"})
 	return m
@@ -62,7 +62,6 @@ func TestTheScreenOf80Columns(t *testing.T) {
 	wantScreen(t, threeNodes(), 80, 16, `
 Fermata at unix:/run/fermata/admin.sock                                 12:00:00
 1 of 3 nodes usable   1140 of 2850 clients   12.2 new/s, 22 closed/s
-4321 messages/s
 
   NODE      HEALTH  STATE     CLIENTS                  REASON
 > reverb-1  up      draining  190/950  [##----------]  pong in 2ms
@@ -73,6 +72,7 @@ Fermata at unix:/run/fermata/admin.sock                                 12:00:00
 EVENTS
 11:59:20  drain        reverb-1: 760 clients to move
 11:59:10  node down    reverb-3: dial refused
+
 
 
 d drain   u undrain   ? help   q quit   j/k select
