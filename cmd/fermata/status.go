@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fermata/internal/admin"
-	"fermata/internal/console"
+	"fermata/internal/screen"
 )
 
 func newStatusCommand() *cobra.Command {
@@ -33,7 +33,7 @@ func newStatusCommand() *cobra.Command {
 			status := status{client: client, out: cmd.OutOrStdout(), json: asJSON}
 			switch in, out := terminals(cmd.InOrStdin(), status.out); {
 			case watch && out != nil && !asJSON:
-				return console.New(console.Options{In: in, Out: out, Address: where.endpoint(), Styled: styled(out)}, client).Run(cmd.Context())
+				return screen.New(screen.Options{In: in, Out: out, Address: where.endpoint(), Styled: styled(out)}, client).Run(cmd.Context())
 			case watch:
 				return status.watch(cmd.Context(), time.Second)
 			}

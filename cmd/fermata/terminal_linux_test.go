@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
-	"fermata/internal/console/consoletest"
+	"fermata/internal/screen/screentest"
 )
 
 // onTerminal calls do with a terminal of 100 columns, and returns what it
@@ -19,7 +19,7 @@ func onTerminal(t *testing.T, do func(tty *os.File)) string {
 	t.Helper()
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "")
-	screen, tty := consoletest.Pair(t, 100, 24)
+	screen, tty := screentest.Pair(t, 100, 24)
 	defer screen.Close()
 	shown := make(chan string)
 	go func() {

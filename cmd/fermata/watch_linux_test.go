@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"fermata/internal/console/consoletest"
+	"fermata/internal/screen/screentest"
 )
 
 // watched is "fermata status --watch" on a terminal.
 type watched struct {
-	*consoletest.Terminal
+	*screentest.Terminal
 	interrupt func()
 	code      chan int
 	errors    strings.Builder // complete when code is there
@@ -21,7 +21,7 @@ type watched struct {
 func watch(t *testing.T, address string) *watched {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watched{Terminal: consoletest.Open(t, 80, 24), interrupt: cancel, code: make(chan int, 1)}
+	w := &watched{Terminal: screentest.Open(t, 80, 24), interrupt: cancel, code: make(chan int, 1)}
 	ended := make(chan struct{})
 	t.Cleanup(func() { cancel(); <-ended })
 	go func() {
@@ -103,7 +103,7 @@ func TestTheWatchGoesOnWhenFermataWasRestarted(t *testing.T) {
 }
 
 func TestTheWatchNeedsAFermataAtFirst(t *testing.T) {
-	terminal := consoletest.Open(t, 80, 24)
+	terminal := screentest.Open(t, 80, 24)
 	var errors strings.Builder
 	code := run(t.Context(), []string{"status", "--watch", "--admin", "127.0.0.1:1"}, terminal.TTY, terminal.TTY, &errors)
 	if code != exitUnreachable || !strings.Contains(errors.String(), "cannot reach the admin endpoint") {

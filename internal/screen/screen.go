@@ -1,6 +1,6 @@
-// Package console is the screen of "fermata status --watch": the nodes of a
+// Package screen is the screen of "fermata status --watch": the nodes of a
 // running Fermata on a terminal, and keys to drain them.
-package console
+package screen
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"fermata/internal/admin"
 )
 
-// Options say where the console is shown.
+// Options say where the screen is shown.
 type Options struct {
 	In, Out *os.File // of one terminal
 	// Address is where Fermata is, for the title.
@@ -22,20 +22,20 @@ type Options struct {
 	Styled bool
 }
 
-// Console shows one Fermata. It can be run once.
-type Console struct {
+// Screen shows one Fermata. It can be run once.
+type Screen struct {
 	client   *admin.Client
 	model    model
 	terminal terminal
 
 	changes chan change
-	failed  chan error // what ends the console
+	failed  chan error // what ends the screen
 	work    sync.WaitGroup
 }
 
-// New makes a console; it neither connects nor draws yet.
-func New(o Options, client *admin.Client) *Console {
-	return &Console{
+// New makes a screen; it neither connects nor draws yet.
+func New(o Options, client *admin.Client) *Screen {
+	return &Screen{
 		client:   client,
 		model:    model{address: o.Address},
 		terminal: terminal{in: o.In, out: o.Out, styled: o.Styled},
@@ -48,7 +48,7 @@ func New(o Options, client *admin.Client) *Console {
 // until the person quits or ctx ends, neither of which is an error, and gives
 // the terminal back whatever happens. A Fermata that was there once may be
 // away; one that never was is an error.
-func (c *Console) Run(ctx context.Context) (err error) {
+func (c *Screen) Run(ctx context.Context) (err error) {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGHUP, unix.SIGQUIT)
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
@@ -72,7 +72,7 @@ func (c *Console) Run(ctx context.Context) (err error) {
 }
 
 // show draws after every change until the end.
-func (c *Console) show(ctx context.Context) error {
+func (c *Screen) show(ctx context.Context) error {
 	if err := c.terminal.take(); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (c *Console) show(ctx context.Context) error {
 	return nil
 }
 
-func (c *Console) draw() error {
+func (c *Screen) draw() error {
 	suspend, repaint := c.model.suspend, c.model.repaint
 	c.model.suspend, c.model.repaint = false, false
 	switch {
@@ -120,8 +120,8 @@ func (c *Console) draw() error {
 }
 
 // listen begins to take keys, until ctx ends. When the terminal does, so does
-// the console.
-func (c *Console) listen(ctx context.Context) error {
+// the screen.
+func (c *Screen) listen(ctx context.Context) error {
 	stop, stopped, err := os.Pipe()
 	if err != nil {
 		return err

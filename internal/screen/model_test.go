@@ -1,4 +1,4 @@
-package console
+package screen
 
 import (
 	"net/http"
@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// person is one in front of a console without a terminal.
+// person is one in front of a screen without a terminal.
 type person struct {
 	*model
 	t       *testing.T
@@ -80,7 +80,7 @@ func TestAnythingButYesLeavesTheNodeAlone(t *testing.T) {
 		p.wantState("reverb-1", admin.StateReady)
 		wantText(t, p.model, "reverb-1 was left alone")
 		if p.done {
-			t.Errorf("key %d: got the end of the console, want that of the question", k)
+			t.Errorf("key %d: got the end of the screen, want that of the question", k)
 		}
 	}
 }

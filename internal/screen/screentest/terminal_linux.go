@@ -1,4 +1,4 @@
-package consoletest
+package screentest
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package console
+package screen
 
 import (
 	"context"
@@ -14,7 +14,7 @@ const retryAfter = 500 * time.Millisecond
 
 // follow carries what Fermata tells into the model, and comes back when the
 // stream has ended.
-func (c *Console) follow(ctx context.Context) error {
+func (c *Screen) follow(ctx context.Context) error {
 	heard, last := false, ""
 	tell := func(next change) {
 		heard = true

@@ -1,6 +1,6 @@
-// Package consoletest has a terminal for tests: a real one of the kernel's, and
+// Package screentest has a terminal for tests: a real one of the kernel's, and
 // behind it what a person would see.
-package consoletest
+package screentest
 
 import (
 	"fmt"

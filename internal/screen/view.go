@@ -1,4 +1,4 @@
-package console
+package screen
 
 // lines are the screen: at most height lines of at most width columns, the
 // last one with the keys. They depend on the model alone.

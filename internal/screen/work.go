@@ -1,4 +1,4 @@
-package console
+package screen
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 )
 
 // do begins a task; nil is none.
-func (c *Console) do(ctx context.Context, t task) {
+func (c *Screen) do(ctx context.Context, t task) {
 	if t == nil {
 		return
 	}
@@ -19,16 +19,16 @@ func (c *Console) do(ctx context.Context, t task) {
 }
 
 // tell hands a change to the goroutine that owns the model.
-func (c *Console) tell(ctx context.Context, next change) {
+func (c *Screen) tell(ctx context.Context, next change) {
 	select {
 	case <-ctx.Done():
 	case c.changes <- next:
 	}
 }
 
-// begin runs f beside. When it errors or panics, the console ends, which gives
+// begin runs f beside. When it errors or panics, the screen ends, which gives
 // the terminal back.
-func (c *Console) begin(ctx context.Context, f func(context.Context) error) {
+func (c *Screen) begin(ctx context.Context, f func(context.Context) error) {
 	c.work.Go(func() {
 		defer func() {
 			if value := recover(); value != nil {
@@ -42,7 +42,7 @@ func (c *Console) begin(ctx context.Context, f func(context.Context) error) {
 }
 
 // fail keeps the first error.
-func (c *Console) fail(err error) {
+func (c *Screen) fail(err error) {
 	select {
 	case c.failed <- err:
 	default:

@@ -1,4 +1,4 @@
-package console
+package screen
 
 import (
 	"context"
@@ -13,21 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fermata/internal/admin"
-	"fermata/internal/console/consoletest"
+	"fermata/internal/screen/screentest"
 )
 
-// shown is a console that runs on a terminal and shows two nodes.
+// shown is a screen that runs on a terminal and shows two nodes.
 type shown struct {
-	*Console
-	terminal *consoletest.Terminal
+	*Screen
+	terminal *screentest.Terminal
 	ended    chan any // what Run returned or panicked with
 }
 
 func show(t *testing.T) *shown {
 	t.Helper()
 	p := newPerson(t, twoNodes()...)
-	s := &shown{terminal: consoletest.Open(t, 80, 24), ended: make(chan any, 1)}
-	s.Console = New(Options{In: s.terminal.TTY, Out: s.terminal.TTY, Address: "here", Styled: true}, p.client)
+	s := &shown{terminal: screentest.Open(t, 80, 24), ended: make(chan any, 1)}
+	s.Screen = New(Options{In: s.terminal.TTY, Out: s.terminal.TTY, Address: "here", Styled: true}, p.client)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	t.Cleanup(func() { cancel(); <-done })
@@ -114,7 +114,7 @@ func TestWhoeverIsNotThereAtFirstIsAnErrorOnAnUntouchedTerminal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		terminal := consoletest.Open(t, 80, 24)
+		terminal := screentest.Open(t, 80, 24)
 		err = New(Options{In: terminal.TTY, Out: terminal.TTY}, client).Run(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
