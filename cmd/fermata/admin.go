@@ -28,12 +28,16 @@ func (f *adminFlags) register(cmd *cobra.Command) {
 }
 
 func (f *adminFlags) client() (*admin.Client, error) {
-	address := firstOf(f.address, os.Getenv("FERMATA_ADMIN"), defaultAdmin)
-	client, err := admin.NewClient(address, firstOf(f.token, os.Getenv("FERMATA_ADMIN_TOKEN")))
+	client, err := admin.NewClient(f.endpoint(), firstOf(f.token, os.Getenv("FERMATA_ADMIN_TOKEN")))
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
 	return client, nil
+}
+
+// endpoint is its address.
+func (f *adminFlags) endpoint() string {
+	return firstOf(f.address, os.Getenv("FERMATA_ADMIN"), defaultAdmin)
 }
 
 func firstOf(values ...string) string {

@@ -152,19 +152,8 @@ func progressText(node admin.Node, now time.Time) string {
 	if grace := drain.Begin.Sub(now).Round(time.Second); grace > 0 {
 		parts = append(parts, "beginning in "+grace.String())
 	}
-	if left := timeLeft(drain, now); left > 0 {
+	if left := drain.Left(now); left > 0 {
 		parts = append(parts, "about "+left.String())
 	}
 	return strings.Join(parts, ", ")
-}
-
-// timeLeft is what is left of the grace and what the rest takes at the drain's
-// rate, and at most until its deadline.
-func timeLeft(drain admin.Drain, now time.Time) time.Duration {
-	left := drain.Deadline.Sub(now)
-	if drain.Rate > 0 {
-		grace := max(drain.Begin.Sub(now), 0)
-		left = min(left, grace+time.Duration(drain.Remaining)*time.Second/time.Duration(drain.Rate))
-	}
-	return max(left, 0).Round(time.Second)
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
+	"fermata/internal/screen"
 )
 
 func newStatusCommand() *cobra.Command {
@@ -30,7 +32,10 @@ func newStatusCommand() *cobra.Command {
 				return err
 			}
 			status := status{client: client, out: cmd.OutOrStdout(), json: asJSON}
-			if watch {
+			switch in, out := terminals(cmd.InOrStdin(), status.out); {
+			case watch && out != nil && !asJSON:
+				return screen.New(screen.Options{In: in, Out: out, Address: where.endpoint(), Styled: console.Coloured(out)}, client).Run(cmd.Context())
+			case watch:
 				return status.watch(cmd.Context(), time.Second)
 			}
 			return status.once(cmd.Context())
@@ -38,7 +43,7 @@ func newStatusCommand() *cobra.Command {
 	}
 	where.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's JSON")
-	cmd.Flags().BoolVar(&watch, "watch", false, "go on showing it until interrupted; when piped, print it anew when it has changed")
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on showing it, and take keys to drain and undrain; when piped, print it anew when it has changed")
 	return cmd
 }
 

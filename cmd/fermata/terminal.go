@@ -18,6 +18,16 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// terminals are in and out when both are a person's, and can be drawn on; else
+// nil.
+func terminals(in io.Reader, out io.Writer) (*os.File, *os.File) {
+	from, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(from.Fd())) || !isTerminal(out) || os.Getenv("TERM") == "dumb" {
+		return nil, nil
+	}
+	return from, out.(*os.File)
+}
+
 // widthOf is the terminal's width in columns; 80 when it does not say.
 func widthOf(w io.Writer) int {
 	if file, ok := w.(*os.File); ok {

@@ -6,14 +6,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"fermata/internal/admin"
+	"fermata/internal/screen/screentest"
 )
 
 // onTerminal calls do with a terminal of 100 columns, and returns what it
@@ -22,12 +20,8 @@ func onTerminal(t *testing.T, do func(tty *os.File)) string {
 	t.Helper()
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "")
-	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Skipf("SKIPPED, nothing shows what a terminal gets: %v", err)
-	}
+	screen, tty := screentest.Pair(t, 100, 24)
 	defer screen.Close()
-	tty := openTerminal(t, screen)
 	shown := make(chan string)
 	go func() {
 		text, _ := io.ReadAll(screen) // ends with EIO when the other side is closed
@@ -36,26 +30,6 @@ func onTerminal(t *testing.T, do func(tty *os.File)) string {
 	do(tty)
 	tty.Close()
 	return strings.ReplaceAll(<-shown, "\r\n", "\n")
-}
-
-func openTerminal(t *testing.T, screen *os.File) *os.File {
-	t.Helper()
-	fd := int(screen.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 100}); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tty, err := os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tty
 }
 
 func TestStatusHasColoursOnATerminal(t *testing.T) {

@@ -114,6 +114,17 @@ type Drain struct {
 	Force     bool      `json:"force,omitempty"`
 }
 
+// Left is how long it takes at most: what is left of the grace and what the
+// rest takes at the rate, and not longer than until the deadline.
+func (d Drain) Left(now time.Time) time.Duration {
+	left := d.Deadline.Sub(now)
+	if d.Rate > 0 {
+		grace := max(d.Begin.Sub(now), 0)
+		left = min(left, grace+time.Duration(d.Remaining)*time.Second/time.Duration(d.Rate))
+	}
+	return max(left, 0).Round(time.Second)
+}
+
 // DrainRequest is the body of a drain. What is nil is as the configuration has
 // it or, for a node that is draining, as it is. Grace and Deadline count from
 // now. A drain that was forced stays so.

@@ -176,9 +176,14 @@ func (c *Client) do(ctx context.Context, method, path string, body any) (*http.R
 	if err != nil {
 		return nil, err
 	}
+	return c.send(request)
+}
+
+// send is do for a request that is made.
+func (c *Client) send(request *http.Request) (*http.Response, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.unreachable(ctx, err)
+		return nil, c.unreachable(request.Context(), err)
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()

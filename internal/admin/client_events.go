@@ -1,10 +1,7 @@
 package admin
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 )
@@ -13,25 +10,15 @@ import (
 // the stream ends, which is no error, or the context does. Events that are not
 // in the API's form are an error.
 func (c *Client) Events(ctx context.Context, each func(Event)) error {
-	response, err := c.do(ctx, http.MethodGet, "/v1/events", nil)
+	request, err := c.request(ctx, http.MethodGet, "/v1/events", nil)
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+	return c.readLines(request, func(line string) error {
+		data, ok := strings.CutPrefix(line, "data: ")
 		if !ok {
-			continue
+			return nil
 		}
-		var event Event
-		if err := json.Unmarshal([]byte(data), &event); err != nil {
-			return fmt.Errorf("%s does not answer as Fermata does: %w", c.address, err)
-		}
-		each(event)
-	}
-	if err := lines.Err(); err != nil {
-		return c.unreachable(ctx, err)
-	}
-	return ctx.Err()
+		return decodeTo(each, []byte(data))
+	})
 }

@@ -186,7 +186,7 @@ func (s *stuck) Write(b []byte) (int, error) {
 
 func TestASlowFollowerIsCutOffAndHoldsUpNobody(t *testing.T) {
 	s := server(twoNodes(), "")
-	slow := &stuck{http.Header{}, make(chan struct{}), make(chan struct{})}
+	slow := &stuck{http.Header{}, make(chan struct{}, 1), make(chan struct{})}
 	ended := make(chan struct{})
 	r, _ := http.NewRequestWithContext(context.Background(), "GET", "/v1/events", nil)
 	s.Publish(event(0))

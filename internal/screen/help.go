@@ -1,0 +1,25 @@
+package screen
+
+import "strings"
+
+const help = `
+  j k, arrows  select a node
+  g G          the first, the last one
+  d            drain it; asks first, with the forecast
+  u            undrain it
+  Ctrl-L       draw the screen again
+  q, Ctrl-C    quit; drains go on
+
+CLIENTS has a node's connections and, behind the
+slash, max_connections; the bar is the one against
+the other or, without max_connections, against the
+fullest node. New and closed clients are counted
+over five seconds.`
+
+func helpLines() []line {
+	var lines []line
+	for text := range strings.SplitSeq(strings.TrimPrefix(help, "\n"), "\n") {
+		lines = append(lines, line{{text, plain}})
+	}
+	return lines
+}
