@@ -83,6 +83,9 @@ func New(load Loader, w io.Writer) (*App, error) {
 		Pool: a.pool, Engine: engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, engine.Totals)
+	metrics.ObserveWhole(a.registry, metrics.Whole{
+		Usable: func() int { return len(a.pool.UsableBeside(nil)) }, Panicking: a.pool.Panicking, Clients: a.handler.Clients,
+	})
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
 }

@@ -17,6 +17,7 @@ func (a *App) checked(name string, r health.Result) {
 		a.metrics.Checked(name, r.Took)
 	}
 	before, _ := a.pool.Node(name)
+	a.pool.SetFault(name, string(r.Fault))
 	a.pool.SetHealth(name, r.Up, r.Reason)
 	a.pool.SetRefused(name, r.Refused)
 	if r.Passed {
