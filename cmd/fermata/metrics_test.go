@@ -1,20 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"fmt"
-	"io"
-	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 )
 
 // exhibit is a Fermata with something to count for every metric: clients, one
@@ -124,66 +115,4 @@ func readDoc(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// strangers is how many requests the test of the labels makes, none like
-// another.
-const strangers = 10_000
-
-func TestNothingThatStrangersSendBecomesASeries(t *testing.T) {
-	s := newStack(t, 2, "limits: {upgrades_per_second: 0}\n")
-	crowd := func(count int) {
-		var all sync.WaitGroup
-		for worker := range 4 {
-			all.Go(func() {
-				random := rand.New(rand.NewPCG(uint64(worker), uint64(count)))
-				for range count / 4 {
-					s.stranger(random)
-				}
-			})
-		}
-		all.Wait()
-		s.waitMetric("fermata_clients 0")
-	}
-	crowd(200)
-	before := samples(s.metrics())
-	crowd(strangers)
-	after := samples(s.metrics())
-	if grown := len(after) - len(before); grown > 20 {
-		t.Errorf("got %d series after %d requests, %d before, want hardly more", len(after), strangers, len(before))
-	}
-	reference := readDoc(t, "reference.md")
-	for _, one := range after {
-		for label, value := range one.labels {
-			known := label == "le" || slices.Contains([]string{"", "reverb-1", "reverb-2"}, value) || strings.Contains(reference, "`"+value+"`")
-			if strings.HasPrefix(one.name, "fermata_") && !known {
-				t.Errorf("%s: got %s=%q, want what docs/reference.md has", one.name, label, value)
-			}
-		}
-	}
-}
-
-// stranger sends one request, an upgrade every third time, with a random path,
-// query, host, cookie and origin, and reads the answer's first line.
-func (s *stack) stranger(random *rand.Rand) {
-	word := func() string { return fmt.Sprintf("%x", random.Uint64()) }
-	path := []string{"/", "/app/", "/apps/", wirePath + "/", wirePath + "?a="}[random.IntN(5)] + word()
-	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s.example.com\r\nCookie: fermata=%s; %s=1\r\nOrigin: http://%s\r\nX-Forwarded-For: %s\r\n",
-		path, word(), word(), word(), word(), word())
-	if random.IntN(3) == 0 {
-		head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + wireKey + "\r\n"
-	}
-	conn, err := net.Dial("tcp", s.client)
-	if err != nil {
-		s.t.Error(err)
-		return
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(testTimeout))
-	io.WriteString(conn, head+"\r\n")
-	if r, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
-		s.t.Errorf("%s: %v", path, err)
-	} else {
-		r.Body.Close()
-	}
 }
