@@ -13,6 +13,7 @@ type Node struct {
 	up          bool
 	refused     bool // nobody listens there
 	reason      string
+	fault       string // why it is down, in one word
 	checked     time.Time
 	drain       *Drain // nil: ready
 	removed     bool   // no longer configured, kept until its clients are gone
@@ -53,6 +54,7 @@ type Status struct {
 	MaxConnections int // 0: no cap
 	Up             bool
 	Reason         string    // of being up or down
+	Fault          string    // of being down, in one word of a few; empty while it is up
 	Checked        time.Time // when the last check that passed began; zero: none has
 	Drain          *Drain    // nil: ready
 	Removed        bool      // no longer configured
@@ -75,6 +77,9 @@ func (n *Node) status() Status {
 		Avoided:        n.avoided,
 		Shed:           n.shed,
 		Connections:    n.connections,
+	}
+	if !n.up {
+		s.Fault = n.fault
 	}
 	if n.drain != nil {
 		drain := *n.drain

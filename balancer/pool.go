@@ -240,6 +240,16 @@ func (p *Pool) SetHealth(name string, up bool, reason string) {
 	}
 }
 
+// SetFault notes why a node is down, in one word of a few. A name that the pool
+// does not know is ignored.
+func (p *Pool) SetFault(name, fault string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := find(p.nodes, name); n != nil {
+		n.fault = fault
+	}
+}
+
 // Checked notes when a check that passed began. A name that the pool does not
 // know is ignored.
 func (p *Pool) Checked(name string, began time.Time) {

@@ -241,3 +241,19 @@ func BenchmarkAcquire(b *testing.B) {
 		})
 	}
 }
+
+func TestAFaultIsShownWhileTheNodeIsDown(t *testing.T) {
+	p := New(nodes("a"), DefaultSticky())
+	f := func(up bool, fault, want string) {
+		t.Helper()
+		p.SetFault("a", fault)
+		p.SetHealth("a", up, "as it is")
+		if got := p.Nodes()[0].Fault; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	f(false, "refused", "refused")
+	f(false, "no_answer", "no_answer")
+	f(true, "", "")
+	p.SetFault("nobody", "refused") // a check's last word after a reload
+}

@@ -25,6 +25,8 @@ type Result struct {
 	// Refused says that nobody listens there, which no check can be wrong
 	// about.
 	Refused bool
+	// Fault is what the last check that failed met; empty while Up.
+	Fault Fault
 	// Took is how long the check took; 0 when a client's dial failed.
 	Took time.Duration
 	// Loop is how long the node took to answer what a check that passed asked,
@@ -40,6 +42,7 @@ type Checker struct {
 	report  func(Result)
 	dials   chan error // of failed dials, with room for one: more say nothing new
 	verdict verdict    // Run's
+	fault   Fault      // Run's: of the last check that failed
 }
 
 // New returns the checker of the node at address, HOST:PORT. It starts
@@ -135,10 +138,17 @@ func (c *Checker) check(ctx context.Context) {
 // count adds one outcome to the verdict, and reports.
 func (c *Checker) count(err error, found finding, took time.Duration) {
 	changed := c.verdict.add(err == nil)
-	c.report(Result{
+	if err != nil {
+		c.fault = faultOf(err)
+	}
+	r := Result{
 		Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(found.said),
 		Passed: err == nil, Refused: errors.Is(err, errNobodyListens), Took: took, Loop: found.loop,
-	})
+	}
+	if !r.Up {
+		r.Fault = c.fault
+	}
+	c.report(r)
 }
 
 func isTimeout(err error) bool {

@@ -24,7 +24,7 @@ func TestTheFirstCheckIsAtOnceAndDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{err: errors.New("no pong in 1s")}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 3, Fall: 3})
-		node.wantResults(t, Result{Changed: true, Reason: "no pong in 1s"})
+		node.wantResults(t, Result{Changed: true, Reason: "no pong in 1s", Fault: FaultBadAnswer})
 	})
 }
 
@@ -32,15 +32,15 @@ func TestReasonsSayHowFarTheNextVerdictIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
-		node.fails(errors.New("dial refused"))
+		node.fails(errNobodyListens)
 		pass(4 * time.Second) // two checks more, however the jitter falls
 		node.fails(nil)
 		pass(3900 * time.Millisecond) // and two
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
-			Result{Up: true, Reason: "failed 1 of 2: dial refused"},
-			Result{Changed: true, Reason: "dial refused"},
-			Result{Reason: "passed 1 of 2: fine", Passed: true},
+			Result{Up: true, Reason: "failed 1 of 2: dial refused", Refused: true},
+			Result{Changed: true, Reason: "dial refused", Refused: true, Fault: FaultRefused},
+			Result{Reason: "passed 1 of 2: fine", Passed: true, Fault: FaultRefused},
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 		)
 	})
@@ -78,7 +78,7 @@ func TestAFrozenNodeIsDownWithinFallTimesTheInterval(t *testing.T) {
 			node.wantResults(t,
 				Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 				Result{Up: true, Reason: "failed 1 of 2: context deadline exceeded", Took: 800 * time.Millisecond},
-				Result{Changed: true, Reason: "context deadline exceeded", Took: 800 * time.Millisecond},
+				Result{Changed: true, Reason: "context deadline exceeded", Fault: FaultBadAnswer, Took: 800 * time.Millisecond},
 			)
 		}
 	})
@@ -89,7 +89,7 @@ func TestACheckEndsWhenItsTimeIsUp(t *testing.T) {
 		node := &fakeNode{takes: time.Hour}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second})
 		pass(1500 * time.Millisecond)
-		node.wantResults(t, Result{Changed: true, Reason: "context deadline exceeded", Took: time.Second})
+		node.wantResults(t, Result{Changed: true, Reason: "context deadline exceeded", Took: time.Second, Fault: FaultBadAnswer})
 	})
 }
 
@@ -117,7 +117,7 @@ func TestADeadNodeIsDownAsSoonAsAClientCannotDial(t *testing.T) {
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 			Result{Up: true, Reason: "failed 1 of 2: dial refused", Refused: true},
-			Result{Changed: true, Reason: "dial refused"},
+			Result{Changed: true, Reason: "dial refused", Fault: FaultBadAnswer},
 		)
 		if last := node.starts[len(node.starts)-1]; !last.Equal(died) {
 			t.Errorf("the next check was %v after the dial, want at once", last.Sub(died))
@@ -184,7 +184,7 @@ func TestADialThatFailedBeforeACheckDoesNotCountBehindIt(t *testing.T) {
 		pass(2 * time.Second)
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
-			Result{Changed: true, Reason: "dial refused", Refused: true},
+			Result{Changed: true, Reason: "dial refused", Refused: true, Fault: FaultRefused},
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: time.Millisecond},
 		)
 	})
@@ -197,8 +197,8 @@ func TestADialToADownNodeDoesNotHurryTheNextCheck(t *testing.T) {
 		node.checker.DialFailed(errRefused)
 		pass(time.Second)
 		node.wantResults(t,
-			Result{Changed: true, Reason: "no pong in 1s"},
-			Result{Reason: "dial refused", Refused: true},
+			Result{Changed: true, Reason: "no pong in 1s", Fault: FaultBadAnswer},
+			Result{Reason: "dial refused", Refused: true, Fault: FaultRefused},
 		)
 	})
 }
@@ -216,7 +216,7 @@ func TestWhatANodeSendsIsReportedAsOneShortPlainLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{err: errors.New("a\x1b[2J\nb" + strings.Repeat("é", 1000))}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second})
-		node.wantResults(t, Result{Changed: true, Reason: "a [2J b" + strings.Repeat("é", 153) + "…"})
+		node.wantResults(t, Result{Changed: true, Reason: "a [2J b" + strings.Repeat("é", 153) + "…", Fault: FaultBadAnswer})
 	})
 }
 
@@ -318,7 +318,7 @@ func TestHowLongTheNodeTookToAnswerIsReportedOfChecksThatPass(t *testing.T) {
 		pass(2 * time.Second)
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: 5 * time.Millisecond, Loop: 3 * time.Millisecond},
-			Result{Changed: true, Reason: "no pong in 1s", Took: 5 * time.Millisecond},
+			Result{Changed: true, Reason: "no pong in 1s", Fault: FaultBadAnswer, Took: 5 * time.Millisecond},
 		)
 	})
 }

@@ -54,7 +54,7 @@ func get(ctx context.Context, address string, o Options) (status int, waited tim
 func answerError(what string, err error, limit time.Duration) error {
 	switch {
 	case errors.Is(err, net.ErrClosed):
-		return fmt.Errorf("%s: no answer in %v", what, limit)
+		return faulty{fmt.Errorf("%s: no answer in %v", what, limit), FaultNoAnswer}
 	case hungUp(err):
 		return fmt.Errorf("%s: connection closed without an answer", what)
 	}

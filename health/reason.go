@@ -41,11 +41,11 @@ func dialError(err error, limit time.Duration) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errNobodyListens
 	case timedOut && limit > 0:
-		return fmt.Errorf("dial timed out after %v", limit)
+		return faulty{fmt.Errorf("dial timed out after %v", limit), FaultUnreachable}
 	case timedOut:
-		return errors.New("dial timed out")
+		return faulty{errors.New("dial timed out"), FaultUnreachable}
 	}
-	return fmt.Errorf("dial: %w", root(err))
+	return faulty{fmt.Errorf("dial: %w", root(err)), FaultUnreachable}
 }
 
 // root is the error at the bottom of the chain, without what everybody on the

@@ -138,7 +138,7 @@ func (t *talk) missing(ctx context.Context, what string, err error) error {
 	case code != -1:
 		return fmt.Errorf("connection closed with %d before the %s", code, what)
 	case ctx.Err() != nil:
-		return fmt.Errorf("no %s in %v", what, t.limit)
+		return faulty{fmt.Errorf("no %s in %v", what, t.limit), FaultNoAnswer}
 	case hungUp(err):
 		return fmt.Errorf("connection closed before the %s", what)
 	}

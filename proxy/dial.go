@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"syscall"
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/metrics"
 )
 
 // dialError is a dial to a node that failed: nothing was sent, so that
@@ -32,7 +32,9 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 	if err == nil {
 		return conn, nil
 	}
-	if ctx.Err() == nil && !isOurs(err) && h.DialFailed != nil {
+	if resource := shortOf(err); resource != "" {
+		h.Metrics.DialShort(resource)
+	} else if ctx.Err() == nil && h.DialFailed != nil {
 		h.DialFailed(n.Name(), err)
 	}
 	return nil, &dialError{n.Name(), err}
@@ -59,11 +61,18 @@ func (u until) Deadline() (time.Time, bool) { return u.deadline, true }
 func (u until) Done() <-chan struct{}       { return nil }
 func (u until) Err() error                  { return nil }
 
-// isOurs is whether a dial failed for want of something of our own, a file
-// descriptor or a port, which says nothing about the node.
-func isOurs(err error) bool {
-	ours := []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM}
-	return slices.ContainsFunc(ours, func(fault error) bool { return errors.Is(err, fault) })
+// shortOf is what of our own a dial failed for want of, which says nothing about
+// the node; empty: nothing.
+func shortOf(err error) (resource string) {
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return metrics.Files
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return metrics.Ports
+	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+		return metrics.Memory
+	}
+	return ""
 }
 
 // bare leaves out the addresses that net puts into its errors: the node's

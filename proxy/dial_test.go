@@ -3,20 +3,26 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
 	"fermata/balancer"
+	"fermata/internal/metrics"
 )
 
 func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
-	check := func(cause error, want int) {
+	check := func(cause error, want int, resource string) {
 		t.Helper()
-		told := 0
+		told, registry := 0, prometheus.NewRegistry()
 		h := handlerOf(balancer.New([]balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: "127.0.0.1:9"}}}, balancer.DefaultSticky()))
-		h.DialFailed = func(string, error) { told++ }
+		h.DialFailed, h.Metrics = func(string, error) { told++ }, metrics.New(registry)
 		h.dialer.Control = func(string, string, syscall.RawConn) error { return cause }
 		var failed *dialError
 		_, err := h.dial(t.Context(), h.Pool.Nodes()[0].Node, h.options.Load())
@@ -26,13 +32,37 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 		if told != want {
 			t.Errorf("%v: told the check %d times, want %d", cause, told, want)
 		}
+		for _, each := range []string{metrics.Files, metrics.Ports, metrics.Memory} {
+			want := 0
+			if each == resource {
+				want = 1
+			}
+			wantMetric(t, registry, fmt.Sprintf("fermata_dial_shortages_total{resource=%q} %d\n", each, want))
+		}
 	}
-	check(syscall.ECONNREFUSED, 1)
-	check(syscall.EHOSTUNREACH, 1)
-	check(syscall.EMFILE, 0)
-	check(syscall.ENFILE, 0)
-	check(syscall.ENOBUFS, 0)
-	check(syscall.EADDRNOTAVAIL, 0)
+	check(syscall.ECONNREFUSED, 1, "")
+	check(syscall.EHOSTUNREACH, 1, "")
+	check(syscall.EMFILE, 0, metrics.Files)
+	check(syscall.ENFILE, 0, metrics.Files)
+	check(syscall.ENOBUFS, 0, metrics.Memory)
+	check(syscall.ENOMEM, 0, metrics.Memory)
+	check(syscall.EADDRNOTAVAIL, 0, metrics.Ports)
+}
+
+// wantMetric looks for a line in what Prometheus reads.
+func wantMetric(t *testing.T, registry prometheus.Gatherer, line string) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, family := range families {
+		expfmt.MetricFamilyToText(&text, family)
+	}
+	if !strings.Contains(text.String(), line) {
+		t.Errorf("want the metric %sin\n%s", line, text.String())
+	}
 }
 
 func TestAClientThatLeavesWhileDiallingIsNotTheNodesFault(t *testing.T) {

@@ -147,5 +147,11 @@ func (h *Handler) admit(o *Options) bool {
 
 func (h *Handler) leave() { h.clients.Add(-1) }
 
+// Clients is how many clients there are, those that wait for a node with them,
+// and how many there may be.
+func (h *Handler) Clients() (now, most int64) {
+	return h.clients.Load(), int64(h.options.Load().Limits.MaxClients)
+}
+
 // Admitted is how many clients have ever been admitted.
 func (h *Handler) Admitted() int64 { return h.admitted.Load() }

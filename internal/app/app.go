@@ -84,6 +84,9 @@ func New(load Loader, w io.Writer) (*App, error) {
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
+	metrics.ObserveWhole(a.registry, metrics.Whole{
+		Usable: func() int { return len(a.pool.UsableBeside(nil)) }, Panicking: a.pool.Panicking, Clients: a.handler.Clients,
+	})
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
 }

@@ -20,6 +20,7 @@ func (a *App) checked(name string, r health.Result) {
 		a.metrics.Answered(name, r.Loop)
 	}
 	before, _ := a.pool.Node(name)
+	a.pool.SetFault(name, string(r.Fault))
 	a.pool.SetHealth(name, r.Up, r.Reason)
 	a.pool.SetRefused(name, r.Refused)
 	if r.Passed {

@@ -14,6 +14,7 @@ type Metrics struct {
 	picks             *prometheus.CounterVec
 	handshakes        *prometheus.CounterVec
 	handshakeSeconds  prometheus.Histogram
+	dialShortages     *prometheus.CounterVec
 	closed            *prometheus.CounterVec
 	connectionSeconds prometheus.Histogram
 	checkSeconds      *prometheus.HistogramVec
@@ -36,6 +37,9 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_handshake_seconds", Help: "Time from a client's upgrade request to its 101.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
+		dialShortages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fermata_dial_shortages_total", Help: "Dials to nodes that failed for want of something of Fermata's own.",
+		}, []string{"resource"}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fermata_connections_closed_total", Help: "Clients that ended, by node and who ended them.",
 		}, []string{"node", "by"}),
@@ -61,7 +65,10 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_certificate_not_after_timestamp_seconds", Help: "When the first of the certificates expires; 0 without TLS.",
 		}),
 	}
-	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.closed, m.connectionSeconds,
+	for _, resource := range []string{Files, Ports, Memory} {
+		m.dialShortages.WithLabelValues(resource) // a counter that begins at 1 has not grown for Prometheus
+	}
+	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.closed, m.connectionSeconds,
 		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry)
 	return m
 }
@@ -71,6 +78,16 @@ func (m *Metrics) Picked(node, reason string) { m.picks.WithLabelValues(node, re
 
 // Handshake counts an upgrade that was asked of a node.
 func (m *Metrics) Handshake(node, result string) { m.handshakes.WithLabelValues(node, result).Inc() }
+
+// What a dial can be short of.
+const (
+	Files  = "files"  // file descriptors, the process's or the system's
+	Ports  = "ports"  // local ports towards the node
+	Memory = "memory" // the kernel's, for sockets
+)
+
+// DialShort counts a dial that failed for want of a resource, one of the three.
+func (m *Metrics) DialShort(resource string) { m.dialShortages.WithLabelValues(resource).Inc() }
 
 // Connected notes how long a client waited for its 101.
 func (m *Metrics) Connected(wait time.Duration) { m.handshakeSeconds.Observe(wait.Seconds()) }

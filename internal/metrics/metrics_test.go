@@ -115,16 +115,16 @@ func TestANodeThatIsGoneLeavesNoSeries(t *testing.T) {
 	if strings.Contains(text, `node="a"`) {
 		t.Errorf("got\n%s\nwant nothing of a", text)
 	}
-	if got := strings.Count(text, "_total{"); got != 3 {
+	if got := strings.Count(text, "_total{") - strings.Count(text, "_total{resource="); got != 3 {
 		t.Errorf("got %d counters, want the 3 of b", got)
 	}
 }
 
 func TestPoolAndRelayAreReadAtEachScrape(t *testing.T) {
 	nodes := []balancer.Status{
-		{Name: "a", Up: true, Connections: 7},
-		{Name: "b", Up: true, Drain: &balancer.Drain{}},
-		{Name: "c", Removed: true, Connections: 1},
+		{Name: "a", Up: true, Connections: 7, MaxConnections: 950},
+		{Name: "b", Up: true, Drain: &balancer.Drain{Begin: time.Unix(1000, 0), Deadline: time.Unix(1600, 0), Initial: 5}},
+		{Name: "c", Removed: true, Connections: 1, Fault: "refused"},
 	}
 	totals := relay.Totals{BytesToNode: 1, BytesToClient: 2, MessagesToNode: 3, MessagesToClient: 4}
 	registry := prometheus.NewPedanticRegistry()
@@ -133,6 +133,11 @@ func TestPoolAndRelayAreReadAtEachScrape(t *testing.T) {
 fermata_connections{node="a"} 7
 fermata_connections{node="b"} 0
 fermata_connections{node="c"} 1
+fermata_connections_max{node="a"} 950
+fermata_drain_begin_timestamp_seconds{node="b"} 1000
+fermata_drain_deadline_timestamp_seconds{node="b"} 1600
+fermata_drain_initial_connections{node="b"} 5
+fermata_node_down{cause="refused",node="c"} 1
 fermata_node_draining{node="a"} 0
 fermata_node_draining{node="b"} 1
 fermata_node_draining{node="c"} 1
@@ -153,11 +158,51 @@ fermata_relay_bytes_total{direction="to_node"} 100
 `, "fermata_connections", "fermata_relay_bytes_total")
 }
 
+func TestTheWholeIsReadAtEachScrape(t *testing.T) {
+	usable, panics, clients := 3, false, int64(7)
+	registry := prometheus.NewPedanticRegistry()
+	ObserveWhole(registry, Whole{
+		Usable:    func() int { return usable },
+		Panicking: func() bool { return panics },
+		Clients:   func() (now, most int64) { return clients, 1000 },
+	})
+	names := []string{"fermata_clients", "fermata_clients_max", "fermata_health_panic", "fermata_nodes_usable"}
+	wantMetrics(t, registry, `
+fermata_clients 7
+fermata_clients_max 1000
+fermata_health_panic 0
+fermata_nodes_usable 3
+`, names...)
+	usable, panics, clients = 1, true, 8
+	wantMetrics(t, registry, `
+fermata_clients 8
+fermata_clients_max 1000
+fermata_health_panic 1
+fermata_nodes_usable 1
+`, names...)
+}
+
+func TestShortagesBeginAtZeroSoThatTheFirstOneIsGrowth(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := New(registry)
+	wantMetrics(t, registry, `
+fermata_dial_shortages_total{resource="files"} 0
+fermata_dial_shortages_total{resource="memory"} 0
+fermata_dial_shortages_total{resource="ports"} 0
+`, "fermata_dial_shortages_total")
+	m.DialShort(Ports)
+	if text := scrape(t, registry, "fermata_dial_shortages_total"); !strings.Contains(text, `{resource="ports"} 1`) {
+		t.Errorf("got\n%s\nwant 1 for want of ports", text)
+	}
+}
+
 func TestTheMetricsAreNamedAsPrometheusAdvises(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := New(registry)
-	Observe(registry, func() []balancer.Status { return []balancer.Status{{Name: "a"}} }, func() relay.Totals { return relay.Totals{} })
+	nodes := []balancer.Status{{Name: "a", MaxConnections: 1, Fault: "refused", Drain: &balancer.Drain{}}}
+	Observe(registry, func() []balancer.Status { return nodes }, func() relay.Totals { return relay.Totals{} })
 	ObserveTallies(registry, func() []Tally { return []Tally{{Node: "a", Apps: map[string]int{"key": 1}}} })
+	ObserveWhole(registry, Whole{func() int { return 1 }, func() bool { return false }, func() (int64, int64) { return 0, 1 }})
 	m.Picked("a", "hash")
 	m.Handshake("a", "ok")
 	m.Closed("a", "client", time.Second)

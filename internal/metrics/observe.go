@@ -8,12 +8,21 @@ import (
 )
 
 var (
-	connections   = prometheus.NewDesc("fermata_connections", "Clients connected, by node.", []string{"node"}, nil)
-	nodeUp        = prometheus.NewDesc("fermata_node_up", "Whether the node's checks pass.", []string{"node"}, nil)
-	nodeDraining  = prometheus.NewDesc("fermata_node_draining", "Whether the node is draining or drained.", []string{"node"}, nil)
-	relayBytes    = prometheus.NewDesc("fermata_relay_bytes_total", "WebSocket bytes relayed.", []string{"direction"}, nil)
-	relayMessages = prometheus.NewDesc("fermata_relay_messages_total", "WebSocket messages relayed.", []string{"direction"}, nil)
+	connections    = desc("fermata_connections", "Clients connected, by node.", "node")
+	connectionsMax = desc("fermata_connections_max", "Clients that the node may have, of nodes with a cap.", "node")
+	nodeUp         = desc("fermata_node_up", "Whether the node's checks pass.", "node")
+	nodeDown       = desc("fermata_node_down", "1 for each node whose checks fail, and why they do.", "node", "cause")
+	nodeDraining   = desc("fermata_node_draining", "Whether the node is draining or drained.", "node")
+	drainInitial   = desc("fermata_drain_initial_connections", "Clients that the node had when its drain started.", "node")
+	drainBegin     = desc("fermata_drain_begin_timestamp_seconds", "When the drain begins to move clients, behind its grace.", "node")
+	drainDeadline  = desc("fermata_drain_deadline_timestamp_seconds", "When the drain's last client is to be gone.", "node")
+	relayBytes     = desc("fermata_relay_bytes_total", "WebSocket bytes relayed.", "direction")
+	relayMessages  = desc("fermata_relay_messages_total", "WebSocket messages relayed.", "direction")
 )
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
 
 // observer reads, at each scrape, what others keep.
 type observer struct {
@@ -28,7 +37,10 @@ func Observe(registry prometheus.Registerer, nodes func() []balancer.Status, tot
 
 // Describe implements prometheus.Collector.
 func (o observer) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{connections, nodeUp, nodeDraining, relayBytes, relayMessages} {
+	for _, desc := range []*prometheus.Desc{
+		connections, connectionsMax, nodeUp, nodeDown, nodeDraining,
+		drainInitial, drainBegin, drainDeadline, relayBytes, relayMessages,
+	} {
 		ch <- desc
 	}
 }
@@ -36,9 +48,7 @@ func (o observer) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (o observer) Collect(ch chan<- prometheus.Metric) {
 	for _, n := range o.nodes() {
-		ch <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(n.Connections), n.Name)
-		ch <- prometheus.MustNewConstMetric(nodeUp, prometheus.GaugeValue, number(n.Up), n.Name)
-		ch <- prometheus.MustNewConstMetric(nodeDraining, prometheus.GaugeValue, number(n.Drain != nil || n.Removed), n.Name)
+		collectNode(ch, n)
 	}
 	t := o.totals()
 	counter := func(desc *prometheus.Desc, value int64, direction string) {
@@ -48,6 +58,28 @@ func (o observer) Collect(ch chan<- prometheus.Metric) {
 	counter(relayBytes, t.BytesToClient, "to_client")
 	counter(relayMessages, t.MessagesToNode, "to_node")
 	counter(relayMessages, t.MessagesToClient, "to_client")
+}
+
+// collectNode leaves out what a node does not have, a cap or a drain: a zero
+// would be one to divide by, or a time in 1970.
+func collectNode(ch chan<- prometheus.Metric, n balancer.Status) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{n.Name}, labels...)...)
+	}
+	gauge(connections, float64(n.Connections))
+	if n.MaxConnections > 0 {
+		gauge(connectionsMax, float64(n.MaxConnections))
+	}
+	gauge(nodeUp, number(n.Up))
+	if n.Fault != "" {
+		gauge(nodeDown, 1, n.Fault)
+	}
+	gauge(nodeDraining, number(n.Drain != nil || n.Removed))
+	if d := n.Drain; d != nil {
+		gauge(drainInitial, float64(d.Initial))
+		gauge(drainBegin, float64(d.Begin.Unix()))
+		gauge(drainDeadline, float64(d.Deadline.Unix()))
+	}
 }
 
 func number(b bool) float64 {

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// exhibit is a Fermata with something to count for every metric: clients, one
+// that has gone, a cap, a drain and a node that is down.
+func exhibit(t *testing.T) *stack {
+	t.Helper()
+	s := newStack(t, 3, "health: {interval: 100ms}\n")
+	s.configure(s.capped(100, 100, 0) + "health: {interval: 100ms}\n")
+	s.reload()
+	s.dial().CloseNow()
+	s.logs.wait(t, "client closed")
+	s.bystander()
+	s.ask(strings.Replace(wireUpgrade, "Version: 13", "Version: 12", 1))
+	s.node("reverb-3").Kill()
+	s.waitMetric(`fermata_node_down{cause="refused",node="reverb-3"} 1`)
+	if code, _, errOut := s.cli("drain", "reverb-2", "--grace", "1m"); code != exitDone {
+		t.Fatalf("drain: got exit %d, %s", code, errOut)
+	}
+	return s
+}
+
+// sample is one series of a scrape.
+type sample struct {
+	name   string
+	labels map[string]string
+}
+
+var (
+	seriesLine = regexp.MustCompile(`(?m)^([a-z]\w*)(\{.*\})? \S+$`)
+	labelPair  = regexp.MustCompile(`(\w+)="([^"]*)"`)
+)
+
+// samples are the series of a scrape.
+func samples(scrape string) (all []sample) {
+	for _, line := range seriesLine.FindAllStringSubmatch(scrape, -1) {
+		one := sample{line[1], map[string]string{}}
+		for _, pair := range labelPair.FindAllStringSubmatch(line[2], -1) {
+			one.labels[pair[1]] = pair[2]
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// promtool runs Prometheus's own tool, which must find nothing wrong.
+func promtool(t *testing.T, stdin string, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skipf("SKIPPED, nothing shows that Prometheus takes what we give it: %v; .ci/setup installs it", err)
+	}
+	command := exec.CommandContext(t.Context(), path, args...)
+	command.Stdin = strings.NewReader(stdin)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func TestPromtoolHasNothingToSayAboutTheMetrics(t *testing.T) {
+	promtool(t, exhibit(t).metrics(), "check", "metrics")
+}
+
+func TestTheReferenceHasEveryMetricWithItsLabelsAndNoOther(t *testing.T) {
+	reference := documented(t)
+	there := map[string]bool{}
+	for _, one := range samples(exhibit(t).metrics()) {
+		if !strings.HasPrefix(one.name, "fermata_") {
+			continue
+		}
+		name := one.name
+		if reference[name] == "" {
+			name = regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
+		}
+		there[name] = true
+		row, ok := reference[name]
+		if !ok {
+			t.Errorf("%s is not in docs/reference.md", name)
+		}
+		for label := range one.labels {
+			if label != "le" && !strings.Contains(row, "`"+label+"`") {
+				t.Errorf("%s: docs/reference.md does not name its label %s", name, label)
+			}
+		}
+	}
+	for name := range reference {
+		if !there[name] {
+			t.Errorf("%s is in docs/reference.md, and a running Fermata does not have it", name)
+		}
+	}
+}
+
+// documented is what docs/reference.md says of each metric.
+func documented(t *testing.T) map[string]string {
+	t.Helper()
+	rows := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(fermata_\\w+)` \\| ?(.*)\\|$").FindAllStringSubmatch(readDoc(t, "reference.md"), -1) {
+		rows[row[1]] = row[2] + " "
+	}
+	return rows
+}
+
+// readDoc reads a file of docs.
+func readDoc(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

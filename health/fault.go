@@ -1,0 +1,35 @@
+package health
+
+import "errors"
+
+// Fault is what is wrong with a node, in one word of these; it is a label of
+// the metrics. A check of type tcp finds only the first two.
+type Fault string
+
+// What a Fault can be.
+const (
+	FaultRefused     Fault = "refused"     // its host is there, nobody listens
+	FaultUnreachable Fault = "unreachable" // it cannot be dialled, for another reason
+	FaultNoAnswer    Fault = "no_answer"   // it takes connections and answers nothing in time: it is frozen, or has too much to do
+	FaultBadAnswer   Fault = "bad_answer"  // it answers something else than it should, or hangs up
+)
+
+// faulty is why a check failed, and what fault that is.
+type faulty struct {
+	error
+	fault Fault
+}
+
+func (f faulty) Unwrap() error { return f.error }
+
+// faultOf is the fault behind a failed check. What none was named for came
+// from a node that was dialled and did answer.
+func faultOf(err error) Fault {
+	if named, ok := errors.AsType[faulty](err); ok {
+		return named.fault
+	}
+	if errors.Is(err, errNobodyListens) {
+		return FaultRefused
+	}
+	return FaultBadAnswer
+}

@@ -1,0 +1,31 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Whole is where what concerns no single node is read, at each scrape.
+type Whole struct {
+	Usable    func() int               // nodes that can take a client now
+	Panicking func() bool              // whether the checks are not believed
+	Clients   func() (now, most int64) // of this process
+}
+
+// ObserveWhole registers the metrics of the whole. Every func must be set, and
+// may be called concurrently.
+func ObserveWhole(registry prometheus.Registerer, w Whole) {
+	gauge := func(name, help string, value func() float64) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("fermata_nodes_usable", "Nodes that can take a client now.", func() float64 { return float64(w.Usable()) })
+	gauge("fermata_health_panic", "Whether so many nodes fail their checks that these are not believed.", func() float64 { return number(w.Panicking()) })
+	gauge("fermata_clients", "Clients, those that wait for a node with them.", func() float64 {
+		now, _ := w.Clients()
+		return float64(now)
+	})
+	gauge("fermata_clients_max", "Clients that there may be: limits.max_clients, or what the file descriptors allow.", func() float64 {
+		_, most := w.Clients()
+		return float64(most)
+	})
+	if localPorts() > 0 {
+		gauge("fermata_local_ports", "Local ports that there are for connections to one node.", func() float64 { return float64(localPorts()) })
+	}
+}
