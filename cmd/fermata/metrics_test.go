@@ -12,8 +12,8 @@ import (
 // that has gone, a cap, a drain and a node that is down.
 func exhibit(t *testing.T) *stack {
 	t.Helper()
-	s := newStack(t, 3, "health: {interval: 100ms}\n")
-	s.configure(s.capped(100, 100, 0) + "health: {interval: 100ms}\n")
+	s := newStack(t, 3, "health: {type: http, interval: 100ms}\n")
+	s.configure(s.capped(100, 100, 0) + "health: {type: http, interval: 100ms}\n")
 	s.reload()
 	s.dial().CloseNow()
 	s.logs.wait(t, "client closed")
