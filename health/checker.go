@@ -77,9 +77,8 @@ func (c *Checker) DialFailed(err error) {
 }
 
 // Run checks the node, the first time at once, until ctx ends, and returns why
-// it ended. It may be called once. Checks start an interval apart, give or take
-// a tenth of it, so that nodes and balancers do not fall into step; when an up
-// node has failed one, half of that, so that a frozen node is known sooner.
+// it ended. It may be called once. Checks start a gap apart, give or take a
+// tenth of it, so that nodes and balancers do not fall into step.
 func (c *Checker) Run(ctx context.Context) error {
 	clock := time.NewTimer(0)
 	defer clock.Stop()
@@ -91,13 +90,10 @@ func (c *Checker) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-clock.C:
 			began := time.Now()
-			clock.Reset(jittered(c.options.Interval))
 			c.forgetDial() // the check says more about the node than what was before it
 			c.check(ctx)
 			dials = c.dials
-			if c.verdict.doubted() {
-				clock.Reset(time.Until(began.Add(jittered(c.options.Interval / 2))))
-			}
+			clock.Reset(time.Until(began.Add(jittered(c.gap()))))
 		case err := <-dials:
 			dials = nil
 			if !isTimeout(err) {
@@ -109,6 +105,20 @@ func (c *Checker) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// gap is the time from one check to the next: half the interval behind one that
+// speaks against the verdict, so that an old verdict is soon known for one; and
+// a fifth while nobody listens at the node, or has just begun to, since asking
+// costs nothing there and what it waits for is mostly a restart.
+func (c *Checker) gap() time.Duration {
+	switch {
+	case !c.verdict.up && c.fault == FaultRefused:
+		return c.options.Interval / 5
+	case c.verdict.doubted():
+		return c.options.Interval / 2
+	}
+	return c.options.Interval
 }
 
 // forgetDial drops the failed dial that waits to be counted, if there is one.

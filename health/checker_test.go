@@ -32,17 +32,34 @@ func TestReasonsSayHowFarTheNextVerdictIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
-		node.fails(errNobodyListens)
+		node.fails(errors.New("no greeting"))
 		pass(4 * time.Second) // two checks more, however the jitter falls
 		node.fails(nil)
-		pass(3900 * time.Millisecond) // and two
+		pass(3 * time.Second) // and two
 		node.wantResults(t,
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
-			Result{Up: true, Reason: "failed 1 of 2: dial refused", Refused: true},
-			Result{Changed: true, Reason: "dial refused", Refused: true, Fault: FaultRefused},
-			Result{Reason: "passed 1 of 2: fine", Passed: true, Fault: FaultRefused},
+			Result{Up: true, Reason: "failed 1 of 2: no greeting"},
+			Result{Changed: true, Reason: "no greeting", Fault: FaultBadAnswer},
+			Result{Reason: "passed 1 of 2: fine", Passed: true, Fault: FaultBadAnswer},
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true},
 		)
+	})
+}
+
+func TestANodeThatListensAgainIsUpInLessThanASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		node.fails(errNobodyListens)
+		pass(time.Minute)
+		node.fails(nil)
+		pass(900 * time.Millisecond)
+		if last := node.results[len(node.results)-1]; !last.Up || !last.Changed {
+			t.Errorf("got %+v, want that it is up", last)
+		}
+		if checks := len(node.starts); checks > 180 {
+			t.Errorf("got %d checks in a minute, want five an interval", checks)
+		}
 	})
 }
 

@@ -32,8 +32,8 @@ func (v *verdict) needed() int {
 	return v.rise
 }
 
-// doubted is whether the node is up, and has failed since it last passed.
-func (v *verdict) doubted() bool { return v.up && v.against > 0 }
+// doubted is whether the last outcome speaks against the verdict.
+func (v *verdict) doubted() bool { return v.against > 0 }
 
 // progress says how far the outcomes that speak against the verdict have got,
 // to stand before the last one's reason; empty when there are none.

@@ -85,11 +85,16 @@ const least = 0.1
 // rate is how many upgrades a second the node gets: less while it has just
 // come back, and less while it takes long to answer.
 func (a *allowance) rate(l Limits, now time.Time) float64 {
-	share := a.started(l, now)
+	return max(1, a.started(l, now)*a.steady(l))
+}
+
+// steady is the rate of a node that has not just come back.
+func (a *allowance) steady(l Limits) float64 {
+	share := 1.0
 	if a.answer > promptly {
-		share *= max(least, float64(promptly)/float64(a.answer))
+		share = max(least, float64(promptly)/float64(a.answer))
 	}
-	return max(1, share*float64(l.UpgradesPerSecond))
+	return share * float64(l.UpgradesPerSecond)
 }
 
 // started is the share that a node gets which has come back: more by the time,
@@ -100,8 +105,9 @@ func (a *allowance) started(l Limits, now time.Time) float64 {
 	if a.back.IsZero() || since >= l.SlowStart {
 		return 1
 	}
+	const first = 0.2
 	byTime := float64(since) / float64(l.SlowStart)
-	byAnswers := least + float64(a.prompt)/float64(l.UpgradesPerSecond)
+	byAnswers := first + float64(a.prompt)/float64(l.UpgradesPerSecond)
 	return min(1, max(byTime, byAnswers))
 }
 
@@ -112,7 +118,8 @@ const longestHold = 20 * time.Second
 // hold is how long a client whose node has vanished is held open before it is
 // told to come back: until the others can take it or, where there are none,
 // those of all so many nodes that have come back by then, which are half of them
-// on average.
+// on average. A node that has just come back counts in full: it soon takes that
+// many, and until then they wait for their upgrade.
 func (g *governor) hold(others []*balancer.Node, all int, l Limits, now time.Time) time.Duration {
 	if l.UpgradesPerSecond == 0 {
 		return 0
@@ -121,7 +128,7 @@ func (g *governor) hold(others []*balancer.Node, all int, l Limits, now time.Tim
 	defer g.mu.Unlock()
 	sum := 0.0
 	for _, n := range others {
-		sum += g.allowance(n).rate(l, now)
+		sum += g.allowance(n).steady(l)
 	}
 	if sum == 0 {
 		sum = float64(l.UpgradesPerSecond) * max(1, float64(all)/2)
