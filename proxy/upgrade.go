@@ -200,7 +200,11 @@ func (h *Handler) lost(c *client, o *Options) relay.Close {
 	if len(others) > 0 && time.Since(c.started) >= young {
 		code = codeMoved
 	}
-	hold := h.govern.hold(others, len(h.Pool.Nodes()), o.Limits, time.Now())
+	all := 0
+	if len(others) == 0 {
+		all = len(h.Pool.Nodes())
+	}
+	hold := h.govern.hold(others, all, o.Limits, time.Now())
 	return relay.Close{Code: code, Reason: "node lost", By: relay.ByNodeLost, After: hold}
 }
 
