@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 func newExplainCommand() *cobra.Command {
@@ -50,9 +51,9 @@ func newExplainCommand() *cobra.Command {
 }
 
 func printExplanation(out io.Writer, e admin.Explanation) error {
-	text := fmt.Sprintf("%s: %s\n", firstOf(e.Node, "no node"), printable(e.Reason))
+	text := fmt.Sprintf("%s: %s\n", firstOf(e.Node, "no node"), console.Printable(e.Reason))
 	if len(e.Nodes) > 0 {
-		text += "\n" + table(candidateRows(e), painter(out))
+		text += "\n" + table(candidateRows(e), console.Painter(out))
 	}
 	_, err := io.WriteString(out, text)
 	return err
@@ -63,10 +64,10 @@ func candidateRows(e admin.Explanation) [][]cell {
 	for _, c := range e.Nodes {
 		rows = append(rows, []cell{
 			{text: orderOf(c)},
-			{text: printable(c.Node)},
+			{text: console.Printable(c.Node)},
 			{text: connectionsOf(admin.Node{Connections: c.Connections, MaxConnections: c.MaxConnections})},
 			{text: numberOr(c.Bound, "-")},
-			{printable(c.Reason), candidateStyle(c, e.Node)},
+			{console.Printable(c.Reason), candidateStyle(c, e.Node)},
 		})
 	}
 	return rows

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 // forecastTable shows a forecast to a person who reads out.
@@ -14,10 +15,10 @@ func forecastTable(out io.Writer, loads []admin.Load) string {
 	rows := [][]cell{{{"NODE", bold}, {"CONNECTIONS", bold}, {"AFTER", bold}, {"MAX", bold}}}
 	for _, l := range loads {
 		rows = append(rows, []cell{
-			{text: printable(l.Node)}, {text: strconv.Itoa(l.Connections)}, {strconv.Itoa(l.After), afterStyle(l)}, {text: maxOf(l)},
+			{text: console.Printable(l.Node)}, {text: strconv.Itoa(l.Connections)}, {strconv.Itoa(l.After), afterStyle(l)}, {text: maxOf(l)},
 		})
 	}
-	return table(rows, painter(out))
+	return table(rows, console.Painter(out))
 }
 
 func maxOf(l admin.Load) string {
@@ -38,7 +39,7 @@ func afterStyle(l admin.Load) string {
 func forecastText(loads []admin.Load) string {
 	var parts []string
 	for _, l := range loads {
-		parts = append(parts, fmt.Sprintf("%s %d→%d", printable(l.Node), l.Connections, l.After))
+		parts = append(parts, fmt.Sprintf("%s %d→%d", console.Printable(l.Node), l.Connections, l.After))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 // lastWords is how long a command that was interrupted has to end, and how
@@ -51,7 +52,7 @@ func (r *roller) restart(ctx context.Context, node admin.Node) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.out, "%s: running %s\n", node.Name, printable(text))
+	fmt.Fprintf(r.out, "%s: running %s\n", node.Name, console.Printable(text))
 	out, errOut := newPrefixed(r.out, node.Name+": "), newPrefixed(r.errOut, node.Name+": ")
 	defer out.flush()
 	defer errOut.flush()

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 // plan prints what a roll would do as things are now. It errors when a node's
@@ -29,7 +30,7 @@ func (r *roller) plan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(r.out, "%d. %s: drain %s, run %s, wait for its check, undrain\n   %s\n", i+1, name, clients(node.Connections), printable(command), forecast)
+		fmt.Fprintf(r.out, "%d. %s: drain %s, run %s, wait for its check, undrain\n   %s\n", i+1, name, clients(node.Connections), console.Printable(command), forecast)
 	}
 	r.sayHowOften(ctx)
 	return refused

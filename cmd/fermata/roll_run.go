@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 // roller is a rolling deploy.
@@ -119,11 +120,11 @@ func (r *roller) stopped(ctx context.Context, at int, err error) error {
 	}
 	text += "\n  to do: " + list(r.nodes[at:])
 	if unknown == nil {
-		text += fmt.Sprintf("\n  %s is %s, with %s, health %s (%s)", node.Name, node.State, clients(node.Connections), node.Health, printable(node.Reason))
+		text += fmt.Sprintf("\n  %s is %s, with %s, health %s (%s)", node.Name, node.State, clients(node.Connections), node.Health, console.Printable(node.Reason))
 	}
 	text += "\n  go on with it: " + r.again +
 		"\n  or give it up: fermata undrain " + r.nodes[at] + " && fermata roll --cancel"
 	return &exitError{code, errors.New(text)}
 }
 
-func list(names []string) string { return printable(strings.Join(names, ", ")) }
+func list(names []string) string { return console.Printable(strings.Join(names, ", ")) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fermata/internal/console"
 	"fermata/internal/secret"
 	"fermata/internal/smoke"
 )
@@ -104,7 +105,7 @@ func (f *smokeFlags) write(out io.Writer, report smoke.Report) error {
 	if f.json {
 		return errors.Join(report.WriteJSON(out), f.writeJUnit(report))
 	}
-	return errors.Join(report.WriteText(out, painter(out)), f.writeJUnit(report))
+	return errors.Join(report.WriteText(out, console.Painter(out)), f.writeJUnit(report))
 }
 
 func (f *smokeFlags) writeJUnit(report smoke.Report) error {

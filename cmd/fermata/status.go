@@ -131,7 +131,7 @@ func (s status) redraw() func([]admin.Node, string) error {
 
 func (s status) text(nodes []admin.Node) string {
 	if !s.json {
-		return table(statusRows(nodes), painter(s.out))
+		return table(statusRows(nodes), console.Painter(s.out))
 	}
 	var text strings.Builder
 	admin.Encode(&text, admin.NodeList{Nodes: nodes}) // cannot fail: the nodes came as JSON
@@ -143,13 +143,13 @@ func statusRows(nodes []admin.Node) [][]cell {
 	rows := [][]cell{header}
 	for _, node := range nodes {
 		rows = append(rows, []cell{
-			{text: printable(node.Name)},
+			{text: console.Printable(node.Name)},
 			{node.Health, healthStyle(node)},
 			{node.State, stateStyle(node)},
 			{text: connectionsOf(node)},
 			{text: strconv.Itoa(node.Weight)},
 			{text: drainOf(node)},
-			{text: printable(node.Reason)},
+			{text: console.Printable(node.Reason)},
 		})
 	}
 	return rows

@@ -4,12 +4,9 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
-
-	"fermata/internal/console"
 )
 
 // isTerminal is true when a person looks at what is written to w.
@@ -45,30 +42,6 @@ const (
 	green  = "32"
 	yellow = "33"
 )
-
-// painter colours text for w, or leaves it alone where colours do not belong.
-func painter(w io.Writer) func(style, text string) string {
-	if !console.Coloured(w) {
-		return func(_, text string) string { return text }
-	}
-	return func(style, text string) string {
-		if style == "" {
-			return text
-		}
-		return "\x1b[" + style + "m" + text + "\x1b[0m"
-	}
-}
-
-// printable replaces what could steer a terminal in text that came from
-// elsewhere.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
-}
 
 // cell is one field of a table.
 type cell struct {

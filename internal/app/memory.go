@@ -11,9 +11,9 @@ import (
 const storm = 200
 
 // tidyMemory gives memory back to the system after the start, and whenever a
-// storm of clients has passed, until ctx ends. A client at rest needs a fraction of what its
-// arrival took, and as nothing allocates then, no collection would come by
-// itself.
+// storm of clients has passed, until ctx ends. A client at rest needs a fraction
+// of what its arrival took, and as nothing allocates then, no collection would
+// come by itself.
 func (a *App) tidyMemory(ctx context.Context) {
 	debug.FreeOSMemory()
 	ticker := time.NewTicker(time.Second)

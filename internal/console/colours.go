@@ -3,6 +3,8 @@ package console
 import (
 	"io"
 	"os"
+	"strings"
+	"unicode"
 
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
@@ -29,6 +31,31 @@ var levelStyles = map[zapcore.Level]string{
 	zapcore.DebugLevel: dim, zapcore.InfoLevel: green, zapcore.WarnLevel: yellow, zapcore.ErrorLevel: red,
 }
 
-func paint(style, text string) string { return "\x1b[" + style + "m" + text + "\x1b[0m" }
+// Painter colours text for w, or leaves it alone where colours do not belong.
+// No style leaves it alone, too.
+func Painter(w io.Writer) func(style, text string) string {
+	if Coloured(w) {
+		return paint
+	}
+	return plain
+}
+
+func paint(style, text string) string {
+	if style == "" {
+		return text
+	}
+	return "\x1b[" + style + "m" + text + "\x1b[0m"
+}
 
 func plain(_, text string) string { return text }
+
+// Printable replaces what could steer a terminal in text that came from
+// elsewhere: strangers write into the log, and nodes into their reasons.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}

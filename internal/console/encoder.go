@@ -1,11 +1,10 @@
-// Package console writes the log for people: aligned lines of text, in colours
-// on a terminal.
+// Package console is what people read on a terminal: the lines of the log,
+// aligned, and colours; and it makes text from strangers harmless there.
 package console
 
 import (
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"go.uber.org/zap/buffer"
@@ -51,7 +50,7 @@ func (e *Encoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buf
 	line.AppendString(e.paint(dim, entry.Time.Format("2006-01-02 15:04:05.000")))
 	level := entry.Level.CapitalString()
 	line.AppendString("  " + e.paint(levelStyles[entry.Level], level) + padding(level, len("ERROR")))
-	line.AppendString("  " + e.paint(bold, printable(entry.Message)))
+	line.AppendString("  " + e.paint(bold, Printable(entry.Message)))
 	if len(all.fields) > 0 || all.reason != "" {
 		line.AppendString(padding(entry.Message, width))
 	}
@@ -59,11 +58,11 @@ func (e *Encoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buf
 		line.AppendString("  " + e.paint(dim, f.name+"=") + f.value)
 	}
 	if all.reason != "" {
-		line.AppendString("  " + printable(all.reason))
+		line.AppendString("  " + Printable(all.reason))
 	}
 	line.AppendByte('\n')
 	for _, below := range all.below {
-		line.AppendString("    " + printable(below) + "\n")
+		line.AppendString("    " + Printable(below) + "\n")
 	}
 	return line, nil
 }
@@ -120,14 +119,4 @@ func (all *content) add(name, value string) {
 // padding makes the text as wide as that.
 func padding(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
-}
-
-// printable replaces what could steer a terminal: strangers write into the log.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
 }

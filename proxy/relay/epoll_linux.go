@@ -50,7 +50,8 @@ func New() Engine { return NewEpoll(cores()) }
 
 // cores is how many cores the process may use, and how many shards are worth
 // having. As each busy shard keeps a P to itself (see poller), the scheduler
-// gets as many more, once: GOMAXPROCS is twice what it was.
+// gets as many more, once: GOMAXPROCS is twice what it was, and from then on
+// follows no change of the CPU limit.
 var cores = sync.OnceValue(func() int {
 	n := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(2 * n)
