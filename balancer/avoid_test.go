@@ -114,11 +114,11 @@ type roller struct {
 }
 
 func (r *roller) connect(t *rapid.T, p *Pool) {
-	pick, release, err := p.Acquire(r.key)
+	pick, err := p.Acquire(r.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.node, r.release = pick.Node, release
+	r.node, r.release = pick.Node, pick.Release
 	r.key.Pins = []string{p.Pin(pick.Node)}
 }
 

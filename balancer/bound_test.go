@@ -60,14 +60,14 @@ func (c *crowd) acquire(t *rapid.T) {
 		s, _ := c.pool.Node(c.name(t))
 		key.Pins = []string{c.pool.Pin(s.Node)}
 	}
-	pick, release, err := c.pool.Acquire(key)
+	pick, err := c.pool.Acquire(key)
 	if err != nil {
 		if slices.ContainsFunc(all, usable) {
 			t.Fatalf("got %v with usable nodes: %+v", err, all)
 		}
 		return
 	}
-	c.clients = append(c.clients, member{pick.Node, release})
+	c.clients = append(c.clients, member{pick.Node, pick.Release})
 	chosen, preferred := statusOf(all, pick.Node), statusOf(all, pick.Preferred)
 	if !usable(chosen) {
 		t.Fatalf("picked %+v, which is not usable", chosen)

@@ -102,7 +102,7 @@ func TestNoClientSlipsInAfterDrainHasReturned(t *testing.T) {
 		ended.Go(func() {
 			for left := 200; left > 0; { // as many after the drain
 				late := drained.Load()
-				pick, release, err := p.Acquire(keys[i%len(keys)])
+				pick, err := p.Acquire(keys[i%len(keys)])
 				begin()
 				if err != nil {
 					t.Errorf("got %v, want a node", err)
@@ -114,7 +114,7 @@ func TestNoClientSlipsInAfterDrainHasReturned(t *testing.T) {
 				if late {
 					left--
 				}
-				release()
+				pick.Release()
 			}
 		})
 	}

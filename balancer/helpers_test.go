@@ -59,11 +59,11 @@ func pinned(t testing.TB, p *Pool, key Key, name string) Key {
 
 func acquire(t testing.TB, p *Pool, key Key) (Pick, func()) {
 	t.Helper()
-	pick, release, err := p.Acquire(key)
+	pick, err := p.Acquire(key)
 	if err != nil {
 		t.Fatalf("acquire for %v: %v", key.IP, err)
 	}
-	return pick, release
+	return pick, pick.Release
 }
 
 func drain(t testing.TB, p *Pool, name string) Status {

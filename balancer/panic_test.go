@@ -58,7 +58,7 @@ func TestNobodyPanicsOverNodesWhereNobodyListens(t *testing.T) {
 			t.Fatalf("got a panic when nobody listened at %s any more, want none", name)
 		}
 	}
-	if pick, _, err := p.Acquire(client(1)); err == nil {
+	if pick, err := p.Acquire(client(1)); err == nil {
 		t.Errorf("got %s, where nobody listens", pick.Node.Name())
 	}
 	if _, err := p.Next(nil); err == nil {

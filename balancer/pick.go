@@ -46,20 +46,20 @@ type Pick struct {
 	// Pinned is whether a cookie named Preferred.
 	Pinned bool
 
-	relieved *Node // with ReasonShed: who sheds this client
+	holder *Pool // where it is counted; nil: nowhere
 }
 
-// pick chooses a node, and another one where that is to shed clients. It
-// returns false when no node can take the client.
-func (p *Pool) pick(key Key) (Pick, bool) {
-	pick, ok := p.choose(key)
+// pick chooses a node, and another one where that is to shed clients, which is
+// relieved then. It returns false when no node can take the client.
+func (p *Pool) pick(key Key) (pick Pick, relieved *Node, ok bool) {
+	pick, ok = p.choose(key)
 	if !ok || pick.Node.shed == 0 || len(key.Tried) > 0 {
-		return pick, ok
+		return pick, nil, ok
 	}
 	if n := p.emptier(pick.Node); n != nil {
-		pick.relieved, pick.Node, pick.Reason = pick.Node, n, ReasonShed
+		relieved, pick.Node, pick.Reason = pick.Node, n, ReasonShed
 	}
-	return pick, true
+	return pick, relieved, true
 }
 
 // choose chooses a node: the one that the client's cookie names, else the best

@@ -196,8 +196,8 @@ func TestAClientWhoseNodeCannotTakeItGetsAnotherAndTheReason(t *testing.T) {
 			key := pinned(t, p, client(1), "a")
 			hinder(t, p, &key)
 			p.SetHealth("b", false, "dial refused")
-			if _, release, err := p.Acquire(key); !errors.Is(err, ErrNoUsableNode) || release != nil {
-				t.Errorf("acquire: got error %v and a release %v, want %v and none", err, release != nil, ErrNoUsableNode)
+			if pick, err := p.Acquire(key); !errors.Is(err, ErrNoUsableNode) || pick != (Pick{}) {
+				t.Errorf("acquire: got error %v and %+v, want %v and no pick", err, pick, ErrNoUsableNode)
 			}
 			if _, err := p.Explain(key); !errors.Is(err, ErrNoUsableNode) {
 				t.Errorf("explain: got %v, want %v", err, ErrNoUsableNode)
@@ -208,7 +208,7 @@ func TestAClientWhoseNodeCannotTakeItGetsAnotherAndTheReason(t *testing.T) {
 
 func TestAPoolWithoutNodesHasNoUsableNode(t *testing.T) {
 	p := New(nil, DefaultSticky())
-	if _, _, err := p.Acquire(client(1)); !errors.Is(err, ErrNoUsableNode) {
+	if _, err := p.Acquire(client(1)); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("acquire: got %v, want %v", err, ErrNoUsableNode)
 	}
 	if _, err := p.Next(nil); !errors.Is(err, ErrNoUsableNode) {
@@ -225,7 +225,7 @@ func TestAFullNodeTakesClientsAgainWhenOneLeaves(t *testing.T) {
 	p := New(capped, DefaultSticky())
 	acquire(t, p, client(1))
 	_, leave := acquire(t, p, client(2))
-	if _, _, err := p.Acquire(client(3)); !errors.Is(err, ErrNoUsableNode) {
+	if _, err := p.Acquire(client(3)); !errors.Is(err, ErrNoUsableNode) {
 		t.Fatalf("got %v, want %v", err, ErrNoUsableNode)
 	}
 	leave()
@@ -277,7 +277,8 @@ func TestExplainTakesNoPlaceAndSaysWhatAcquireDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := acquire(t, p, client(i)); got != want {
+		got, _ := acquire(t, p, client(i))
+		if want.holder = p; got != want {
 			t.Fatalf("client %d: got %+v, want %+v", i, got, want)
 		}
 	}

@@ -71,22 +71,31 @@ func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) {
 	p.judge()
 }
 
-// Acquire picks a node for a client and counts the client there, until
-// release is called; calling it more than once does no harm. The error is
-// ErrNoUsableNode.
-func (p *Pool) Acquire(key Key) (pick Pick, release func(), err error) {
+// Acquire picks a node for a client and counts the client there, until the
+// pick is released. The error is ErrNoUsableNode.
+func (p *Pool) Acquire(key Key) (Pick, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pick, ok := p.pick(key)
+	pick, relieved, ok := p.pick(key)
 	if !ok {
-		return Pick{}, nil, ErrNoUsableNode
+		return Pick{}, ErrNoUsableNode
 	}
-	n := pick.Node
-	n.connections++
-	if pick.relieved != nil {
-		pick.relieved.shed--
+	pick.holder = p
+	pick.Node.connections++
+	if relieved != nil {
+		relieved.shed--
 	}
-	return pick, sync.OnceFunc(func() { p.release(n) }), nil
+	return pick, nil
+}
+
+// Release gives back the place that Acquire has counted. A second call does
+// nothing, nor does that of a pick which holds none. It must not be called
+// concurrently.
+func (p *Pick) Release() {
+	if p.holder != nil {
+		p.holder.release(p.Node)
+		p.holder = nil
+	}
 }
 
 func (p *Pool) release(n *Node) {
@@ -102,7 +111,7 @@ func (p *Pool) release(n *Node) {
 func (p *Pool) Explain(key Key) (Pick, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pick, ok := p.pick(key)
+	pick, _, ok := p.pick(key)
 	if !ok {
 		return pick, ErrNoUsableNode
 	}

@@ -95,11 +95,11 @@ func TestAPlanComesTrue(t *testing.T) {
 		clients := make(map[*Node][]func())
 		for _, s := range p.Nodes() {
 			for range rapid.IntRange(0, 60).Draw(t, "clients") {
-				pick, release, err := p.Acquire(Key{Pins: []string{p.Pin(s.Node)}})
+				pick, err := p.Acquire(Key{Pins: []string{p.Pin(s.Node)}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				clients[pick.Node] = append(clients[pick.Node], release)
+				clients[pick.Node] = append(clients[pick.Node], pick.Release)
 			}
 		}
 		skew := rapid.SampledFrom([]float64{0, 0.05, 0.1, 0.5}).Draw(t, "skew")
@@ -108,7 +108,7 @@ func TestAPlanComesTrue(t *testing.T) {
 			for i := range r.Clients {
 				clients[r.Node][i]()
 				p.Shed(r.Node, 1)
-				if _, _, err := p.Acquire(Key{Pins: []string{p.Pin(r.Node)}}); err != nil {
+				if _, err := p.Acquire(Key{Pins: []string{p.Pin(r.Node)}}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"go.uber.org/zap"
 
@@ -14,24 +15,25 @@ import (
 	"fermata/proxy/relay"
 )
 
-// client is one client on its road, with all that is known of it.
+// client is one client on its road, with all that is known of it. It owns its
+// relay. There may be thousands, which is why texts that many of them share are
+// kept once, and none is that would keep the whole request.
 type client struct {
-	ip      netip.Addr // the client's own, also behind trusted proxies
-	trusted bool       // the connection comes from a trusted proxy
-	secure  bool       // the client itself uses TLS
-	host    string
-	path    string // without the query
-	request string // its id; empty: none
+	ip      netip.Addr            // the client's own, also behind trusted proxies
+	trusted bool                  // the connection comes from a trusted proxy
+	secure  bool                  // the client itself uses TLS
+	tries   int32                 // nodes that were asked
+	host    unique.Handle[string] // cut
+	path    unique.Handle[string] // cut, without the query
+	request requestID
 	started time.Time
 	options *Options // of the time when it came
 
 	pick    balancer.Pick
-	tries   int
-	release func()
-
-	conn  relay.Conn
-	tally *tally // its node's; nil: it has not come so far
-	app   *app   // nil: it is not known, or there is none
+	handler *Handler // nil: it has not come so far
+	conn    relay.Conn
+	tally   *tally // its node's; nil: it has not come so far
+	app     *app   // nil: it is not known, or there is none
 
 	// Guarded by the registry's mutex.
 	place int // in the registry, from 1; 0: not there
@@ -40,9 +42,9 @@ type client struct {
 }
 
 func newClient(r *http.Request, o *Options) *client {
-	c := &client{host: r.Host, path: r.URL.Path, started: time.Now(), options: o}
+	c := &client{host: unique.Make(cut(r.Host)), path: unique.Make(cut(r.URL.Path)), started: time.Now(), options: o}
 	c.ip, c.trusted = clientIP(r, o.TrustedProxies)
-	c.request = requestID(r, c.trusted, o)
+	c.request = newRequestID(r, c.trusted, o)
 	c.secure = r.TLS != nil
 	if proto := r.Header.Get("X-Forwarded-Proto"); c.trusted && proto != "" {
 		c.secure = strings.EqualFold(proto, "https") || strings.EqualFold(proto, "wss")
@@ -105,10 +107,10 @@ func (c *client) line(end relay.End, now time.Time) []zap.Field {
 		zap.Duration("dur", now.Sub(c.started)),
 		zap.String("pick", string(c.pick.Reason)),
 		zap.String("preferred", c.pick.Preferred.Name()),
-		zap.Int("tries", c.tries),
+		zap.Int32("tries", c.tries),
 		zap.Bool("secure", c.secure),
-		zap.String("host", cut(c.host)),
-		zap.String("path", cut(c.path)),
+		zap.String("host", c.host.Value()),
+		zap.String("path", c.path.Value()),
 		zap.Int64("bytes_to_node", end.BytesToNode),
 		zap.Int64("bytes_to_client", end.BytesToClient),
 		zap.Int64("messages_to_node", end.MessagesToNode),

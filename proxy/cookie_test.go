@@ -32,11 +32,11 @@ func pinned(t *testing.T, sticky balancer.StickyOptions, secure bool, sent ...st
 	t.Helper()
 	h := handlerOf(poolWith(1, sticky))
 	r := &http.Request{Header: http.Header{"Cookie": sent}}
-	pick, release, err := h.Pool.Acquire(balancer.Key{Pins: h.pinsOf(r)})
+	pick, err := h.Pool.Acquire(balancer.Key{Pins: h.pinsOf(r)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer release()
+	defer pick.Release()
 	return h.pinCookie(r, &client{pick: pick, secure: secure})
 }
 

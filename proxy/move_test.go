@@ -31,7 +31,7 @@ type fakeConn struct {
 func (f *fakeConn) Close(how relay.Close) {
 	f.crowd.closed(how)
 	f.crowd.handler.live.remove(f.c)
-	f.c.release()
+	f.c.pick.Release()
 }
 
 func (w *crowd) closed(how relay.Close) {
@@ -64,11 +64,11 @@ func newCrowd(t *testing.T, count int) *crowd {
 
 func (w *crowd) join(t *testing.T) *client {
 	t.Helper()
-	pick, release, err := w.handler.Pool.Acquire(balancer.Key{Pins: []string{w.handler.Pool.Pin(w.node)}})
+	pick, err := w.handler.Pool.Acquire(balancer.Key{Pins: []string{w.handler.Pool.Pin(w.node)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{pick: pick, release: release, started: time.Now()}
+	c := &client{pick: pick, started: time.Now()}
 	c.conn = &fakeConn{w, c}
 	w.handler.live.add(c)
 	w.all = append(w.all, c)

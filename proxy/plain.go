@@ -196,7 +196,7 @@ func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		status, text = http.StatusGatewayTimeout, "the node did not answer in time"
 	}
-	h.Log.Warn("request failed", zap.Stringer("client", c.ip), c.requestField(), c.nodeField(), zap.String("method", r.Method), zap.String("path", cut(c.path)),
+	h.Log.Warn("request failed", zap.Stringer("client", c.ip), c.requestField(), c.nodeField(), zap.String("method", r.Method), zap.String("path", c.path.Value()),
 		zap.Int("status", status), zap.Duration("dur", time.Since(c.started)), zap.NamedError("err", err))
 	http.Error(w, text, status)
 }

@@ -34,11 +34,11 @@ func TestARebalanceKeepsItsRateAndShedsForAWhile(t *testing.T) {
 		if w.codes[codeMoved] != 40 || w.shed() != 40 {
 			t.Errorf("got the codes %v and %d to shed, want 40 of each", w.codes, w.shed())
 		}
-		pick, release, err := w.handler.Pool.Acquire(balancer.Key{Pins: []string{w.handler.Pool.Pin(w.node)}})
+		pick, err := w.handler.Pool.Acquire(balancer.Key{Pins: []string{w.handler.Pool.Pin(w.node)}})
 		if err != nil || pick.Node == w.node || w.shed() != 39 {
 			t.Errorf("got %s and %v, %d to shed, want the other node, 39", pick.Node.Name(), err, w.shed())
 		}
-		release()
+		pick.Release()
 		time.Sleep(comeback + time.Second)
 		if got := w.shed(); got != 0 {
 			t.Errorf("after %s: got %d to shed, want 0", comeback, got)

@@ -40,7 +40,7 @@ func refuse(w http.ResponseWriter, status int, wrong string) {
 func (h *Handler) refuseUpgrade(w http.ResponseWriter, c *client, status int, wrong string) {
 	h.Metrics.Handshake("", "malformed")
 	h.Log.Info("client refused", zap.Stringer("client", c.ip), c.requestField(), zap.Int("status", status), zap.String("reason", wrong),
-		zap.String("host", cut(c.host)), zap.String("path", cut(c.path)))
+		zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
 	refuse(w, status, wrong)
 }
 
@@ -124,6 +124,6 @@ func (t *turnedAway) add(now time.Time) int {
 func (h *Handler) noteTurnedAway(c *client, why error) {
 	if count := h.away.add(time.Now()); count > 0 {
 		h.Log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", why),
-			zap.Int("tries", c.tries), zap.String("host", cut(c.host)), zap.String("path", cut(c.path)))
+			zap.Int32("tries", c.tries), zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
 	}
 }

@@ -1,29 +1,39 @@
 package proxy
 
 import (
-	"encoding/binary"
-	"encoding/hex"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 
 	"go.uber.org/zap"
 )
 
 // requestID is the id of a request: that which a trusted proxy has given it, or
-// else one of our own, which is no secret. Empty: there is to be none.
-func requestID(r *http.Request, trusted bool, o *Options) string {
+// else one of our own, which is no secret. The zero value is none.
+type requestID struct {
+	given string
+	own   uint64 // 0: none
+}
+
+func newRequestID(r *http.Request, trusted bool, o *Options) requestID {
 	name := string(o.Headers.RequestID)
 	if name == "" {
-		return ""
+		return requestID{}
 	}
 	if given := r.Header[name]; trusted && len(given) == 1 && isID(given[0]) {
-		return given[0]
+		return requestID{given: strings.Clone(given[0])}
 	}
-	var random [8]byte
-	var text [16]byte
-	binary.BigEndian.PutUint64(random[:], rand.Uint64())
-	hex.Encode(text[:], random[:])
-	return string(text[:])
+	return requestID{own: 1 + rand.Uint64N(math.MaxUint64)}
+}
+
+// String is the id as it is sent and logged; empty: there is none.
+func (id requestID) String() string {
+	if id.own == 0 {
+		return id.given
+	}
+	return fmt.Sprintf("%016x", id.own)
 }
 
 // isID is whether an id from elsewhere can stand in the log and in a header: a
@@ -48,15 +58,15 @@ func isIDByte(b byte) bool {
 
 // setRequestID tells a node the id, in place of what the client may have sent.
 func (c *client) setRequestID(h http.Header) {
-	if c.request != "" {
-		h[string(c.options.Headers.RequestID)] = []string{c.request}
+	if id := c.request.String(); id != "" {
+		h[string(c.options.Headers.RequestID)] = []string{id}
 	}
 }
 
 // requestField is the id for the log.
 func (c *client) requestField() zap.Field {
-	if c.request == "" {
+	if c.request == (requestID{}) {
 		return zap.Skip()
 	}
-	return zap.String("request", c.request)
+	return zap.Stringer("request", c.request)
 }

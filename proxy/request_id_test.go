@@ -16,13 +16,14 @@ func TestARequestIDIsTakenOverFromTrustedProxiesAlone(t *testing.T) {
 		r := read(t, "GET / HTTP/1.1", "Host: a")
 		r.RemoteAddr, r.Header[idHeader] = from, given
 		c := newClient(r, o)
-		if got := c.request == strings.Join(given, "|"); got != taken || !isID(c.request) {
-			t.Errorf("from %s with %q: got %q, taken over %v, want %v", from, given, c.request, got, taken)
+		id := c.request.String()
+		if got := id == strings.Join(given, "|"); got != taken || !isID(id) {
+			t.Errorf("from %s with %q: got %q, taken over %v, want %v", from, given, id, got, taken)
 		}
 		header := r.Header.Clone()
 		c.setForwarded(header, r)
-		if got := header[idHeader]; len(got) != 1 || got[0] != c.request {
-			t.Errorf("from %s with %q: the node gets %q, want %q", from, given, got, c.request)
+		if got := header[idHeader]; len(got) != 1 || got[0] != id {
+			t.Errorf("from %s with %q: the node gets %q, want %q", from, given, got, id)
 		}
 	}
 	f("192.0.2.1:1", true, "Root=1-67891233-abcdef012345678912345678")
@@ -43,7 +44,7 @@ func TestOwnRequestIDsDiffer(t *testing.T) {
 	r := read(t, "GET / HTTP/1.1", "Host: a")
 	seen := map[string]bool{}
 	for range 1000 {
-		id := newClient(r, o).request
+		id := newClient(r, o).request.String()
 		if len(id) != 16 || seen[id] {
 			t.Fatalf("got %q, want 16 characters, other ones each time", id)
 		}
@@ -56,7 +57,7 @@ func TestWithoutAHeaderForItThereIsNoRequestID(t *testing.T) {
 	c := newClient(r, new(Options))
 	header := r.Header.Clone()
 	c.setForwarded(header, r)
-	if c.request != "" || header.Get(idHeader) != "the client's" {
+	if c.request != (requestID{}) || header.Get(idHeader) != "the client's" {
 		t.Errorf("got the id %q, header %v, want none and the client's own", c.request, header)
 	}
 }
@@ -64,7 +65,7 @@ func TestWithoutAHeaderForItThereIsNoRequestID(t *testing.T) {
 func TestAClientCannotStripTheRequestID(t *testing.T) {
 	r := read(t, "GET / HTTP/1.1", "Host: a", "Connection: Upgrade, X-Request-Id", "Upgrade: websocket")
 	c := newClient(r, &Options{Headers: DefaultHeaders()})
-	if head := string(upgradeHead(r, c)); !strings.Contains(head, "\r\n"+idHeader+": "+c.request+"\r\n") {
+	if head := string(upgradeHead(r, c)); !strings.Contains(head, "\r\n"+idHeader+": "+c.request.String()+"\r\n") {
 		t.Errorf("got %q, want the id in it", head)
 	}
 }

@@ -111,11 +111,11 @@ func (ts *tallies) all() (all []metrics.Tally) {
 }
 
 // app is the key of the client's app; empty: the node has not let it in.
-func (a *answer) app(c *client) string {
+func (a *answer) app(path string) string {
 	if !a.greeted {
 		return ""
 	}
-	return appKey(c.path)
+	return appKey(path)
 }
 
 // appKey is the key in /app/{key}, with or without a path before that; empty:

@@ -67,7 +67,7 @@ func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client
 		h.turnAway(w, r, c, o, err)
 	case answer.StatusCode != http.StatusSwitchingProtocols:
 		answer.passOn(w)
-		c.release()
+		c.pick.Release()
 		h.leave()
 	default:
 		h.join(w, r, c, answer, o)
@@ -88,11 +88,11 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 	key := balancer.Key{IP: c.ip, Pins: h.pinsOf(r)}
 	var last error
 	for ctx.Err() == nil {
-		pick, release, err := h.Pool.Acquire(key)
+		pick, err := h.Pool.Acquire(key)
 		if err != nil {
 			break
 		}
-		c.pick, c.release, c.tries = pick, release, c.tries+1
+		c.pick, c.tries = pick, c.tries+1
 		answer, err := h.try(ctx, pick.Node, head, r, o)
 		h.Metrics.Handshake(pick.Node.Name(), result(answer, err))
 		if err == nil {
@@ -100,7 +100,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 			c.explain(answer.Header)
 			return answer, nil
 		}
-		release()
+		c.pick.Release()
 		if r.Context().Err() != nil {
 			return nil, err // the client has gone; its node has not failed
 		}
@@ -145,12 +145,13 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 	conn, early, err := hijack(w)
 	if err != nil {
 		a.conn.Close()
-		c.release()
+		c.pick.Release()
 		h.leave()
 		return
 	}
 	h.Metrics.Connected(time.Since(c.started))
-	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(c))
+	c.handler = h
+	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(r.URL.Path))
 	c.conn = h.Engine.Start(relay.Pair{
 		Client:   conn,
 		Node:     a.conn,
@@ -159,8 +160,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		ToClient: a.early(),
 		Options:  relayOptions(o),
 		Counts:   &c.tally.traffic,
-		Lost:     func() relay.Close { return h.lost(c, h.options.Load()) },
-		Done:     func(end relay.End) { h.ended(c, end) },
+		Owner:    c,
 	})
 	h.live.add(c)
 	h.closeIfStopped(c)
@@ -176,15 +176,18 @@ func relayOptions(o *Options) relay.Options {
 	}
 }
 
-// ended is the end of a client's road.
-func (h *Handler) ended(c *client, end relay.End) {
-	now := time.Now()
+// NodeLost implements relay.Owner.
+func (c *client) NodeLost() relay.Close { return c.handler.lost(c, c.handler.options.Load()) }
+
+// Ended implements relay.Owner. It is the end of the client's road.
+func (c *client) Ended(end relay.End) {
+	h, now := c.handler, time.Now()
 	h.open.Add(-1)
 	h.leave()
 	h.live.remove(c)
 	h.tallies.leave(c)
 	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.started))
-	c.release() // with a removed node's last client its metrics go too
+	c.pick.Release() // with a removed node's last client its metrics go too
 	h.Log.Info("client closed", c.line(end, now)...)
 }
 

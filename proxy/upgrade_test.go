@@ -82,11 +82,11 @@ func TestOnlyAClientThatWasThereForAWhileComesBackAtOnce(t *testing.T) {
 	check := func(nodes int, age time.Duration, want int) {
 		t.Helper()
 		h := handlerOf(poolOf(nodes))
-		pick, release, err := h.Pool.Acquire(balancer.Key{})
+		pick, err := h.Pool.Acquire(balancer.Key{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer release()
+		defer pick.Release()
 		c := &client{pick: pick, started: time.Now().Add(-age)}
 		if got := h.lost(c, &Options{}); got.Code != want || got.By != "node_lost" {
 			t.Errorf("%d nodes, connected for %s: got %d by %s, want %d", nodes, age, got.Code, got.By, want)

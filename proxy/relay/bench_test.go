@@ -121,7 +121,7 @@ func inUse() int64 {
 
 func benchPair(client, node net.Conn) Pair {
 	return Pair{
-		Client: client, Node: node, Done: func(End) {},
+		Client: client, Node: node, Owner: new(owner),
 		Options: Options{Stall: patience, Close: patience},
 	}
 }

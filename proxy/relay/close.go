@@ -13,7 +13,7 @@ import (
 type closing struct {
 	client, node net.Conn
 	within       time.Duration // from begin until cut
-	lost         func() Close  // asks Pair.Lost, once
+	lost         func() Close  // asks Owner.NodeLost, once
 	begun        chan struct{} // closed by begin
 
 	mu     sync.Mutex
@@ -24,7 +24,7 @@ type closing struct {
 func newClosing(p Pair) *closing {
 	return &closing{
 		client: p.Client, node: p.Node,
-		within: p.Options.Close, lost: sync.OnceValue(orGoingAway(p.Lost)),
+		within: p.Options.Close, lost: sync.OnceValue(p.Owner.NodeLost),
 		begun: make(chan struct{}),
 	}
 }

@@ -57,7 +57,7 @@ func (c *epollConn) nodeErr(err error) {
 func (c *epollConn) nodeEnded(err error) {
 	farewell, ok, ask := c.ending.farewell()
 	if ask {
-		farewell, ok = c.lost(), true
+		farewell, ok = c.owner.NodeLost(), true
 	}
 	switch {
 	case !ok:
@@ -99,7 +99,7 @@ func (c *epollConn) nodeStalls() {
 	if c.ending.by != "" {
 		return
 	}
-	wish := c.lost()
+	wish := c.owner.NodeLost()
 	wish.By = ByTimeout
 	c.want(wish, errStalled("node", c.stall))
 }
@@ -171,5 +171,5 @@ func (c *epollConn) finish() {
 		BytesToClient: c.toClient.bytes, MessagesToClient: c.toClient.messages,
 	}
 	c.ending.end(&end)
-	c.done(end)
+	c.owner.Ended(end)
 }

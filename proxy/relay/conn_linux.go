@@ -19,8 +19,7 @@ type epollConn struct {
 	toNode       flow
 	toClient     flow
 	ending       ending
-	lost         func() Close
-	done         func(End)
+	owner        Owner
 	counts       *Counts
 
 	handle      handle
@@ -44,8 +43,7 @@ func newEpollConn(s *shard, p Pair) *epollConn {
 		shard:    s,
 		toNode:   flow{gate: gate{follower: newFollower(true, o.MaxMessage)}},
 		toClient: flow{gate: gate{follower: newFollower(false, 0)}},
-		lost:     orGoingAway(p.Lost),
-		done:     p.Done,
+		owner:    p.Owner,
 		counts:   p.Counts,
 		close:    o.Close, stall: o.Stall, idle: o.Idle,
 	}

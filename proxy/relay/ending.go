@@ -72,14 +72,6 @@ func (e *ending) end(end *End) {
 	}
 }
 
-// orGoingAway is lost, or what stands in for it when it is nil.
-func orGoingAway(lost func() Close) func() Close {
-	if lost != nil {
-		return lost
-	}
-	return func() Close { return Close{Code: statusGoingAway, By: ByNodeLost} }
-}
-
 // unlessEOF drops the error that means nothing but an end.
 func unlessEOF(err error) error {
 	if errors.Is(err, io.EOF) {

@@ -326,16 +326,10 @@ func testNodeLost(t *testing.T, l legs) {
 		r.clientAnswers(lostClose.Code, lostClose.Reason)
 		r.wantCleanEnd(ByNodeLost, lostClose.Code)
 	})
-	t.Run("ALostNodeWithoutLostIsGoingAway", func(t *testing.T) {
-		r := l.start(t, func(p *Pair) { p.Lost = nil })
-		r.node.Close()
-		r.clientAnswers(1001, "")
-		r.wantCleanEnd(ByNodeLost, 1001)
-	})
 	t.Run("LostSaysWhoAndIsAskedOnce", func(t *testing.T) {
 		asked := 0
 		r := l.start(t, func(p *Pair) {
-			p.Lost = func() Close { asked++; return Close{Code: 4100, By: ByShutdown} }
+			loses(p, func() Close { asked++; return Close{Code: 4100, By: ByShutdown} })
 		})
 		r.node.Close()
 		r.clientAnswers(4100, "")

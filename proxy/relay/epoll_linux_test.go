@@ -100,7 +100,7 @@ func waitUntil(t *testing.T, ok func() bool) {
 
 func TestALegThatIsNoSocketIsRelayedByPlain(t *testing.T) {
 	r := &pipeRig{engine: New(), ended: make(chan End, 1)}
-	pair := Pair{Options: Options{Stall: patience, Close: patience}, Done: func(e End) { r.ended <- e }}
+	pair := Pair{Options: Options{Stall: patience, Close: patience}, Owner: &owner{ended: r.ended}}
 	pair.Client, r.client = net.Pipe()
 	pair.Node, r.node = net.Pipe()
 	r.conn = r.engine.Start(pair)

@@ -9,7 +9,7 @@ import (
 func testHeld(t *testing.T, l legs) {
 	hold := func(after time.Duration) func(*Pair) {
 		return func(p *Pair) {
-			p.Lost = func() Close { return Close{Code: 4200, Reason: "node lost", By: ByNodeLost, After: after} }
+			loses(p, func() Close { return Close{Code: 4200, Reason: "node lost", By: ByNodeLost, After: after} })
 		}
 	}
 	t.Run("AClientIsHeldBeforeItIsClosed", func(t *testing.T) {
@@ -36,7 +36,7 @@ func testHeld(t *testing.T, l legs) {
 	t.Run("AHeldClientCanBeClosedEarlier", func(t *testing.T) {
 		lost := make(chan struct{})
 		r := l.start(t, func(p *Pair) {
-			p.Lost = func() Close { close(lost); return Close{Code: 4200, By: ByNodeLost, After: time.Hour} }
+			loses(p, func() Close { close(lost); return Close{Code: 4200, By: ByNodeLost, After: time.Hour} })
 		})
 		r.node.Close()
 		<-lost

@@ -19,8 +19,30 @@ import (
 // patience bounds what a test waits for and what never takes long.
 const patience = 20 * time.Second
 
-// lostClose is what the tests' Pair.Lost says.
+// lostClose is what a client of the tests is told whose node is lost.
 var lostClose = Close{Code: 4200, Reason: "node lost", By: ByNodeLost}
+
+// owner is an Owner for tests.
+type owner struct {
+	lost  func() Close // nil: it says lostClose
+	ended chan End     // nil: nobody wants to know
+}
+
+func (o *owner) NodeLost() Close {
+	if o.lost == nil {
+		return lostClose
+	}
+	return o.lost()
+}
+
+func (o *owner) Ended(e End) {
+	if o.ended != nil {
+		o.ended <- e
+	}
+}
+
+// loses has the pair's owner say what lost does.
+func loses(p *Pair, lost func() Close) { p.Owner.(*owner).lost = lost }
 
 // legs makes the connections of a pair.
 type legs struct {
@@ -46,8 +68,7 @@ func (l legs) start(t *testing.T, change func(*Pair)) *rig {
 	r.client, r.pair.Client = l.clientLeg(t)
 	r.node, r.pair.Node = tcpLeg(t)
 	r.pair.Options = Options{Stall: patience, Close: patience}
-	r.pair.Lost = func() Close { return lostClose }
-	r.pair.Done = func(e End) { r.ended <- e }
+	r.pair.Owner = &owner{ended: r.ended}
 	if change != nil {
 		change(&r.pair)
 	}

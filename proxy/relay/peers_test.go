@@ -124,8 +124,7 @@ func (l legs) dialThrough(t *testing.T, ctx context.Context, engine Engine, node
 		defer close(started)
 		if pair, ok := takeAcross(t, listener, node); ok {
 			pair.Options = Options{Stall: patience, Close: patience}
-			pair.Lost = func() Close { return lostClose }
-			pair.Done = func(e End) { ended <- e }
+			pair.Owner = &owner{ended: ended}
 			started <- engine.Start(pair)
 		}
 	}()

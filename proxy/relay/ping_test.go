@@ -155,7 +155,7 @@ func testPings(t *testing.T, l legs) {
 		lost := make(chan struct{})
 		r := l.start(t, func(p *Pair) {
 			rarely(p)
-			p.Lost = func() Close { close(lost); return Close{Code: 4200, By: ByNodeLost, After: 300 * time.Millisecond} }
+			loses(p, func() Close { close(lost); return Close{Code: 4200, By: ByNodeLost, After: 300 * time.Millisecond} })
 		})
 		r.node.Close()
 		<-lost

@@ -21,10 +21,10 @@ import (
 //     the client; a node that ends without an answer is answered for.
 //   - A client that ends without one half-closes the node, which may end.
 //   - A node that ends without one, or sends a malformed frame, has the client
-//     closed with what Pair.Lost says. A node that takes nothing for
+//     closed with what Owner.NodeLost says. A node that takes nothing for
 //     Options.Stall too, by ByTimeout.
-//   - Pair.Lost can have the client held open before that; what it sends then
-//     is dropped, and its Close frame answered.
+//   - Owner.NodeLost can have the client held open before that; what it sends
+//     then is dropped, and its Close frame answered.
 //   - A client's malformed frame never reaches the node; the client is closed
 //     with its code.
 //   - When the relay closes the client, it does so at the boundary behind what
@@ -259,6 +259,6 @@ func (r *plainConn) leave() {
 		r.pings.timer.Stop()
 	}
 	r.closing.finish(&r.end)
-	r.pair.Done(r.end)
+	r.pair.Owner.Ended(r.end)
 	r.engine.running.end()
 }

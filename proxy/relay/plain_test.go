@@ -35,10 +35,8 @@ func startOnPipes() *pipeRig {
 
 func startOnPipe(client, far net.Conn, o Options) *pipeRig {
 	r := &pipeRig{engine: NewPlain(), client: far, ended: make(chan End, 1)}
-	pair := Pair{Client: client, Options: o}
+	pair := Pair{Client: client, Options: o, Owner: &owner{ended: r.ended}}
 	r.node, pair.Node = net.Pipe()
-	pair.Lost = func() Close { return lostClose }
-	pair.Done = func(e End) { r.ended <- e }
 	r.conn = r.engine.Start(pair)
 	return r
 }

@@ -31,7 +31,7 @@ type Close struct {
 	Reason string // at most 123 bytes
 	By     By
 	// After is how long the client is first held open without a node. It
-	// counts only in what Pair.Lost returns.
+	// counts only in what Owner.NodeLost returns.
 	After time.Duration
 }
 
@@ -75,12 +75,18 @@ type Pair struct {
 	Options Options
 	// Counts is told what passes; nil: Engine.Totals alone is.
 	Counts *Counts
-	// Lost is asked once, when the node's leg ends without a Close frame, for
-	// what to tell the client.
-	Lost func() Close
-	// Done is called once, after both legs are closed, on a goroutine of the
-	// engine, which it must not hold up.
-	Done func(End)
+	// Owner is told how it ends.
+	Owner Owner
+}
+
+// Owner is whose relay it is. It is called on a goroutine of the engine, which
+// it must not hold up.
+type Owner interface {
+	// NodeLost is asked once, when the node's leg ends without a Close frame,
+	// for what to tell the client.
+	NodeLost() Close
+	// Ended is called once, after both legs are closed.
+	Ended(End)
 }
 
 // End is how a relay ended.

@@ -76,7 +76,7 @@ func (l legs) relay(t *testing.T, up, down script) (o outcome) {
 	ended := make(chan End, 1)
 	engine := l.newEngine()
 	pair := benchPair(client, node)
-	pair.Done = func(e End) { ended <- e }
+	pair.Owner = &owner{ended: ended}
 	engine.Start(pair)
 	sent := make(chan struct{})
 	go func() {

@@ -79,8 +79,7 @@ func newTalk(t *testing.T, l legs, engine Engine, seed uint64) *talk {
 	k.conn = engine.Start(Pair{
 		Client: client, Node: node,
 		Options: Options{Stall: patience, Close: patience},
-		Lost:    func() Close { return lostClose },
-		Done:    func(e End) { k.ended <- e },
+		Owner:   &owner{ended: k.ended},
 	})
 	return k
 }
