@@ -119,45 +119,69 @@ func (b *bench) writeCertificate(dir string) error {
 	return errors.Join(err, err2, os.WriteFile(b.at.Both, slices.Concat(cert, key), 0o600))
 }
 
-// runPart gives each proxy the part's work in turn. One that fails is left out
-// of it, with a remark.
 func (b *bench) runPart(ctx context.Context, part part, round int) error {
 	if round >= part.rounds(b) {
 		return nil
 	}
 	began := time.Now()
 	fmt.Fprintf(b.progress, "round %d, %s:", round+1, part.name)
-	for _, p := range slices.Backward(b.proxies) { // direct first: others are compared with it
-		fmt.Fprintf(b.progress, " %s", p.name)
-		if err := part.run(ctx, b, p); ctx.Err() != nil {
-			return context.Cause(ctx)
-		} else if err != nil {
-			b.report.Remark("%s, %s: %v", part.name, p.name, err)
-			fmt.Fprintf(b.progress, " (failed)")
-		}
+	if err := part.run(ctx, b, part.name); err != nil {
+		return err
 	}
 	fmt.Fprintf(b.progress, " %v\n", time.Since(began).Round(time.Second))
 	return nil
 }
 
-// with runs a fresh proxy that has served a few clients, so that what it does
-// only once is done, and stops it after work.
-func (b *bench) with(ctx context.Context, p proxy, tls bool, work func(*running) error) (err error) {
-	r, err := p.start(b.at)
+// oneByOne has each proxy do work in turn. It returns early when ctx ends.
+func (b *bench) oneByOne(ctx context.Context, part string, work func(proxy) error) error {
+	for _, p := range slices.Backward(b.proxies) { // direct first: others are compared with it
+		fmt.Fprintf(b.progress, " %s", p.name)
+		if err := work(p); ctx.Err() != nil {
+			return context.Cause(ctx)
+		} else if err != nil {
+			b.leaveOut(part, p.name, err)
+		}
+	}
+	return nil
+}
+
+// leaveOut remarks why a proxy has no more to do in a part.
+func (b *bench) leaveOut(part, name string, err error) {
+	b.report.Remark("%s, %s: %v", part, name, err)
+	fmt.Fprintf(b.progress, " (%s failed)", name)
+}
+
+// with launches a proxy, and ends it after work.
+func (b *bench) with(ctx context.Context, p proxy, tls bool, work func(*running) error) error {
+	r, err := b.launch(ctx, p, tls)
 	if err != nil {
 		return err
 	}
-	defer r.stop()
-	defer func() {
-		err = errors.Join(err, b.closeAll(ctx))
-		if text := r.said(); err != nil && text != "" {
-			err = fmt.Errorf("%w\n%s", err, text)
-		}
-	}()
-	if err := b.warm(ctx, r, tls); err != nil {
-		return err
+	return b.end(ctx, r, work(r))
+}
+
+// launch runs a fresh proxy that has served a few clients, so that what it does
+// only once is done. The caller ends it.
+func (b *bench) launch(ctx context.Context, p proxy, tls bool) (*running, error) {
+	r, err := p.start(b.at)
+	if err != nil {
+		return nil, err
 	}
-	return work(r)
+	if err := b.warm(ctx, r, tls); err != nil {
+		return nil, b.end(ctx, r, err)
+	}
+	return r, nil
+}
+
+// end stops a proxy and its clients. It adds to an error, which may be nil, what
+// the proxy said last.
+func (b *bench) end(ctx context.Context, r *running, err error) error {
+	err = errors.Join(err, b.closeAll(ctx, r))
+	if text := r.said(); err != nil && text != "" {
+		err = fmt.Errorf("%w\n%s", err, text)
+	}
+	r.stop()
+	return err
 }
 
 // warm waits until a proxy answers, and has it serve a few clients.
@@ -170,28 +194,29 @@ func (b *bench) warm(ctx context.Context, r *running, tls bool) error {
 		if err == nil {
 			break
 		}
-		if closeErr := b.closeAll(ctx); closeErr != nil {
+		if closeErr := b.closeAll(ctx, r); closeErr != nil {
 			return errors.Join(closeErr, err)
 		}
 		if pause(ctx, 50*time.Millisecond) != nil {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
-	if err := b.load.Call(ctx, "Trip", load.Trips{Rate: 1000, Number: 10 * few, Size: messageSize}, new(load.Tripped)); err != nil {
+	if err := b.load.Call(ctx, "Trip", load.Trips{App: r.name, Rate: 1000, Number: 10 * few, Size: messageSize}, new(load.Tripped)); err != nil {
 		return err
 	}
-	return errors.Join(b.closeAll(ctx), pause(ctx, b.settle/4), r.findProcesses())
+	return errors.Join(b.closeAll(ctx, r), pause(ctx, b.settle/4), r.findProcesses())
 }
 
-// open opens clients at a proxy.
+// open opens clients at a proxy, whose name is that of their app.
 func (b *bench) open(ctx context.Context, r *running, o load.Open) (opened load.Opened, err error) {
-	o.Addresses, o.TLS = r.addresses(o.TLS), r.tls(o.TLS)
+	o.App, o.Addresses, o.TLS = r.name, r.addresses(o.TLS), r.tls(o.TLS)
 	err = b.load.Call(ctx, "Open", o, &opened)
 	return opened, err
 }
 
-func (b *bench) closeAll(ctx context.Context) error {
-	return b.load.Call(ctx, "Close", struct{}{}, new(int))
+// closeAll closes a proxy's clients.
+func (b *bench) closeAll(ctx context.Context, r *running) error {
+	return b.load.Call(ctx, "Close", r.name, new(int))
 }
 
 // pause waits, or returns why ctx ended.
@@ -210,8 +235,17 @@ type cost struct {
 	machine                 time.Duration // everybody together, ourselves and strangers too
 }
 
-// measure does work and tells what it cost.
-func (b *bench) measure(r *running, work func() error) (c cost, err error) {
+// measure does work and tells what it cost, by others' share too.
+func (b *bench) measure(r *running, work func() error) (cost, error) {
+	c, err := b.spend(r, work)
+	if err == nil {
+		b.strangers = append(b.strangers, c.strangers())
+	}
+	return c, err
+}
+
+// spend does work and tells what it cost.
+func (b *bench) spend(r *running, work func() error) (c cost, err error) {
 	start := time.Now()
 	before, err := b.cpu(r)
 	if err != nil {
@@ -222,8 +256,11 @@ func (b *bench) measure(r *running, work func() error) (c cost, err error) {
 	}
 	after, err := b.cpu(r)
 	c = cost{time.Since(start), after.proxy - before.proxy, after.node - before.node, after.load - before.load, after.machine - before.machine}
-	b.strangers = append(b.strangers, c.strangers())
 	return c, err
+}
+
+func (c cost) plus(d cost) cost {
+	return cost{c.wall + d.wall, c.proxy + d.proxy, c.node + d.node, c.load + d.load, c.machine + d.machine}
 }
 
 // strangers is what other programs took meanwhile, in cores.

@@ -122,7 +122,7 @@ func (b *bench) rest(ctx context.Context, r *running, transport string) error {
 
 // afterBig measures the memory once each client has received a big message.
 func (b *bench) afterBig(ctx context.Context, r *running, transport string, count int, before memory) error {
-	if err := b.broadcast(ctx, node.Broadcast{Size: bigSize, Times: 1}, count); err != nil {
+	if err := b.broadcast(ctx, r, node.Broadcast{Size: bigSize, Times: 1}, count); err != nil {
 		return err
 	}
 	if err := pause(ctx, b.settle/2); err != nil {

@@ -2,6 +2,7 @@
 
 // Command bench compares Fermata with nginx, HAProxy and Caddy: it gives each
 // the same work in turn, on loopback, and prints one table of what that cost.
+// They do round trips and broadcasts in many short turns, while all of them run.
 package main
 
 import (
@@ -83,7 +84,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how often; parts about memory, which hardly varies, run once")
 	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")
 	flags.IntVar(&b.rate, "rate", 5000, "round trips per second")
-	flags.DurationVar(&b.duration, "duration", 3*time.Second, "of one measurement of traffic")
+	flags.DurationVar(&b.duration, "duration", 3*time.Second, "of each proxy's round trips in a round, in turns; broadcasts take half of it")
 	flags.DurationVar(&b.settle, "settle", 2*time.Second, "from the last client's coming to the memory's measurement")
 	flags.StringVar(&b.fermata, "fermata", "", "Fermata's `BINARY`; built if empty")
 	flags.StringVar(&b.json, "json", "", "write the report to this `FILE` too")

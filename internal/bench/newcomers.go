@@ -43,5 +43,5 @@ func (b *bench) storm(ctx context.Context, r *running, name, title string, o loa
 		b.report.Remark("%s, %s: %d of %d sessions were resumed", title, r.name, opened.Resumed, o.Clients)
 	}
 	b.addCPU(r, name, title, c.proxy, o.Clients)
-	return errors.Join(b.closeAll(ctx), pause(ctx, b.settle/4))
+	return errors.Join(b.closeAll(ctx, r), pause(ctx, b.settle/4))
 }

@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// part is work that can be run by name; it adds rows to the report.
+// part is work that can be run by name; it adds rows to the report. A proxy that
+// fails is left out of it, with a remark; the part fails when its context ends.
 type part struct {
 	name   string
 	rounds func(*bench) int
-	run    func(context.Context, *bench, proxy) error
+	run    func(ctx context.Context, b *bench, name string) error
 }
 
 // transports are what every part does once each.
@@ -24,13 +25,19 @@ func allParts() []part {
 	every := func(b *bench) int { return b.rounds }
 	var parts []part
 	for _, t := range transports {
-		parts = append(parts, part{"idle/" + t, once, func(ctx context.Context, b *bench, p proxy) error { return b.idle(ctx, p, t) }})
+		parts = append(parts, part{"idle/" + t, once, func(ctx context.Context, b *bench, name string) error {
+			return b.oneByOne(ctx, name, func(p proxy) error { return b.idle(ctx, p, t) })
+		}})
 	}
 	for _, t := range transports {
-		parts = append(parts, part{"traffic/" + t, every, func(ctx context.Context, b *bench, p proxy) error { return b.traffic(ctx, p, t) }})
+		parts = append(parts, part{"traffic/" + t, every, func(ctx context.Context, b *bench, name string) error {
+			return b.traffic(ctx, name, t)
+		}})
 	}
 	for _, t := range transports {
-		parts = append(parts, part{"new/" + t, every, func(ctx context.Context, b *bench, p proxy) error { return b.newcomers(ctx, p, t) }})
+		parts = append(parts, part{"new/" + t, every, func(ctx context.Context, b *bench, name string) error {
+			return b.oneByOne(ctx, name, func(p proxy) error { return b.newcomers(ctx, p, t) })
+		}})
 	}
 	return parts
 }

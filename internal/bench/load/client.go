@@ -15,20 +15,25 @@ import (
 
 // client is one WebSocket client.
 type client struct {
+	app     *app
 	socket  *socket
 	stream  io.ReadWriter // the socket, or TLS over it
 	resumed bool          // its TLS session
 	in      []byte        // the beginning of a frame, mostly none
 }
 
-const request = "GET /app/bench?protocol=7&client=js&version=8.4.0&flash=false HTTP/1.1\r\nHost: bench.example\r\n" +
+// requestLine wants the app's name.
+const requestLine = "GET /app/%s?protocol=7&client=js&version=8.4.0&flash=false HTTP/1.1\r\n"
+
+const requestHeader = "Host: bench.example\r\n" +
 	"Origin: https://bench.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
 	"Accept: */*\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\n" +
 	"Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 // connect takes a socket through TLS, where a configuration is given, and
-// through the upgrade. The client owns the socket, also upon an error.
-func connect(s *socket, config *tls.Config) (*client, error) {
+// through the upgrade for an app. The client owns the socket, also upon an
+// error.
+func connect(s *socket, config *tls.Config, app string) (*client, error) {
 	c := &client{socket: s, stream: s}
 	if config != nil {
 		secure := tls.Client(s, config)
@@ -37,15 +42,15 @@ func connect(s *socket, config *tls.Config) (*client, error) {
 		}
 		c.stream, c.resumed = secure, secure.ConnectionState().DidResume
 	}
-	if err := c.upgrade(); err != nil {
+	if err := c.upgrade(app); err != nil {
 		return c, err
 	}
 	return c, s.unblock()
 }
 
 // upgrade asks for a WebSocket and waits for the 101 and the node's greeting.
-func (c *client) upgrade() error {
-	if _, err := io.WriteString(c.stream, request); err != nil {
+func (c *client) upgrade(app string) error {
+	if _, err := fmt.Fprintf(c.stream, requestLine+requestHeader, app); err != nil {
 		return fmt.Errorf("send the upgrade: %w", err)
 	}
 	var got []byte

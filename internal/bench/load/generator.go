@@ -22,9 +22,17 @@ type Generator struct {
 	mu       sync.Mutex
 	poll     *poll.Poller
 	read     []byte
-	clients  []*client
+	apps     map[string]*app
 	byFD     map[int]*client
 	sessions tls.ClientSessionCache // of clients that resume
+}
+
+// app is what some of the clients are connected for, so that they can have work
+// and broadcasts of their own. It ends with the first client that fails, which
+// is told when the app is next used: not while another one is.
+type app struct {
+	clients []*client
+	failed  error
 }
 
 // New makes a Generator without clients.
@@ -33,11 +41,12 @@ func New() (*Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Generator{poll: p, read: make([]byte, 64<<10), byFD: map[int]*client{}, sessions: tls.NewLRUClientSessionCache(16)}, nil
+	return &Generator{poll: p, read: make([]byte, 64<<10), apps: map[string]*app{}, byFD: map[int]*client{}, sessions: tls.NewLRUClientSessionCache(16)}, nil
 }
 
 // Open is a number of clients to be opened, a few at a time.
 type Open struct {
+	App       string
 	Addresses []string // in turn
 	Clients   int
 	TLS       bool
@@ -61,16 +70,21 @@ func (g *Generator) Open(o Open, opened *Opened) error {
 	if err != nil {
 		return err
 	}
+	if g.apps[o.App] == nil {
+		g.apps[o.App] = new(app)
+	}
+	a := g.apps[o.App]
 	start := time.Now()
 	clients, err := g.connectAll(o, addresses)
 	for _, c := range clients {
 		if c.resumed {
 			opened.Resumed++
 		}
+		c.app = a
 		err = errors.Join(err, g.poll.Add(c.socket.fd))
 		g.byFD[c.socket.fd] = c
 	}
-	g.clients = append(g.clients, clients...)
+	a.clients = append(a.clients, clients...)
 	opened.Wall = time.Since(start)
 	return err
 }
@@ -107,7 +121,7 @@ func (g *Generator) connectAll(o Open, addresses []netip.AddrPort) ([]*client, e
 	for range min(atOnce, o.Clients) {
 		wg.Go(func() {
 			for i, ok := turn(); ok; i, ok = turn() {
-				c, err := open(i, addresses[i%len(addresses)], config)
+				c, err := open(i, addresses[i%len(addresses)], config, o.App)
 				mu.Lock()
 				if err != nil {
 					failed = err
@@ -141,12 +155,12 @@ func (g *Generator) config(o Open) *tls.Config {
 }
 
 // open opens the client number i, from one of 200 networks.
-func open(i int, to netip.AddrPort, config *tls.Config) (*client, error) {
+func open(i int, to netip.AddrPort, config *tls.Config, app string) (*client, error) {
 	s, err := dial(netip.AddrFrom4([4]byte{127, 1, byte(i % 200), 1}), to)
 	if err != nil {
 		return nil, err
 	}
-	c, err := connect(s, config)
+	c, err := connect(s, config, app)
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -154,21 +168,42 @@ func open(i int, to netip.AddrPort, config *tls.Config) (*client, error) {
 	return c, nil
 }
 
-// Close resets all clients' connections.
-func (g *Generator) Close(_ struct{}, closed *int) error {
+// Close resets the connections of an app's clients, if it has any.
+func (g *Generator) Close(name string, closed *int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, c := range g.clients {
+	if a := g.apps[name]; a != nil {
+		*closed = len(a.clients)
+		g.end(a, nil)
+		delete(g.apps, name)
+	}
+	return nil
+}
+
+func (g *Generator) end(a *app, why error) {
+	for _, c := range a.clients {
+		delete(g.byFD, c.socket.fd)
 		c.socket.Close()
 	}
-	*closed = len(g.clients)
-	g.clients, g.byFD = nil, map[int]*client{}
-	return nil
+	a.clients, a.failed = nil, why
+}
+
+// use finds an app that has clients.
+func (g *Generator) use(name string) (*app, error) {
+	a := g.apps[name]
+	switch {
+	case a == nil:
+		return nil, fmt.Errorf("got no clients of app %q", name)
+	case a.failed != nil:
+		return nil, a.failed
+	}
+	return a, nil
 }
 
 // Receive is a number of messages to wait for.
 type Receive struct {
-	Messages int // of all clients together
+	App      string
+	Messages int // of all its clients together
 	Within   time.Duration
 }
 
@@ -178,33 +213,42 @@ func (g *Generator) Receive(r Receive, got *int) error {
 	defer g.mu.Unlock()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	a, err := g.use(r.App)
+	if err != nil {
+		return err
+	}
 	end := time.Now().Add(r.Within)
 	for *got < r.Messages {
 		left := time.Until(end)
 		if left <= 0 {
 			return fmt.Errorf("got %d of %d messages within %v", *got, r.Messages, r.Within)
 		}
-		if err := g.receive(left, func([]byte) { *got++ }); err != nil {
+		if err := g.receive(left, a, func([]byte) { *got++ }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// receive waits once, and reads from every client that has something.
-func (g *Generator) receive(timeout time.Duration, message func(payload []byte)) error {
+// receive waits once, and reads from every client that has something. It calls
+// message for those of one app, and fails if that does.
+func (g *Generator) receive(timeout time.Duration, a *app, message func(payload []byte)) error {
 	events, err := g.poll.Wait(timeout)
 	if err != nil {
 		return err
 	}
 	for _, e := range events {
-		c := g.byFD[int(e.Fd)]
-		if c == nil {
-			continue
-		}
-		if err := c.receive(g.read, message); err != nil {
-			return fmt.Errorf("client on %d: %w", e.Fd, err)
+		if c := g.byFD[int(e.Fd)]; c != nil && c.app == a {
+			g.receiveFrom(c, message)
+		} else if c != nil {
+			g.receiveFrom(c, func([]byte) {})
 		}
 	}
-	return nil
+	return a.failed
+}
+
+func (g *Generator) receiveFrom(c *client, message func(payload []byte)) {
+	if err := c.receive(g.read, message); err != nil {
+		g.end(c.app, fmt.Errorf("client on %d: %w", c.socket.fd, err))
+	}
 }

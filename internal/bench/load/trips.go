@@ -21,15 +21,16 @@ import (
 // random order. A message goes out when its time has come, whether or not
 // those before it are back.
 type Trips struct {
+	App          string
 	Rate, Number int
 	Size         int // of a message, at least 16 bytes
 }
 
-// Tripped is what the round trips took, from when each was due.
+// Tripped is what the round trips took.
 type Tripped struct {
-	P50, P99, P999 time.Duration
-	Late           time.Duration // 99 of 100 messages went out not later than this
-	Behind         float64       // by which part of the whole time the last one was late
+	Trips  []time.Duration // each from when it was due, sorted
+	Late   time.Duration   // 99 of 100 messages went out not later than this
+	Behind float64         // by which part of the whole time the last one was late
 }
 
 // grace is how long the last answers may take.
@@ -39,14 +40,18 @@ const grace = 3 * time.Second
 func (g *Generator) Trip(t Trips, tripped *Tripped) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if t.Size < stampSize || t.Rate <= 0 || t.Number <= 0 || len(g.clients) == 0 {
-		return fmt.Errorf("got %+v with %d clients, want some of each, and %d bytes a message", t, len(g.clients), stampSize)
+	a, err := g.use(t.App)
+	if err != nil {
+		return err
+	}
+	if t.Size < stampSize || t.Rate <= 0 || t.Number <= 0 || len(a.clients) == 0 {
+		return fmt.Errorf("got %+v with %d clients, want some of each, and %d bytes a message", t, len(a.clients), stampSize)
 	}
 	runtime.LockOSThread() // for good: the thread's timeouts are exact now
 	if err := poll.Precise(); err != nil {
 		return err
 	}
-	r := newRun(g, t)
+	r := newRun(g, a, t)
 	if err := r.run(); err != nil {
 		return err
 	}
@@ -58,6 +63,7 @@ func (g *Generator) Trip(t Trips, tripped *Tripped) error {
 type run struct {
 	Trips
 	generator *Generator
+	app       *app
 	start     time.Time
 	order     []*client
 	message   []byte // a frame, but for its stamp
@@ -68,9 +74,9 @@ type run struct {
 	late      []time.Duration
 }
 
-func newRun(g *Generator, t Trips) *run {
-	r := &run{Trips: t, generator: g, order: slices.Clone(g.clients), start: time.Now()}
-	rand.New(rand.NewPCG(1, 2)).Shuffle(len(r.order), func(i, j int) { r.order[i], r.order[j] = r.order[j], r.order[i] })
+func newRun(g *Generator, a *app, t Trips) *run {
+	r := &run{Trips: t, generator: g, app: a, order: slices.Clone(a.clients)}
+	rand.Shuffle(len(r.order), func(i, j int) { r.order[i], r.order[j] = r.order[j], r.order[i] })
 	r.message = frame.AppendMasked(nil, frame.Text, make([]byte, t.Size), key)
 	r.trips = make([]time.Duration, 0, t.Number)
 	r.late = make([]time.Duration, 0, t.Number)
@@ -85,6 +91,7 @@ func (r *run) due(i int) time.Duration {
 func (r *run) now() time.Duration { return time.Since(r.start) }
 
 func (r *run) run() error {
+	r.start = time.Now()
 	end := r.due(r.Number) + grace
 	for len(r.trips) < r.Number {
 		if err := r.sendDue(); err != nil {
@@ -97,7 +104,7 @@ func (r *run) run() error {
 		if r.sent < r.Number {
 			wait = max(0, r.due(r.sent)-r.now())
 		}
-		if err := r.generator.receive(wait, r.back); err != nil {
+		if err := r.generator.receive(wait, r.app, r.back); err != nil {
 			return err
 		}
 	}
@@ -132,9 +139,7 @@ func (r *run) result() Tripped {
 	slices.Sort(r.late)
 	lastDue := r.due(r.Number - 1)
 	return Tripped{
-		P50:    report.Percentile(r.trips, 0.5),
-		P99:    report.Percentile(r.trips, 0.99),
-		P999:   report.Percentile(r.trips, 0.999),
+		Trips:  r.trips,
 		Late:   report.Percentile(r.late, 0.99),
 		Behind: float64(r.lastSent-lastDue) / float64(max(lastDue, 1)),
 	}

@@ -18,10 +18,10 @@ import (
 
 // client is one connection to the node.
 type client struct {
-	fd       int
-	upgraded bool
-	in       []byte // the beginning of a head or frame, mostly none
-	out      []byte // what the socket did not take yet, mostly none
+	fd   int
+	path string // that it asked for with its upgrade; empty before that
+	in   []byte // the beginning of a head or frame, mostly none
+	out  []byte // what the socket did not take yet, mostly none
 }
 
 func (n *Node) serveClient(c *client, events uint32) {
@@ -65,7 +65,7 @@ func (n *Node) drop(c *client) {
 // take replies to all that is whole in data, and returns the rest. It is not
 // ok to go on after a Close.
 func (n *Node) take(c *client, data []byte) (rest []byte, ok bool) {
-	if !c.upgraded {
+	if c.path == "" {
 		head := bytes.Index(data, []byte("\r\n\r\n"))
 		if head < 0 {
 			return data, true
@@ -102,7 +102,7 @@ func (c *client) answer(dst, head []byte) []byte {
 	if key == "" {
 		return append(dst, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"...)
 	}
-	c.upgraded = true
+	c.path = r.URL.Path
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = append(base64.StdEncoding.AppendEncode(dst, sum[:]), "\r\n\r\n"...)

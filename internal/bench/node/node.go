@@ -79,14 +79,15 @@ func listen(host string) (fd int, address string, err error) {
 	return fd, fmt.Sprintf("%s:%d", host, name.(*unix.SockaddrInet4).Port), nil
 }
 
-// Broadcast is a message of Size bytes to every client, Times times.
+// Broadcast is a message of Size bytes to every client of an app, Times times.
 type Broadcast struct {
+	App         string // the clients are those whose path is /app/App
 	Size, Times int
 	Interval    time.Duration // from one to the next
 }
 
 // Broadcast returns when the last message is on its way, and tells how many
-// were sent to all clients together.
+// were sent to all of the clients together.
 func (n *Node) Broadcast(b Broadcast, sent *int) error {
 	message := frame.Append(nil, frame.Text, text(b.Size))
 	next := time.NewTicker(max(b.Interval, time.Microsecond))
@@ -95,7 +96,7 @@ func (n *Node) Broadcast(b Broadcast, sent *int) error {
 		if i > 0 {
 			<-next.C
 		}
-		*sent += n.send(message)
+		*sent += n.send("/app/"+b.App, message)
 	}
 	return nil
 }
@@ -108,11 +109,11 @@ func text(size int) []byte {
 	return p
 }
 
-func (n *Node) send(message []byte) (sent int) {
+func (n *Node) send(path string, message []byte) (sent int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, c := range n.clients {
-		if c.upgraded {
+		if c.path == path {
 			n.write(c, message)
 			sent++
 		}
