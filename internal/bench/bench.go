@@ -184,15 +184,36 @@ func (b *bench) end(ctx context.Context, r *running, err error) error {
 	return err
 }
 
-// warm waits until a proxy answers, and has it serve a few clients.
+// few are as many clients as a proxy serves at once before it is measured.
+const few = 16
+
+// warm waits until a proxy answers, and has it serve clients, a few at a time:
+// some hundred, since what is done only once is, in a program with garbage, also
+// the first collections.
 func (b *bench) warm(ctx context.Context, r *running, tls bool) error {
-	const few = 16
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it did not answer within 10s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("it did not answer within 20s"))
 	defer cancel()
+	if err := b.untilAnswered(ctx, r, tls); err != nil {
+		return err
+	}
+	if err := b.load.Call(ctx, "Trip", load.Trips{App: r.name, Rate: 1000, Number: 10 * few, Size: messageSize}, new(load.Tripped)); err != nil {
+		return err
+	}
+	for range 30 {
+		_, err := b.open(ctx, r, load.Open{Clients: few, TLS: tls})
+		if err := errors.Join(err, b.closeAll(ctx, r)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(b.closeAll(ctx, r), pause(ctx, b.settle/4), r.findProcesses())
+}
+
+// untilAnswered returns when a few clients are open.
+func (b *bench) untilAnswered(ctx context.Context, r *running, tls bool) error {
 	for {
 		_, err := b.open(ctx, r, load.Open{Clients: few, TLS: tls})
 		if err == nil {
-			break
+			return nil
 		}
 		if closeErr := b.closeAll(ctx, r); closeErr != nil {
 			return errors.Join(closeErr, err)
@@ -201,10 +222,6 @@ func (b *bench) warm(ctx context.Context, r *running, tls bool) error {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
-	if err := b.load.Call(ctx, "Trip", load.Trips{App: r.name, Rate: 1000, Number: 10 * few, Size: messageSize}, new(load.Tripped)); err != nil {
-		return err
-	}
-	return errors.Join(b.closeAll(ctx, r), pause(ctx, b.settle/4), r.findProcesses())
 }
 
 // open opens clients at a proxy, whose name is that of their app.

@@ -49,6 +49,9 @@ func (r *running) memory() (m memory, err error) {
 }
 
 func (b *bench) idleClients(ctx context.Context, r *running, transport string, count int) error {
+	if err := pause(ctx, b.settle); err != nil {
+		return err
+	}
 	before, err := r.memory()
 	if err != nil {
 		return err
@@ -144,7 +147,8 @@ func (b *bench) deriveFlatness() {
 		}
 		title := fmt.Sprintf("memory per idle client, %s, %d to %d clients", spoken(t), few, many)
 		for _, column := range b.report.Columns {
-			if growth := most.Median(column) / least.Median(column); !math.IsNaN(growth) {
+			growth := most.Median(column) / least.Median(column)
+			if !math.IsNaN(growth) && !math.IsInf(growth, 0) { // so few clients may have cost nothing
 				b.report.Add(report.Row{Name: "flat/" + t, Title: title, Unit: "×"}, column, growth)
 			}
 		}

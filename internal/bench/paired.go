@@ -24,8 +24,9 @@ type paired struct {
 // contender is one of the proxies, and what its turns gave.
 type contender struct {
 	*running
-	trips, broadcasts tally
-	tripped           []load.Tripped // of each turn
+	trips, broadcasts, arrivals tally
+	tripped                     []load.Tripped // of each turn
+	resumed                     int            // TLS sessions of arrivals
 }
 
 // tally is what a number of events cost.
@@ -65,17 +66,22 @@ func (p *paired) endAll(ctx context.Context) {
 	}
 }
 
-// turns has each contender work for a time in all, in turns. The order is
-// another one each time, so that nobody always follows the same one.
-func (p *paired) turns(ctx context.Context, total time.Duration, work func(context.Context, *contender, time.Duration) error) error {
-	number := (total + turn - 1) / turn
+// turns has each contender do work in so many turns. The order is another one
+// each time, so that nobody always follows the same one.
+func (p *paired) turns(ctx context.Context, number int, work func(*contender) error) error {
 	for range number {
 		rand.Shuffle(len(p.contenders), func(i, j int) { p.contenders[i], p.contenders[j] = p.contenders[j], p.contenders[i] })
-		if err := p.each(ctx, func(c *contender) error { return work(ctx, c, total/number) }); err != nil {
+		if err := p.each(ctx, work); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// turnsOf is how many turns make up a time in all, and how long each is.
+func turnsOf(total time.Duration) (number int, each time.Duration) {
+	number = int((total + turn - 1) / turn)
+	return number, total / time.Duration(number)
 }
 
 // each has the contenders work one after the other. One that fails is ended and

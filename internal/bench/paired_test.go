@@ -50,7 +50,7 @@ func TestAContenderThatDiesIsLeftOutAlone(t *testing.T) {
 	if err := p.tripTurn(t.Context(), p.find(direct), turn); err != nil {
 		t.Errorf("got %v in the other's turn", err)
 	}
-	if err := p.turns(t.Context(), p.duration, p.tripTurn); err != nil {
+	if err := p.turns(t.Context(), 1, func(c *contender) error { return p.tripTurn(t.Context(), c, turn) }); err != nil {
 		t.Fatal(err)
 	}
 	p.addTrips()
@@ -69,9 +69,9 @@ func TestAnInterruptedTurnLeavesNobodyBehind(t *testing.T) {
 	enough := errors.New("enough")
 	t.Run("interrupted", func(t *testing.T) {
 		p := launched(t, ctx)
-		err := p.turns(ctx, time.Hour, func(ctx context.Context, c *contender, d time.Duration) error {
+		err := p.turns(ctx, 1000, func(c *contender) error {
 			cancel(enough)
-			return p.tripTurn(ctx, c, d)
+			return p.tripTurn(ctx, c, turn)
 		})
 		if !errors.Is(err, enough) || len(p.contenders) != 2 || len(p.report.Remarks) > 0 {
 			t.Errorf("got %v, %d contenders, remarks %q, want an end without blame", err, len(p.contenders), p.report.Remarks)
@@ -83,26 +83,32 @@ func TestAnInterruptedTurnLeavesNobodyBehind(t *testing.T) {
 }
 
 func TestEveryContenderHasTheSameTurns(t *testing.T) {
-	f := func(total time.Duration, number int) {
-		t.Helper()
-		p := &paired{contenders: []*contender{{running: &running{name: "a"}}, {running: &running{name: "b"}}, {running: &running{name: "c"}}}}
-		var order []string
-		worked := map[string]time.Duration{}
-		err := p.turns(t.Context(), total, func(_ context.Context, c *contender, d time.Duration) error {
-			order, worked[c.name] = append(order, c.name), worked[c.name]+d
-			return nil
-		})
-		if err != nil || len(order) != 3*number || worked["a"] != total || worked["b"] != total || worked["c"] != total {
-			t.Errorf("%v: got %v, order %v, %v, want %d turns and all of the time for each", total, err, order, worked, number)
+	p := &paired{contenders: []*contender{{running: &running{name: "a"}}, {running: &running{name: "b"}}, {running: &running{name: "c"}}}}
+	var order []string
+	err := p.turns(t.Context(), 12, func(c *contender) error {
+		order = append(order, c.name)
+		return nil
+	})
+	if err != nil || len(order) != 3*12 {
+		t.Errorf("got %v, order %v, want 12 turns for each", err, order)
+	}
+	for round := range slices.Chunk(order, 3) {
+		if len(slices.Compact(slices.Sorted(slices.Values(round)))) != 3 {
+			t.Errorf("got order %v, want everybody once before anybody is next", order)
 		}
-		for round := range slices.Chunk(order, 3) {
-			if len(slices.Compact(slices.Sorted(slices.Values(round)))) != 3 {
-				t.Errorf("%v: got order %v, want everybody once before anybody is next", total, order)
-			}
+	}
+}
+
+func TestTurnsMakeUpTheWholeTime(t *testing.T) {
+	f := func(total time.Duration, want int) {
+		t.Helper()
+		if number, each := turnsOf(total); number != want || each > turn || total-each*time.Duration(number) >= time.Duration(number) {
+			t.Errorf("%v: got %d turns of %v, want %d that make it up", total, number, each, want)
 		}
 	}
 	f(100*time.Millisecond, 1)
 	f(turn, 1)
+	f(turn+1, 2)
 	f(3*time.Second, 12)
 }
 

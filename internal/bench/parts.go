@@ -36,7 +36,7 @@ func allParts() []part {
 	}
 	for _, t := range transports {
 		parts = append(parts, part{"new/" + t, every, func(ctx context.Context, b *bench, name string) error {
-			return b.oneByOne(ctx, name, func(p proxy) error { return b.newcomers(ctx, p, t) })
+			return b.newcomers(ctx, name, t)
 		}})
 	}
 	return parts

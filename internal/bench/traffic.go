@@ -24,11 +24,13 @@ func (b *bench) traffic(ctx context.Context, part, transport string) error {
 	if err := pause(ctx, b.settle/4); err != nil {
 		return err
 	}
-	if err := p.turns(ctx, b.duration, p.tripTurn); err != nil {
+	number, each := turnsOf(b.duration)
+	if err := p.turns(ctx, number, func(c *contender) error { return p.tripTurn(ctx, c, each) }); err != nil {
 		return err
 	}
 	p.addTrips()
-	if err := p.turns(ctx, b.duration/2, p.broadcastTurn); err != nil {
+	number, each = turnsOf(b.duration / 2)
+	if err := p.turns(ctx, number, func(c *contender) error { return p.broadcastTurn(ctx, c, each) }); err != nil {
 		return err
 	}
 	p.addBroadcasts()
