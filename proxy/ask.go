@@ -29,7 +29,7 @@ type answer struct {
 
 const (
 	maxAnswerHead = 64 << 10 // of a node's answer
-	answerBuffer  = 1 << 10  // has room for a 101 and a greeting
+	answerBuffer  = 512      // has room for each line of a 101, and for a greeting
 )
 
 // ask sends the upgrade to a node and reads the head of its answer.
@@ -159,9 +159,9 @@ func (a *answer) head(cookie *http.Cookie) []byte {
 	if cookie != nil {
 		a.Header.Add("Set-Cookie", cookie.String())
 	}
-	var b bytes.Buffer
+	b := bytes.NewBuffer(make([]byte, 0, 512)) // most fit, with the greeting behind them
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
-	a.Header.Write(&b)
+	a.Header.Write(b)
 	b.WriteString("\r\n")
 	return b.Bytes()
 }

@@ -28,7 +28,7 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 	address := h.Pool.Address(n)
 	dialing, cancel := dialContext(ctx, address, o.Timeouts.Dial)
 	defer cancel()
-	conn, err := h.dialer.DialContext(dialing, "tcp", address)
+	conn, err := h.Engine.Dial(dialing, address)
 	if err == nil {
 		return conn, nil
 	}

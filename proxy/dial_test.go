@@ -15,6 +15,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/metrics"
+	"fermata/proxy/relay"
 )
 
 func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
@@ -23,7 +24,7 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 		told, registry := 0, prometheus.NewRegistry()
 		h := handlerOf(balancer.New([]balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: "127.0.0.1:9"}}}, balancer.DefaultSticky()))
 		h.DialFailed, h.Metrics = func(string, error) { told++ }, metrics.New(registry)
-		h.dialer.Control = func(string, string, syscall.RawConn) error { return cause }
+		h.Engine = deadEnd{err: cause}
 		var failed *dialError
 		_, err := h.dial(t.Context(), h.Pool.Nodes()[0].Node, h.options.Load())
 		if !errors.As(err, &failed) || !errors.Is(err, cause) {
@@ -48,6 +49,14 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 	check(syscall.ENOMEM, 0, metrics.Memory)
 	check(syscall.EADDRNOTAVAIL, 0, metrics.Ports)
 }
+
+// deadEnd dials nobody.
+type deadEnd struct {
+	relay.Engine
+	err error
+}
+
+func (d deadEnd) Dial(context.Context, string) (net.Conn, error) { return nil, d.err }
 
 // wantMetric looks for a line in what Prometheus reads.
 func wantMetric(t *testing.T, registry prometheus.Gatherer, line string) {

@@ -20,7 +20,7 @@ func stripHopByHop(h http.Header) {
 		h.Del(name)
 	}
 	for _, name := range hopByHop {
-		h.Del(name)
+		delete(h, name)
 	}
 }
 

@@ -47,7 +47,6 @@ type Handler struct {
 	Deps
 	options  atomic.Pointer[Options]
 	changed  chan struct{} // has one once they have been replaced; for MoveOld
-	dialer   net.Dialer
 	plain    *httputil.ReverseProxy
 	live     registry
 	govern   governor
@@ -69,16 +68,9 @@ type Handler struct {
 	stop     context.CancelFunc
 }
 
-// nodeKeepAlive is how long a node may be silent before the kernel looks whether
-// its host is still there. The rest is as the system has it: each setting is a
-// system call a client.
-const nodeKeepAlive = time.Minute
-
 // New returns a Handler. It starts nothing.
 func New(o Options, deps Deps) *Handler {
 	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move), changed: make(chan struct{}, 1)}
-	h.dialer.SetMultipathTCP(false)
-	h.dialer.KeepAliveConfig = net.KeepAliveConfig{Enable: true, Idle: nodeKeepAlive, Interval: -1, Count: -1}
 	h.stopping, h.stop = context.WithCancel(context.Background())
 	h.plain = newPlain(h)
 	h.SetOptions(o)

@@ -40,6 +40,7 @@ type App struct {
 	metrics  *metrics.Metrics
 	registry *prometheus.Registry
 	pool     *balancer.Pool
+	engine   relay.Engine
 	handler  *proxy.Handler
 	admin    *admin.Server
 	checks   *checks
@@ -78,11 +79,11 @@ func New(load Loader, w io.Writer) (*App, error) {
 	a.pool = balancer.New(c.Nodes, c.Sticky)
 	a.pool.SetPanicThreshold(c.Health.PanicThreshold)
 	a.checks = newChecks(a.checked)
-	engine := relay.New()
+	a.engine = relay.New()
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
-		Pool: a.pool, Engine: engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
+		Pool: a.pool, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
 	})
-	metrics.Observe(a.registry, a.pool.Nodes, engine.Totals)
+	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
 	metrics.ObserveWhole(a.registry, metrics.Whole{
 		Usable: func() int { return len(a.pool.UsableBeside(nil)) }, Panicking: a.pool.Panicking, Clients: a.handler.Clients,

@@ -7,10 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fermata/internal/config"
+	"fermata/proxy/relay"
 )
 
 func TestAcceptedConnectionsInheritTheKeepalive(t *testing.T) {
-	l, err := listen(config.Listen{Address: "127.0.0.1:0"}, nil)
+	l, err := listen(relay.NewPlain(), config.Listen{Address: "127.0.0.1:0"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type listener struct {
 // if one cannot be had, none stays open.
 func (a *App) Listen() error {
 	for i, o := range a.config.Listen {
-		l, err := listen(o, ticketSecrets(o, a.config))
+		l, err := listen(a.engine, o, ticketSecrets(o, a.config))
 		if err != nil {
 			a.closeListeners()
 			return fmt.Errorf("listen[%d]: %w", i, err)
@@ -51,19 +51,23 @@ func (a *App) Listen() error {
 	return nil
 }
 
-func listen(o config.Listen, tickets []secret.Text) (listener, error) {
+func listen(engine relay.Engine, o config.Listen, tickets []secret.Text) (listener, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
 	config.SetMultipathTCP(false) // Go's default; it costs, and no browser uses it
 	l, err := config.Listen(context.Background(), "tcp", o.Address)
-	if err != nil || o.TLS == nil {
-		return listener{Listener: l}, err
+	if err != nil {
+		return listener{}, err
+	}
+	l = engine.Listener(l)
+	if o.TLS == nil {
+		return listener{Listener: l}, nil
 	}
 	store, err := certs.Load(o.TLS.Certificates, tickets, time.Now())
 	if err != nil {
 		l.Close()
 		return listener{}, err
 	}
-	return listener{tls.NewListener(relay.NewListener(l), store.Config(o.TLS.Version())), store}, nil
+	return listener{tls.NewListener(l, store.Config(o.TLS.Version())), store}, nil
 }
 
 // ticketSecrets are what the session tickets of a listener are keyed by.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	"time"
 )
@@ -10,11 +11,19 @@ import (
 // behind that is worth giving back.
 const storm = 200
 
+// garbage is how much of it, in percent of what is in use, makes a collection
+// worth its time: twice of what Go has, as most of it comes with new clients, in
+// storms, behind which the memory is given back anyway. GOGC has precedence.
+const garbage = 200
+
 // tidyMemory gives memory back to the system after the start, and whenever a
 // storm of clients has passed, until ctx ends. A client at rest needs a fraction
 // of what its arrival took, and as nothing allocates then, no collection would
 // come by itself.
 func (a *App) tidyMemory(ctx context.Context) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	debug.FreeOSMemory()
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()

@@ -95,7 +95,10 @@ func idleCost(b *testing.B, l legs, relays int) float64 {
 // bare leaves of a connection nothing but a descriptor.
 func bare(b *testing.B, conn net.Conn) (fd int) {
 	b.Helper()
-	tcp := tcpUnder(conn)
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	tcp := conn.(*net.TCPConn)
 	raw, err := tcp.SyscallConn()
 	if err != nil {
 		b.Fatal(err)

@@ -256,8 +256,8 @@ func (c *epollConn) watch() error {
 	if !c.node.flushed() {
 		node |= unix.EPOLLOUT
 	}
-	if err := c.shard.watch(&c.client, c.handle.client(), client); err != nil {
+	if err := c.shard.watch(&c.client, c.handle.of(kindClient), client); err != nil {
 		return err
 	}
-	return c.shard.watch(&c.node, c.handle.node(), node)
+	return c.shard.watch(&c.node, c.handle.of(kindNode), node)
 }

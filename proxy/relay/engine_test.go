@@ -514,11 +514,6 @@ func testIdle(t *testing.T, l legs) {
 			t.Error("got no error, want one that says that nothing has passed")
 		}
 	})
-	t.Run("AClientThatIsWatchedOverIsRelayed", func(t *testing.T) {
-		r := l.start(t, func(p *Pair) { p.Options.KeepAlive, p.Options.UserTimeout = time.Minute, time.Minute })
-		r.clientSends(text(masked, "x"))
-		r.nodeGets(text(masked, "x"))
-	})
 }
 
 // endless reads as the same frame again and again.

@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sys/unix"
 )
 
 // Epoll is the engine for Linux. It does what Plain does, for less.
@@ -17,9 +15,10 @@ import (
 //     one goroutine around one epoll instance; all that it owns is touched by
 //     that goroutine alone and so needs no lock. Start and Conn.Close reach it
 //     through its mailbox.
-//   - Start takes both sockets away from the net package: it duplicates their
-//     descriptors and closes the net.Conns, so that nothing of theirs, and of
-//     the goroutines that had them, stays.
+//   - Connections of Listener and Dial belong to a shard from the beginning,
+//     see netConn, so that Start need not take them away from the net package.
+//     Of a net.TCPConn it duplicates the descriptor. Nothing of the net.Conns,
+//     and of the goroutines that had them, stays.
 //   - Epoll is level-triggered and a leg is read once per wake, into the
 //     buffer that all relays of the shard share. A relay at rest holds no
 //     buffer, no goroutine and no timer: a few hundred bytes, and for TLS what
@@ -33,9 +32,9 @@ import (
 //   - What has happened to a relay only changes its state; settle then looks
 //     at that and does what follows from it: see epollConn.
 //
-// A shard runs as long as it has relays; so an engine without any holds no
-// descriptor and no goroutine, and needs no closing. A pair that is no pair of
-// TCP sockets, or for which no descriptors are left, is relayed by Plain.
+// A shard runs as long as it has relays or connections; so an engine without any
+// holds no descriptor and no goroutine, and needs no closing. A pair that is no
+// pair of TCP sockets, or for which no descriptors are left, is relayed by Plain.
 //
 // Only NewEpoll makes one.
 type Epoll struct {
@@ -77,33 +76,64 @@ func (e *Epoll) Start(p Pair) Conn {
 	return conn
 }
 
-// start leaves the pair as it is when there is an error.
+// start leaves the pair to Plain when there is an error.
 func (e *Epoll) start(p Pair) (Conn, error) {
-	client, err := takeable(p.Client)
+	from, err := sourceOf(p.Client)
 	if err != nil {
 		return nil, err
 	}
-	node, ok := p.Node.(*net.TCPConn)
-	if !ok {
-		return nil, errNotTakeable
-	}
-	s := e.shards[int(e.next.Add(1))%len(e.shards)]
-	fdClient, fdNode, err := duplicateBoth(client.tcp, node)
+	client, node, err := e.adoptBoth(from.conn, p.Node)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.enter(); err != nil {
-		return nil, errors.Join(err, unix.Close(int(fdClient)), unix.Close(int(fdNode)))
+	fdClient, fdNode, err := takeBoth(client, node)
+	if err != nil {
+		return nil, err
 	}
-	watchOver(p.Client, p.Options)
-	watchOver(p.Node, p.Options)
+	s := node.shard // of which the relay is a user in the node's place
 	c := newEpollConn(s, p)
-	c.client.fd, c.client.secure = fdClient, client.handOver(s)
-	c.node.fd = fdNode
-	node.Close()
+	c.node.fd, c.node.watched = fdNode, watchedForNetConn
+	c.client.fd, c.client.watched = fdClient, client.moveTo(s, fdClient)
+	c.client.secure = from.handOver(s)
 	s.post(func() { c.start(p.Head, p.ToNode, p.ToClient) })
 	return c, nil
 }
+
+// adoptBoth is for two connections or none.
+func (e *Epoll) adoptBoth(a, b net.Conn) (ours, theirs *netConn, err error) {
+	theirs, err = e.nextShard().adopt(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, err = theirs.shard.adopt(a)
+	if err == nil {
+		closeOther(a, ours)
+		closeOther(b, theirs)
+	} else if b != net.Conn(theirs) {
+		theirs.Close()
+	}
+	return ours, theirs, err
+}
+
+// takeBoth takes the descriptors of two connections or, when one of them has just
+// been closed, closes both: an http.Server that is closed does that to what it
+// is giving away.
+func takeBoth(a, b *netConn) (fdA, fdB int32, err error) {
+	fdA, fdB = a.take(), b.take()
+	if fdA < 0 || fdB < 0 {
+		return -1, -1, errors.Join(a.drop(fdA), b.drop(fdB))
+	}
+	return fdA, fdB, nil
+}
+
+// closeOther closes the original of an adopted connection.
+func closeOther(original net.Conn, adopted *netConn) {
+	if original != net.Conn(adopted) {
+		original.Close()
+	}
+}
+
+func (e *Epoll) nextShard() *shard { return e.shards[int(e.next.Add(1))%len(e.shards)] }
 
 // Totals implements Engine.
 func (e *Epoll) Totals() Totals {
@@ -117,56 +147,39 @@ func (e *Epoll) Totals() Totals {
 	return sum
 }
 
-// Wait implements Engine.
+// Wait implements Engine. It also waits for connections to be closed.
 func (e *Epoll) Wait() {
 	e.running.wait()
 	e.plain.Wait()
 }
 
-// source is a connection that a shard can take over.
+// source is where a relay's client comes from.
 type source struct {
-	tcp    *net.TCPConn
-	secure *tls.Conn // nil: plain
-	under  *socket   // secure's
+	conn   net.Conn
+	secure *tls.Conn // over that; nil: plain
+	socket *socket   // between them; nil: none
 }
 
-var errNotTakeable = errors.New("relay: neither a TCP connection nor TLS over a NewListener's")
+var errNotTakeable = errors.New("relay: neither a TCP connection nor TLS over one of a Listener")
 
-func takeable(conn net.Conn) (source, error) {
-	switch conn := conn.(type) {
-	case *net.TCPConn:
-		return source{tcp: conn}, nil
-	case *tls.Conn:
-		under, ok := conn.NetConn().(*socket)
-		if !ok || !conn.ConnectionState().HandshakeComplete {
-			return source{}, errNotTakeable
-		}
-		tcp, ok := under.Conn.(*net.TCPConn)
-		if !ok {
-			return source{}, errNotTakeable
-		}
-		return source{tcp, conn, under}, nil
+func sourceOf(conn net.Conn) (s source, err error) {
+	s.conn = conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		s.secure, s.conn = secure, secure.NetConn()
 	}
-	return source{}, errNotTakeable
+	if under, ok := s.conn.(*socket); ok {
+		s.socket, s.conn = under, under.Conn
+	}
+	if s.secure != nil && (s.socket == nil || !s.secure.ConnectionState().HandshakeComplete) {
+		return s, errNotTakeable
+	}
+	return s, nil
 }
 
-// handOver gives the connection, which has been duplicated, to the shard.
-func (c source) handOver(s *shard) *tls.Conn {
-	c.tcp.Close()
-	if c.secure != nil {
-		c.under.Conn = &s.wire
+// handOver gives what is above the connection to the shard.
+func (s source) handOver(to *shard) *tls.Conn {
+	if s.secure != nil {
+		s.socket.Conn = &to.wire
 	}
-	return c.secure
-}
-
-// duplicateBoth is for two connections or none.
-func duplicateBoth(a, b *net.TCPConn) (fdA, fdB int32, err error) {
-	if fdA, err = duplicate(a); err != nil {
-		return -1, -1, err
-	}
-	if fdB, err = duplicate(b); err != nil {
-		unix.Close(int(fdA))
-		return -1, -1, err
-	}
-	return fdA, fdB, nil
+	return s.secure
 }

@@ -3,8 +3,6 @@ package relay
 import (
 	"crypto/tls"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxQueue is how much may wait for a leg that is still read. Only crypto/tls
@@ -106,7 +104,7 @@ func (l *leg) closeWrite(w *wire) error {
 func (l *leg) sendFIN() {
 	if l.fin && l.flushed() && !l.refuses {
 		l.fin = false
-		_ = unix.Shutdown(int(l.fd), unix.SHUT_WR)
+		_ = shutdown(l.fd)
 	}
 }
 
@@ -130,7 +128,7 @@ func (l *leg) cut() {
 	if l.closed() {
 		return
 	}
-	_ = unix.Close(int(l.fd))
+	_ = closeFD(l.fd)
 	l.fd, l.over = -1, true
 	l.refuse()
 }

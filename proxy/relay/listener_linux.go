@@ -1,27 +1,104 @@
 package relay
 
-import "net"
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"unsafe"
 
-// NewListener returns a listener whose connections an engine can take over
-// from crypto/tls: it belongs between l and tls.NewListener.
-func NewListener(l net.Listener) net.Listener { return listener{l} }
+	"golang.org/x/sys/unix"
+)
 
-type listener struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (l listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+// Listener implements Engine. The connections belong to a shard from the
+// beginning.
+func (e *Epoll) Listener(l net.Listener) net.Listener {
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		return l
 	}
-	return wrap(conn), nil
+	file, err := tcp.File()
+	if err != nil {
+		return l
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return l
+	}
+	_ = raw.Control(func(fd uintptr) { // the connections inherit it
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	})
+	tcp.Close()
+	return &listener{engine: e, file: file, raw: raw, address: l.Addr()}
 }
 
-// socket is a connection under crypto/tls, until a shard takes it over, which
-// puts its wire here instead.
+// listener is a listening socket, another descriptor of a net.TCPListener's, as
+// that does not let others accept.
+type listener struct {
+	engine  *Epoll
+	file    *os.File
+	raw     syscall.RawConn
+	address net.Addr
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	var fd int32
+	var from netip.AddrPort
+	var err error
+	closed := l.raw.Read(func(listening uintptr) bool {
+		fd, from, err = accept(int32(listening))
+		return err != unix.EAGAIN
+	})
+	if closed != nil {
+		return nil, closed
+	}
+	if err != nil {
+		return nil, l.failed(os.NewSyscallError("accept", err))
+	}
+	conn, err := newNetConn(l.engine.nextShard(), fd, from)
+	if err != nil {
+		return nil, l.failed(err)
+	}
+	return &socket{conn}, nil
+}
+
+// failed is an error of Accept, which http.Server tries again after.
+func (l *listener) failed(err error) error {
+	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.address, Err: err}
+}
+
+// Close implements net.Listener.
+func (l *listener) Close() error { return l.file.Close() }
+
+// Addr implements net.Listener.
+func (l *listener) Addr() net.Addr { return l.address }
+
+// addrPort is a socket's address, of IPv4 or IPv6.
+func addrPort(a *unix.RawSockaddrInet6) netip.AddrPort {
+	if a.Family == unix.AF_INET {
+		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(a))
+		return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), bigEndian(v4.Port))
+	}
+	ip := netip.AddrFrom16(a.Addr)
+	if a.Scope_id != 0 {
+		ip = ip.WithZone(strconv.Itoa(int(a.Scope_id)))
+	}
+	return netip.AddrPortFrom(ip, bigEndian(a.Port))
+}
+
+// socket is a connection of a Listener, under crypto/tls or not. When a shard
+// takes over what is over TLS, it puts its wire here.
 type socket struct{ net.Conn }
 
-// NetConn is what it stands for.
-func (s *socket) NetConn() net.Conn { return s.Conn }
+// CloseWrite closes the writing side.
+func (s *socket) CloseWrite() error {
+	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
 
 func wrap(conn net.Conn) net.Conn { return &socket{conn} }

@@ -114,15 +114,15 @@ func (l legs) dialThrough(t *testing.T, ctx context.Context, engine Engine, node
 	if err != nil {
 		t.Fatal(err)
 	}
+	listener, scheme := engine.Listener(listener), "http"
 	defer listener.Close()
-	scheme := "http"
 	if l.tls != nil {
-		listener, scheme = tls.NewListener(NewListener(listener), l.tls), "https"
+		listener, scheme = tls.NewListener(listener, l.tls), "https"
 	}
 	started := make(chan Conn, 1)
 	go func() {
 		defer close(started)
-		if pair, ok := takeAcross(t, listener, node); ok {
+		if pair, ok := takeAcross(t, engine, listener, node); ok {
 			pair.Options = Options{Stall: patience, Close: patience}
 			pair.Owner = &owner{ended: ended}
 			started <- engine.Start(pair)
@@ -138,7 +138,7 @@ func (l legs) dialThrough(t *testing.T, ctx context.Context, engine Engine, node
 	return client, <-started
 }
 
-func takeAcross(t *testing.T, listener net.Listener, node string) (pair Pair, ok bool) {
+func takeAcross(t *testing.T, engine Engine, listener net.Listener, node string) (pair Pair, ok bool) {
 	client, err := listener.Accept()
 	if err != nil {
 		t.Error(err)
@@ -150,7 +150,7 @@ func takeAcross(t *testing.T, listener net.Listener, node string) (pair Pair, ok
 		t.Error(err)
 		return Pair{}, false
 	}
-	toNode, err := net.Dial("tcp", node)
+	toNode, err := engine.Dial(t.Context(), node)
 	if err != nil {
 		t.Error(err)
 		return Pair{}, false

@@ -44,6 +44,7 @@ import (
 //
 // Only NewPlain makes one.
 type Plain struct {
+	dialer  *net.Dialer
 	token   token
 	buffers sync.Pool // of *[bufferSize]byte
 
@@ -55,7 +56,7 @@ type Plain struct {
 
 // NewPlain returns an engine that relays nothing yet.
 func NewPlain() Engine {
-	p := &Plain{running: newCount(), token: newToken()}
+	p := &Plain{dialer: newDialer(), running: newCount(), token: newToken()}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
 	return p
 }
@@ -63,8 +64,6 @@ func NewPlain() Engine {
 // Start implements Engine.
 func (p *Plain) Start(pair Pair) Conn {
 	p.running.begin()
-	watchOver(pair.Client, pair.Options)
-	watchOver(pair.Node, pair.Options)
 	r := &plainConn{engine: p, pair: pair, closing: newClosing(pair)}
 	r.running.Store(2)
 	if idle := pair.Options.Idle; idle > 0 {
@@ -77,6 +76,9 @@ func (p *Plain) Start(pair Pair) Conn {
 	go r.toClient()
 	return r
 }
+
+// Listener implements Engine. It is l.
+func (p *Plain) Listener(l net.Listener) net.Listener { return l }
 
 // Totals implements Engine.
 func (p *Plain) Totals() Totals {

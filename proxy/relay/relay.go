@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"context"
 	"net"
 	"time"
 )
@@ -51,13 +52,6 @@ type Options struct {
 	// is sent a ping. Its pong stays with the engine. One that says nothing at
 	// all for two pings is ended when the third would be due; 0: no pings.
 	Ping time.Duration
-	// KeepAlive is when, and then how often, a silent connection is asked
-	// whether it is still there; 0: as the legs come.
-	KeepAlive time.Duration
-	// UserTimeout ends a connection whose other end has not acknowledged what
-	// was sent for so long, where the system can do so (TCP_USER_TIMEOUT);
-	// 0: as the legs come.
-	UserTimeout time.Duration
 }
 
 // Pair is what is relayed: the two legs of one client.
@@ -107,6 +101,14 @@ type Totals struct {
 
 // Engine relays any number of pairs. Its methods may be called concurrently.
 type Engine interface {
+	// Listener is where clients come in: it accepts on l, which belongs to it
+	// from then on, and whose connections the engine can take over, also from
+	// under crypto/tls. Whoever gets it closes it.
+	Listener(l net.Listener) net.Listener
+	// Dial connects to a node, HOST:PORT, for the Node of a Pair. Whoever gets
+	// the connection closes it, or starts its pair. When ctx ends before that
+	// is done, the error is a timeout or ctx's cause.
+	Dial(ctx context.Context, address string) (net.Conn, error)
 	// Start takes the pair over and returns at once.
 	Start(Pair) Conn
 	// Totals may be read at any time and only grows.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,8 @@ type shard struct {
 	}
 
 	mu      sync.Mutex
-	relays  int      // that have entered and not left
+	users   int // relays and netConns that have entered and not left
+	awaited table[netConn]
 	running bool     // the goroutine, which ends without relays
 	mail    []func() // for it to do
 	poller  *poller  // while it runs, which alone closes it
@@ -36,6 +38,7 @@ type shard struct {
 	wheel            wheel
 	started          time.Time // of the wheel's time
 	clock            ticks     // 0: not looked at in this round
+	woken            bool      // somebody was, in this round
 	toNode, toClient passed    // becomes public after each round
 	wire             wire
 	space            *space
@@ -51,7 +54,7 @@ func newShard(engine *count, t token) *shard {
 	return &shard{engine: engine, token: t, started: time.Now().Add(-tick), space: new(space)}
 }
 
-// enter makes sure that the shard runs until one more relay has left.
+// enter makes sure that the shard runs until one more has left.
 func (s *shard) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,14 +66,35 @@ func (s *shard) enter() error {
 		s.engine.begin()
 		go s.run()
 	}
-	s.relays++
+	s.users++
 	return nil
 }
 
 func (s *shard) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.relays--
+	if s.users--; s.users == 0 {
+		ring(s.bell)
+	}
+}
+
+// await has c woken until it is forgotten.
+func (s *shard) await(c *netConn) handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.awaited.add(c)
+}
+
+func (s *shard) forget(h handle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.awaited.remove(h)
+}
+
+func (s *shard) awaitedAt(h handle) *netConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.awaited.get(h)
 }
 
 // bellData tells the bell from the legs.
@@ -114,6 +138,10 @@ func (s *shard) run() {
 		}
 		s.turnWheel()
 		s.publish()
+		if s.woken {
+			s.woken = false
+			runtime.Gosched() // those who were woken have no P but this
+		}
 	}
 }
 
@@ -124,7 +152,7 @@ func (s *shard) inUse() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.relays > 0 {
+	if s.users > 0 {
 		return true
 	}
 	s.running, s.mail = false, nil
@@ -149,10 +177,18 @@ func (s *shard) time() ticks {
 }
 
 func (s *shard) dispatch(events uint32, of handle) {
-	if of == bellData {
+	switch of.kind() {
+	case kindBell:
 		s.readMail()
-	} else if c := s.conns.get(of.relay()); c != nil {
-		c.wake(of.isClient(), events)
+	case kindAwaited:
+		if c := s.awaitedAt(of.base()); c != nil {
+			c.wake(events)
+			s.woken = true
+		}
+	default:
+		if c := s.conns.get(of.base()); c != nil {
+			c.wake(of.kind() == kindClient, events)
+		}
 	}
 }
 
@@ -201,10 +237,15 @@ func (s *shard) watch(l *leg, leg handle, events uint32) error {
 	return s.poller.watch(op, l.fd, events, leg)
 }
 
-// The handle of a leg is its relay's, with the leg in the lowest bit of the
-// index: 0 is the client's.
+// What is watched is named by the handle of its relay, or of its netConn, with
+// what it is in the lowest bits of the index.
+const (
+	kindClient = iota // a relay's leg
+	kindNode          // the other one
+	kindAwaited
+	kindBell
+)
 
-func (h handle) client() handle { return handle{h.index << 1, h.generation} }
-func (h handle) node() handle   { return handle{h.index<<1 | 1, h.generation} }
-func (h handle) isClient() bool { return h.index&1 == 0 }
-func (h handle) relay() handle  { return handle{h.index >> 1, h.generation} }
+func (h handle) of(kind uint32) handle { return handle{h.index<<2 | kind, h.generation} }
+func (h handle) kind() uint32          { return h.index & 3 }
+func (h handle) base() handle          { return handle{h.index >> 2, h.generation} }

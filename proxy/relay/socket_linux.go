@@ -1,11 +1,12 @@
 package relay
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -63,6 +64,66 @@ func poll(fd int, events []unix.EpollEvent) int {
 	return int(n)
 }
 
+// connect begins to connect, or tells how far that has come: EINPROGRESS, and
+// then EALREADY, is not yet.
+func connect(fd int32, to netip.AddrPort) error {
+	var v4 unix.RawSockaddrInet4
+	var v6 unix.RawSockaddrInet6
+	address, size := unsafe.Pointer(&v4), unsafe.Sizeof(v4)
+	if to.Addr().Is4() {
+		v4.Family, v4.Addr, v4.Port = unix.AF_INET, to.Addr().As4(), bigEndian(to.Port())
+	} else {
+		v6.Family, v6.Addr, v6.Port = unix.AF_INET6, to.Addr().As16(), bigEndian(to.Port())
+		address, size = unsafe.Pointer(&v6), unsafe.Sizeof(v6)
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(address), size)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// bigEndian is a port as a socket's address has it, and the other way round.
+func bigEndian(port uint16) (raw uint16) {
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&raw))[:], port)
+	return raw
+}
+
+// accept takes the next connection; EAGAIN is that there is none.
+func accept(listening int32) (fd int32, from netip.AddrPort, err error) {
+	for {
+		var address unix.RawSockaddrInet6 // has room for both
+		size := uint32(unsafe.Sizeof(address))
+		n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listening), uintptr(unsafe.Pointer(&address)),
+			uintptr(unsafe.Pointer(&size)), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0, 0)
+		switch errno {
+		case 0:
+			return int32(n), addrPort(&address), nil
+		case unix.EINTR, unix.ECONNABORTED: // the next one may be there
+		default:
+			return -1, from, errno
+		}
+	}
+}
+
+// closeFD gives a descriptor back.
+func closeFD(fd int32) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("close", errno)
+	}
+	return nil
+}
+
+// shutdown closes the writing side.
+func shutdown(fd int32) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
+	if errno != 0 {
+		return os.NewSyscallError("shutdown", errno)
+	}
+	return nil
+}
+
 // duplicate is a second descriptor of a connection, without any of what the
 // net package keeps for it. The caller closes it.
 func duplicate(conn *net.TCPConn) (int32, error) {
@@ -77,17 +138,6 @@ func duplicate(conn *net.TCPConn) (int32, error) {
 		return -1, controlErr
 	}
 	return int32(fd), os.NewSyscallError("fcntl", err)
-}
-
-// setUserTimeout sets TCP_USER_TIMEOUT.
-func setUserTimeout(conn *net.TCPConn, d time.Duration) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
-	})
 }
 
 // control is epoll_ctl.
