@@ -199,7 +199,7 @@ func (b *bench) warm(ctx context.Context, r *running, tls bool) error {
 	if err := b.load.Call(ctx, "Trip", load.Trips{App: r.name, Rate: 1000, Number: 10 * few, Size: messageSize}, new(load.Tripped)); err != nil {
 		return err
 	}
-	for range 30 {
+	for range 15 {
 		_, err := b.open(ctx, r, load.Open{Clients: few, TLS: tls})
 		if err := errors.Join(err, b.closeAll(ctx, r)); err != nil {
 			return err

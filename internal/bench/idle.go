@@ -49,7 +49,7 @@ func (r *running) memory() (m memory, err error) {
 }
 
 func (b *bench) idleClients(ctx context.Context, r *running, transport string, count int) error {
-	if err := pause(ctx, b.settle); err != nil {
+	if err := pause(ctx, b.settle*3/4); err != nil {
 		return err
 	}
 	before, err := r.memory()
@@ -114,7 +114,7 @@ func (b *bench) addKernel(r *running, transport string, count int, before, after
 
 // rest measures the CPU time that idle clients cost.
 func (b *bench) rest(ctx context.Context, r *running, transport string) error {
-	c, err := b.measure(r, func() error { return pause(ctx, b.duration*5/2) })
+	c, err := b.measure(r, func() error { return pause(ctx, b.duration*3/2) })
 	b.report.Add(report.Row{
 		Name:  "rest/" + transport,
 		Title: fmt.Sprintf("CPU at rest, %s, %d clients", spoken(transport), b.clients),

@@ -24,7 +24,7 @@ type Generator struct {
 	read     []byte
 	apps     map[string]*app
 	byFD     map[int]*client
-	sessions tls.ClientSessionCache // of clients that resume
+	sessions map[string]tls.ClientSessionCache // by app, of clients that resume
 }
 
 // app is what some of the clients are connected for, so that they can have work
@@ -41,7 +41,7 @@ func New() (*Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Generator{poll: p, read: make([]byte, 64<<10), apps: map[string]*app{}, byFD: map[int]*client{}, sessions: tls.NewLRUClientSessionCache(16)}, nil
+	return &Generator{poll: p, read: make([]byte, 64<<10), apps: map[string]*app{}, byFD: map[int]*client{}, sessions: map[string]tls.ClientSessionCache{}}, nil
 }
 
 // Open is a number of clients to be opened, a few at a time.
@@ -149,9 +149,17 @@ func (g *Generator) config(o Open) *tls.Config {
 		CurvePreferences:   []tls.CurveID{tls.X25519, tls.CurveP256},
 	}
 	if o.Resume {
-		config.ClientSessionCache = g.sessions
+		config.ClientSessionCache = g.sessionsOf(o.App)
 	}
 	return config
+}
+
+// sessionsOf are an app's own: another proxy could not resume them.
+func (g *Generator) sessionsOf(app string) tls.ClientSessionCache {
+	if g.sessions[app] == nil {
+		g.sessions[app] = tls.NewLRUClientSessionCache(16)
+	}
+	return g.sessions[app]
 }
 
 // open opens the client number i, from one of 200 networks.
