@@ -32,6 +32,9 @@ func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
 		reason, _ = line["reason"].(string)
 		return line["msg"] == "node down" && line["node"] == second
 	})
+	if reason != "dial refused" && reason != "GET /up: connection closed without an answer" {
+		t.Errorf("got the reason %q for a node that was killed", reason)
+	}
 
 	after := s.explain("--ip", "203.0.113.9")
 	if after.Node != third || after.Preferred != first || after.Pick != "draining" {

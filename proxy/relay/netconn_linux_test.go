@@ -37,6 +37,17 @@ func dialed(engine Engine) (dialled, accepted net.Conn, stop func(), err error) 
 	}, nil
 }
 
+// listening is a listener of the net package's for one test.
+func listening(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
 // As net/http and crypto/tls take it for one.
 func TestAConnectionOfAShardIsANetConn(t *testing.T) {
 	nettest.TestConn(t, func() (net.Conn, net.Conn, func(), error) { return dialed(NewEpoll(2)) })
@@ -111,21 +122,14 @@ func TestADialThatIsRefusedSaysSo(t *testing.T) {
 
 // unheard is an address where nobody listens.
 func unheard(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := listening(t)
+	l.Close()
 	return l.Addr().String()
 }
 
 func TestADialByNameIsRelayed(t *testing.T) {
 	engine := NewEpoll(1)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := listening(t)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	conn, err := engine.Dial(t.Context(), "localhost:"+port)
 	if err != nil {
@@ -222,11 +226,7 @@ func TestADialThatHangsSucceedsWhenItIsAccepted(t *testing.T) {
 // Of the descriptors that a dial or an accept needs, each in turn is one too
 // many.
 func TestWithoutDescriptorsADialFailsAndNothingLeaks(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := listening(t)
 	for spare := range 3 {
 		engine := NewEpoll(1)
 		before := openFiles()
@@ -244,12 +244,8 @@ func TestWithoutDescriptorsADialFailsAndNothingLeaks(t *testing.T) {
 }
 
 func TestAnAcceptWithoutDescriptorsIsTriedAgain(t *testing.T) {
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	engine := NewEpoll(1)
-	l := engine.Listener(plain)
+	l := engine.Listener(listening(t))
 	defer l.Close()
 	far, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
@@ -272,11 +268,7 @@ func TestAnAcceptWithoutDescriptorsIsTriedAgain(t *testing.T) {
 }
 
 func TestAClosedListenerEndsItsAccept(t *testing.T) {
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := NewEpoll(1).Listener(plain)
+	l := NewEpoll(1).Listener(listening(t))
 	ended := make(chan error)
 	go func() {
 		_, err := l.Accept()
