@@ -12,23 +12,32 @@ import (
 
 // httpProbe sends one GET and compares the status. Redirects are not followed.
 func httpProbe(address string, o Options) probe {
-	what := "GET " + o.HTTP.Path
+	what := "GET " + o.PathPrefix + o.HTTP.Path
 	return func(ctx context.Context) (finding, error) {
 		status, waited, err := get(ctx, address, o)
 		switch {
 		case err != nil:
 			return finding{}, err
 		case status != o.HTTP.Status:
-			return finding{}, fmt.Errorf("%s: status %d, want %d", what, status, o.HTTP.Status)
+			return finding{}, fmt.Errorf("%s: status %d, want %d%s", what, status, o.HTTP.Status, prefixHint(status, o))
 		}
 		return finding{fmt.Sprintf("%s: %d", what, status), waited}, nil
 	}
 }
 
+// prefixHint names what is most likely missing where a node does not know a path.
+func prefixHint(status int, o Options) string {
+	if status == http.StatusNotFound && o.PathPrefix == "" {
+		return " (is path_prefix missing?)"
+	}
+	return ""
+}
+
 // get returns the status with which the node answers, and how long that took
 // once it was asked.
 func get(ctx context.Context, address string, o Options) (status int, waited time.Duration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+o.HTTP.Path, nil)
+	path := o.PathPrefix + o.HTTP.Path
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -42,7 +51,7 @@ func get(ctx context.Context, address string, o Options) (status int, waited tim
 	defer link.Close()
 	answer, err := link.ask(request)
 	if err != nil {
-		return 0, 0, answerError("GET "+o.HTTP.Path, err, o.Timeout)
+		return 0, 0, answerError("GET "+path, err, o.Timeout)
 	}
 	// Closing before the body is read would reset the connection, which some
 	// nodes log. The status has decided already, so the body may fail.

@@ -18,6 +18,9 @@ type Options struct {
 	PanicThreshold int           `yaml:"panic_threshold"`
 	HTTP           HTTPOptions   `yaml:"http"`
 	Reverb         ReverbOptions `yaml:"reverb"`
+	// PathPrefix is the path before all of a node's paths, such as /ws; empty:
+	// none. The configuration has it once, for checks and clients.
+	PathPrefix string `yaml:"-"`
 }
 
 // What Options.Type can be.

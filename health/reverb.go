@@ -57,9 +57,9 @@ func handshake(ctx context.Context, l *link, address string, o Options) (*websoc
 	if o.Reverb.Origin != "" {
 		header.Set("Origin", o.Reverb.Origin)
 	}
-	target := "ws://" + address + "/app/" + url.PathEscape(o.Reverb.AppKey) + "?protocol=7&client=fermata&version=1.0"
+	target := "ws://" + address + o.PathPrefix + "/app/" + url.PathEscape(o.Reverb.AppKey) + "?protocol=7&client=fermata&version=1.0"
 	socket, _, err := websocket.Dial(ctx, target, &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: upgrade{l}},
+		HTTPClient: &http.Client{Transport: upgrade{l, o}},
 		HTTPHeader: header,
 	})
 	if err != nil {
@@ -71,7 +71,10 @@ func handshake(ctx context.Context, l *link, address string, o Options) (*websoc
 // upgrade is a transport for one request, over one link, which is the body of
 // the 101. Every other answer is an error at once, because Reverb does not end
 // the connection after refusing a handshake.
-type upgrade struct{ link *link }
+type upgrade struct {
+	link    *link
+	options Options
+}
 
 // RoundTrip implements http.RoundTripper.
 func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -80,7 +83,7 @@ func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusSwitchingProtocols {
-		return nil, fmt.Errorf("status %d", answer.StatusCode)
+		return nil, fmt.Errorf("status %d%s", answer.StatusCode, prefixHint(answer.StatusCode, u.options))
 	}
 	answer.Body = u.link
 	return answer, nil

@@ -27,6 +27,9 @@ type Options struct {
 	TrustedProxies []Network
 	Headers        Headers
 	NoUsableNode   string
+	// PathPrefix is the path before all of a node's paths, such as /ws; empty:
+	// none. It stays in what a node gets.
+	PathPrefix string
 }
 
 // Deps are the parts that a Handler works with.

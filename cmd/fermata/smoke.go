@@ -33,6 +33,7 @@ func newSmokeCommand() *cobra.Command {
 		Use:   "smoke URL...",
 		Short: "Test a running stack from outside, for CI",
 		Long: "Test a running stack from outside, as its clients see it, case by case. Ends with 1 when a promise is broken.\n" +
+			"Where Reverb has REVERB_SERVER_PATH=/ws, the URL has it too: wss://ws.example.com/ws.\n" +
 			"With the app's id and secret it also publishes an event, which must arrive at clients on every node.",
 		Example: "  FERMATA_SMOKE_KEY=… FERMATA_SMOKE_APP_ID=… FERMATA_SMOKE_SECRET=… \\\n" +
 			"    fermata smoke wss://ws.example.com --nodes 3 --junit smoke.xml",

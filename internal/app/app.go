@@ -100,6 +100,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	return proxy.Options{
 		Timeouts: c.Timeouts, Limits: limits, Keepalive: c.Keepalive, Rate: c.Drain.Rate,
 		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
+		PathPrefix: c.PathPrefix,
 	}
 }
 

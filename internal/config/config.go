@@ -22,12 +22,15 @@ type Config struct {
 	// Listen is where clients come in; at least one.
 	Listen []Listen `yaml:"listen"`
 	// Nodes are the pool; at least one.
-	Nodes    []balancer.NodeOptions `yaml:"nodes"`
-	Sticky   balancer.StickyOptions `yaml:"sticky"`
-	Health   health.Options         `yaml:"health"`
-	Drain    proxy.DrainOptions     `yaml:"drain"`
-	Timeouts proxy.Timeouts         `yaml:"timeouts"`
-	Limits   proxy.Limits           `yaml:"limits"`
+	Nodes []balancer.NodeOptions `yaml:"nodes"`
+	// PathPrefix is the path before all of the nodes' paths, such as /ws for
+	// nodes with REVERB_SERVER_PATH=/ws; it has no slash at its end. Empty: none.
+	PathPrefix string                 `yaml:"path_prefix"`
+	Sticky     balancer.StickyOptions `yaml:"sticky"`
+	Health     health.Options         `yaml:"health"`
+	Drain      proxy.DrainOptions     `yaml:"drain"`
+	Timeouts   proxy.Timeouts         `yaml:"timeouts"`
+	Limits     proxy.Limits           `yaml:"limits"`
 	// Keepalive is for clients that are connected and silent.
 	Keepalive proxy.Keepalive `yaml:"keepalive"`
 	// NoUsableNode is proxy.NoNodeClose or proxy.NoNode503: what an upgrade
@@ -143,6 +146,7 @@ func Parse(name string, text []byte) (*Config, error) {
 	config := Default()
 	decode(report, root, config)
 	config.resolvePaths(name)
+	config.Health.PathPrefix = config.PathPrefix
 	config.validate(report)
 	if err := report.mistakes.orNil(); err != nil {
 		return nil, err

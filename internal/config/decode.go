@@ -105,11 +105,14 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// keysOf are the keys of a struct's fields, in their order.
+// keysOf are the keys of a struct's fields, in their order. Fields that no key
+// fills are tagged "-" and come last.
 func keysOf(t reflect.Type) []string {
-	keys := make([]string, t.NumField())
-	for i := range keys {
-		keys[i] = t.Field(i).Tag.Get("yaml")
+	var keys []string
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "-" {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }

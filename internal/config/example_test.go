@@ -101,7 +101,7 @@ func paths(of reflect.Type, at string) (all []string) {
 		}
 	case reflect.Struct:
 		for i := range of.NumField() {
-			if key := of.Field(i).Tag.Get("yaml"); key != "" {
+			if key := of.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
 				all = append(all, join(at, key))
 				all = append(all, paths(of.Field(i).Type, join(at, key))...)
 			}

@@ -192,6 +192,17 @@ func TestNodesAreChecked(t *testing.T) {
 		`5: nodes[1].name: got "a", want another than nodes[0].name`, `6: nodes[1].url: got "X:80", want another than nodes[0].url`)
 }
 
+func TestThePathPrefixIsAPath(t *testing.T) {
+	f := func(value string) {
+		t.Helper()
+		want := fmt.Sprintf("3: path_prefix: got %q, want a path such as /ws without a slash at its end, or none", value)
+		wantMistakes(t, required+fmt.Sprintf("path_prefix: %q\n", value), want)
+	}
+	for _, wrong := range []string{"ws", "/", "/ws/", "//ws", "/w s", "/ws?a", "/%2fws", "https://a/ws"} {
+		f(wrong)
+	}
+}
+
 func TestStickyIsChecked(t *testing.T) {
 	f := func(text string, want ...string) { t.Helper(); wantMistakes(t, required+"sticky:\n"+text, want...) }
 	cookie := func(text string, want ...string) {

@@ -19,6 +19,7 @@ import (
 func (c *Config) validate(r *report) {
 	r.validateListeners(c.Listen, time.Now())
 	r.validateNodes(c.Nodes)
+	r.want(pathPrefix.MatchString(c.PathPrefix), "path_prefix", "got %q, want a path such as /ws without a slash at its end, or none", c.PathPrefix)
 	r.validateSticky(c.Sticky)
 	r.validateHealth(c.Health)
 	r.validateDrain(c.Drain)
@@ -119,6 +120,9 @@ func (r *report) validateCookie(o balancer.CookieOptions) {
 func (r *report) atLeastBytes(path string, got int) {
 	r.want(got >= leastSecret, path, "got %d bytes, want at least %d", got, leastSecret)
 }
+
+// pathPrefix has only characters that are the same in every spelling of a path.
+var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 
 var requestPath = regexp.MustCompile(`^/[!-~]*$`)
 

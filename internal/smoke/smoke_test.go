@@ -61,8 +61,11 @@ func TestWithoutASecretNothingIsPublished(t *testing.T) {
 func TestAPathPrefixIsKept(t *testing.T) {
 	s := startStackWith(t, 1, devnode.Options{Prefix: "/reverb"})
 	o := s.options()
-	o.URLs[0] += "/reverb"
-	wantOnlyFailure(t, run(t, o), "")
+	before := o.URLs[0]
+	for _, prefix := range []string{"/reverb", "/reverb/"} {
+		o.URLs[0] = before + prefix
+		wantOnlyFailure(t, run(t, o), "")
+	}
 }
 
 func TestAClosedPortFailsConnectAndSkipsTheRest(t *testing.T) {
