@@ -44,7 +44,7 @@ fuzz:
 # BENCH has its flags, such as -only idle/plain.
 bench:
 	.ci/setup-bench
-	$(GO) run ./internal/bench $(BENCH)
+	$(GO) run ./internal/lab/bench $(BENCH)
 
 # Go's own benchmarks of the parts.
 microbench:
@@ -54,7 +54,7 @@ microbench:
 # HAProxy; STORM has its flags.
 storm: setup
 	-.ci/setup-bench
-	$(GO) run ./internal/storm $(STORM)
+	$(GO) run ./internal/lab/storm $(STORM)
 
 demo:
 	$(GO) run ./cmd/fermata demo

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"fermata/internal/realclient"
+	"fermata/internal/lab/realclient"
 )
 
 func TestASilentClientThatAnswersPingsStays(t *testing.T) {

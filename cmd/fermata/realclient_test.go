@@ -14,7 +14,7 @@ import (
 
 	"fermata/internal/certs"
 	"fermata/internal/devnode"
-	"fermata/internal/realclient"
+	"fermata/internal/lab/realclient"
 )
 
 func TestPusherJourney(t *testing.T) {

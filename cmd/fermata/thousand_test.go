@@ -11,7 +11,7 @@ import (
 
 	"fermata/internal/devnode"
 	"fermata/internal/devnode/process"
-	"fermata/internal/realclient"
+	"fermata/internal/lab/realclient"
 )
 
 // TestAThousandClientsSurviveThreeOfFiveNodes drains a node, and meanwhile

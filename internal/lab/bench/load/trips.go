@@ -1,0 +1,169 @@
+//go:build linux
+
+package load
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	"fermata/internal/lab/bench/frame"
+	"fermata/internal/lab/bench/poll"
+	"fermata/internal/lab/bench/report"
+)
+
+// Trips is a number of round trips at a fixed rate, each of some client in
+// random order. A message goes out when its time has come, whether or not
+// those before it are back.
+type Trips struct {
+	App          string
+	Rate, Number int
+	Size         int // of a message, at least 16 bytes
+}
+
+// Tripped is what the round trips took.
+type Tripped struct {
+	Trips  []time.Duration // each from when it was due, sorted
+	Late   time.Duration   // 99 of 100 messages went out not later than this
+	Behind float64         // by which part of the whole time the last one was late
+}
+
+// grace is how long the last answers may take.
+const grace = 3 * time.Second
+
+// Trip makes the round trips, and returns when all are back.
+func (g *Generator) Trip(t Trips, tripped *Tripped) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a, err := g.use(t.App)
+	if err != nil {
+		return err
+	}
+	if t.Size < stampSize || t.Rate <= 0 || t.Number <= 0 || len(a.clients) == 0 {
+		return fmt.Errorf("got %+v with %d clients, want some of each, and %d bytes a message", t, len(a.clients), stampSize)
+	}
+	runtime.LockOSThread() // for good: the thread's timeouts are exact now
+	if err := poll.Precise(); err != nil {
+		return err
+	}
+	r := newRun(g, a, t)
+	if err := r.run(); err != nil {
+		return err
+	}
+	*tripped = r.result()
+	return nil
+}
+
+// run is one call of Trip.
+type run struct {
+	Trips
+	generator *Generator
+	app       *app
+	start     time.Time
+	order     []*client
+	message   []byte // a frame, but for its stamp
+	frame     []byte // the one that goes out
+	sent      int
+	lastSent  time.Duration
+	trips     []time.Duration // of the messages that are back
+	late      []time.Duration
+}
+
+func newRun(g *Generator, a *app, t Trips) *run {
+	r := &run{Trips: t, generator: g, app: a, order: slices.Clone(a.clients)}
+	rand.Shuffle(len(r.order), func(i, j int) { r.order[i], r.order[j] = r.order[j], r.order[i] })
+	r.message = frame.AppendMasked(nil, frame.Text, make([]byte, t.Size), key)
+	r.trips = make([]time.Duration, 0, t.Number)
+	r.late = make([]time.Duration, 0, t.Number)
+	return r
+}
+
+// due is when message number i has to go out, since the start.
+func (r *run) due(i int) time.Duration {
+	return time.Duration(float64(i) / float64(r.Rate) * float64(time.Second))
+}
+
+func (r *run) now() time.Duration { return time.Since(r.start) }
+
+func (r *run) run() error {
+	r.start = time.Now()
+	end := r.due(r.Number) + grace
+	for len(r.trips) < r.Number {
+		if err := r.sendDue(); err != nil {
+			return err
+		}
+		wait := end - r.now()
+		if wait <= 0 {
+			return fmt.Errorf("got %d of %d answers, %v after the last was due", len(r.trips), r.Number, grace)
+		}
+		if r.sent < r.Number {
+			wait = max(0, r.due(r.sent)-r.now())
+		}
+		if err := r.generator.receive(wait, r.app, r.back); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) sendDue() error {
+	for ; r.sent < r.Number; r.sent++ {
+		due, now := r.due(r.sent), r.now()
+		if due > now {
+			return nil
+		}
+		r.frame = append(r.frame[:0], r.message...)
+		stamp(r.frame[len(r.frame)-r.Size:], due)
+		if _, err := r.order[r.sent%len(r.order)].stream.Write(r.frame); err != nil {
+			return fmt.Errorf("send: %w", err)
+		}
+		r.late = append(r.late, now-due)
+		r.lastSent = now
+	}
+	return nil
+}
+
+func (r *run) back(payload []byte) {
+	if due, err := readStamp(payload); err == nil && len(payload) == r.Size {
+		r.trips = append(r.trips, r.now()-due)
+	}
+}
+
+func (r *run) result() Tripped {
+	slices.Sort(r.trips)
+	slices.Sort(r.late)
+	lastDue := r.due(r.Number - 1)
+	return Tripped{
+		Trips:  r.trips,
+		Late:   report.Percentile(r.late, 0.99),
+		Behind: float64(r.lastSent-lastDue) / float64(max(lastDue, 1)),
+	}
+}
+
+// A message begins with the time when it was due, in hexadecimal, because a
+// text must be UTF-8.
+const stampSize = 16
+
+var key = [4]byte{0x37, 0xfa, 0x21, 0x3d}
+
+// stamp overwrites the beginning of a masked payload.
+func stamp(payload []byte, due time.Duration) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(due))
+	hex.Encode(payload, b[:])
+	frame.Mask(payload[:stampSize], key)
+}
+
+func readStamp(payload []byte) (time.Duration, error) {
+	if len(payload) < stampSize {
+		return 0, errors.New("got a message without a stamp")
+	}
+	var b [8]byte
+	_, err := hex.Decode(b[:], payload[:stampSize])
+	return time.Duration(binary.BigEndian.Uint64(b[:])), err
+}

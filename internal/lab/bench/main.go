@@ -1,0 +1,118 @@
+//go:build linux
+
+// Command bench compares Fermata with nginx, HAProxy and Caddy: it gives each
+// the same work in turn, on loopback, and prints one table of what that cost.
+// They do round trips and broadcasts in many short turns, while all of them run.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"fermata/internal/lab/bench/child"
+	"fermata/internal/lab/bench/load"
+	"fermata/internal/lab/bench/node"
+	"fermata/internal/lab/bench/report"
+)
+
+func main() {
+	become()
+	runtime.LockOSThread() // the proxies end with the thread that started them
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	cancel()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// become turns this process into a node or the load generator, if it is a
+// child.
+func become() {
+	child.Become(map[string]func() (any, error){
+		"node": func() (any, error) { return node.New() },
+		"load": func() (any, error) { return load.New() },
+	})
+}
+
+// options are the flags.
+type options struct {
+	parts           []part
+	rounds, clients int
+	rate            int // round trips per second
+	duration        time.Duration
+	settle          time.Duration // until a proxy is at rest after its clients have come
+	fermata         string        // a binary; empty: built
+	json, svg       string        // files; empty: none
+	timeout         time.Duration
+}
+
+// run measures and reports. It returns early with an error when ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	b, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, b.timeout, fmt.Errorf("not finished within %v", b.timeout))
+	defer cancel()
+	r, err := b.run(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.Text(stdout), write(b.json, r.JSON), write(b.svg, func(w io.Writer) error {
+		return r.SVG(w, slices.DeleteFunc(slices.Clone(r.Columns), func(name string) bool { return name == direct }))
+	}))
+}
+
+func parse(args []string, stderr io.Writer) (*bench, error) {
+	b := &bench{progress: stderr, report: new(report.Report)}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without")
+	names := flags.String("proxies", "fermata,nginx,haproxy,caddy,direct", "the `NAMES` of whom to measure")
+	flags.IntVar(&b.rounds, "rounds", 3, "how often; parts about memory, which hardly varies, run once")
+	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")
+	flags.IntVar(&b.rate, "rate", 5000, "round trips per second")
+	flags.DurationVar(&b.duration, "duration", 3*time.Second, "of each proxy's round trips in a round, in turns; broadcasts take half of it")
+	flags.DurationVar(&b.settle, "settle", 2*time.Second, "from the last client's coming to the memory's measurement")
+	flags.StringVar(&b.fermata, "fermata", "", "Fermata's `BINARY`; built if empty")
+	flags.StringVar(&b.json, "json", "", "write the report to this `FILE` too")
+	flags.StringVar(&b.svg, "svg", "", "write a chart to this `FILE`")
+	flags.DurationVar(&b.timeout, "timeout", 15*time.Minute, "of everything")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 || b.rounds < 1 || b.clients < 1 || b.rate < 1 || b.duration <= 0 || b.settle < 0 {
+		return nil, errors.New("got an argument or a number that makes no sense; see -help")
+	}
+	var err, err2 error
+	b.parts, err = partsNamed(list(*only))
+	b.proxies, err2 = chosen(list(*names))
+	return b, errors.Join(err, err2)
+}
+
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func write(file string, text func(io.Writer) error) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(text(f), f.Close())
+}

@@ -1,0 +1,125 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"fermata/internal/lab/bench/proc"
+	"fermata/internal/lab/bench/report"
+)
+
+func TestMain(m *testing.M) {
+	become()
+	goleak.VerifyTestMain(m)
+}
+
+// small are the flags of a run that takes seconds.
+var small = []string{"-proxies", "fermata,direct", "-clients", "20", "-rounds", "1", "-rate", "500", "-duration", "200ms", "-settle", "20ms"}
+
+func TestASmallRunMeasuresEveryRow(t *testing.T) {
+	file, chart := filepath.Join(t.TempDir(), "bench.json"), filepath.Join(t.TempDir(), "bench.svg")
+	var table, progress strings.Builder
+	if err := run(t.Context(), append(slices.Clone(small), "-json", file, "-svg", chart), &table, &progress); err != nil {
+		t.Fatalf("%v\n%s", err, &progress)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report.Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/8", "rest/tls", "trip/plain", "latency/tls/p99",
+		"broadcast/plain", "new/plain", "new/tls", "new/resumed", "flat/plain"} {
+		if row := r.Row(name); row == nil || len(row.Values["fermata"]) != 1 {
+			t.Errorf("got no value in row %s:\n%s", name, &table)
+		}
+	}
+	if row := r.Row("latency/plain/p50"); row == nil || row.Median(direct) <= 0 {
+		t.Errorf("got no round trip without a proxy:\n%s", &table)
+	}
+	if _, err := os.Stat(chart); err != nil {
+		t.Error(err)
+	}
+}
+
+// interrupter ends a run when it has got to a proxy.
+type interrupter struct{ interrupt func() }
+
+func (i interrupter) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "fermata") {
+		i.interrupt()
+	}
+	return len(p), nil
+}
+
+func TestAnInterruptedRunLeavesNobodyBehind(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := run(ctx, small, new(strings.Builder), interrupter{cancel}); err == nil {
+		t.Error("got no error from an interrupted run")
+	}
+	if family, err := proc.Family(os.Getpid()); err != nil || len(family) != 1 {
+		t.Errorf("got processes %v, %v, want this one alone", family, err)
+	}
+}
+
+func TestPartsAreChosenByName(t *testing.T) {
+	f := func(names, want string) {
+		t.Helper()
+		parts, err := partsNamed(list(names))
+		if err != nil {
+			t.Errorf("%q: %v", names, err)
+		}
+		var got []string
+		for _, p := range parts {
+			got = append(got, p.name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: got %q, want %q", names, got, want)
+		}
+	}
+	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls")
+	f("new,idle/tls", "idle/tls new/plain new/tls")
+	if _, err := partsNamed([]string{"idl"}); err == nil {
+		t.Error("got no error for a part that does not exist")
+	}
+}
+
+// Caddy adds a root certificate to the machine's trust store unless told not
+// to, and would listen on every address.
+func TestConfigurationsLeaveTheMachineAlone(t *testing.T) {
+	for _, p := range allProxies() {
+		if p.config == "" {
+			continue
+		}
+		at, err := withPorts(place{Dir: t.TempDir(), Nodes: []string{"127.0.0.2:1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := p.configure(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "127.0.0.1") || strings.Contains(string(text), "<no value>") {
+			t.Errorf("%s: got\n%s\nwant it on loopback", p.name, text)
+		}
+		if p.name == "caddy" && !strings.Contains(string(text), "skip_install_trust") {
+			t.Errorf("got\n%s\nwant skip_install_trust", text)
+		}
+	}
+}

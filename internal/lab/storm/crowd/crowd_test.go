@@ -1,0 +1,123 @@
+//go:build linux
+
+package crowd
+
+import (
+	"testing"
+	"time"
+
+	"fermata/internal/lab/storm/report"
+)
+
+// stageplay has clients report things at some seconds after the event.
+type stageplay struct {
+	*Crowd
+	t     *testing.T
+	event time.Time
+}
+
+// newPlay has four clients on two nodes, the third with a library of its
+// own, and a fifth that never came in.
+func newPlay(t *testing.T, struck string) *stageplay {
+	s := &stageplay{newCrowd([]string{"new", "new", "old", "new", "new"}), t, time.Now()}
+	for i, node := range []string{"one", "one", "two", "two"} {
+		s.comes(i, node, -1)
+	}
+	if got := s.Strike(struck, s.event); got != 4 {
+		t.Fatalf("got %d clients at the event, want 4", got)
+	}
+	return s
+}
+
+func (s *stageplay) says(i int, l line, after float64) {
+	s.take(i, l, s.event.Add(time.Duration(after*float64(time.Second))))
+}
+
+func (s *stageplay) comes(i int, node string, after float64) {
+	s.says(i, line{Type: "open"}, after)
+	s.says(i, line{Type: "established", Node: node}, after)
+	s.says(i, line{Type: "subscribed"}, after)
+}
+
+func (s *stageplay) result(after float64) *report.Case {
+	c := new(report.Case)
+	s.Result(c, s.event.Add(time.Duration(after*float64(time.Second))))
+	return c
+}
+
+func (s *stageplay) waits(want int) {
+	s.t.Helper()
+	if got, _ := s.Waiting(); got != want {
+		s.t.Errorf("got %d clients that wait, want %d", got, want)
+	}
+}
+
+func TestClientsThatCloseAndComeBackWereAwayBetween(t *testing.T) {
+	s := newPlay(t, "")
+	s.says(0, line{Type: "closed", Code: 4200}, 1)
+	s.says(0, line{Type: "closed", Code: 1006}, 1.25) // of an attempt
+	s.waits(1)
+	s.comes(0, "two", 1.5)
+	s.says(0, line{Type: "closed", Code: 4100}, 3)
+	s.comes(0, "two", 4)
+	s.waits(0)
+	c := s.result(10)
+	if c.Hit != 1 || *c.Back[2] != 4 || *c.Away[2] != 1.5 || c.AwayAtOnce != 1 {
+		t.Errorf("got %d hit, back after %v, away for %v, %d at once; want 1, 4, 1.5, 1", c.Hit, *c.Back[2], *c.Away[2], c.AwayAtOnce)
+	}
+	if c.Refused != 1 || len(c.Closes) != 2 || c.Closes[4200] != 1 || c.Closes[4100] != 1 {
+		t.Errorf("got %d refused and closes %v, want 1, and 4200 and 4100 once", c.Refused, c.Closes)
+	}
+}
+
+func TestClientsOfAStruckNodeAreAwayBeforeTheyKnow(t *testing.T) {
+	s := newPlay(t, "one")
+	s.waits(2)
+	s.says(0, line{Type: "closed", Code: 1006}, 60)
+	s.comes(0, "two", 61)
+	c := s.result(75)
+	if c.Hit != 2 || *c.Back[0] != 61 || *c.Away[0] != 61 || c.Back[2] != nil {
+		t.Errorf("got %d hit and back after %v, want 2, one of them after 61 s", c.Hit, c.Back)
+	}
+	if c.Lost["new"] != 1 || len(c.Failed) != 0 {
+		t.Errorf("got lost %v and failed %v, want one lost", c.Lost, c.Failed)
+	}
+	if first := c.Curve[0]; first != (report.Point{T: 0, Share: 0.5}) {
+		t.Errorf("got a curve from %v, want half of the clients at once", first)
+	}
+}
+
+func TestNobodyWaitsForClientsThatGaveUp(t *testing.T) {
+	s := newPlay(t, "")
+	s.says(2, line{Type: "closed", Code: 1006}, 1)
+	s.says(2, line{Type: "state", State: "failed"}, 2)
+	s.waits(0)
+	if c := s.result(9); c.Lost["old"] != 1 || c.Failed["old"] != 1 {
+		t.Errorf("got lost %v and failed %v, want the client with the old library", c.Lost, c.Failed)
+	}
+}
+
+func TestWhoComesAfterTheEventIsNotCounted(t *testing.T) {
+	s := newPlay(t, "")
+	s.comes(4, "one", 1)
+	s.says(4, line{Type: "closed", Code: 1006}, 2)
+	s.waits(0)
+	if c := s.result(9); c.Hit != 0 || len(c.Curve) != 0 {
+		t.Errorf("got %d hit and curve %v, want none", c.Hit, c.Curve)
+	}
+}
+
+func TestACurveKeepsTheLastOfEachTenth(t *testing.T) {
+	ms := time.Millisecond
+	points, away := shares([]change{{10 * ms, 3}, {20 * ms, 1}, {90 * ms, 2}, {100 * ms, 4}}, 4)
+	if len(points) != 2 || points[0] != (report.Point{T: 0.01, Share: 0.5}) || points[1].Share != 1 || away != 3 {
+		t.Errorf("got %v and %d away at once, want two points and 3", points, away)
+	}
+}
+
+func TestLibrariesShareTheClients(t *testing.T) {
+	got := split(Options{Clients: 5, Libraries: []string{"a", "b"}})
+	if want := []string{"a", "a", "a", "b", "b"}; len(got) != 5 || got[2] != want[2] || got[3] != want[3] {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,163 @@
+//go:build linux
+
+package crowd
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Options say who the clients are. Each has a network of its own, as far as
+// its address can tell, and keeps cookies.
+type Options struct {
+	Clients int
+	// Libraries are pusher-js and pusher-js-8-1, one or both. Each runs in a
+	// process of its own.
+	Libraries []string
+	// Hosts take turns, HOST:PORT.
+	Hosts       []string
+	Key, Secret string // of the app
+	// Failed is called, once or more, when clients end before they are
+	// stopped; nil: nothing is.
+	Failed func(error)
+}
+
+// config is what the script of internal/lab/realclient wants to know.
+type config struct {
+	URL      string   `json:"url"`
+	Hosts    []string `json:"hosts"`
+	Network  int      `json:"network"`
+	Key      string   `json:"key"`
+	Secret   string   `json:"secret"`
+	Library  string   `json:"library"`
+	Clients  int      `json:"clients"`
+	Channels []string `json:"channels"`
+	Events   []string `json:"events"`
+	Cookies  bool     `json:"cookies"`
+}
+
+// Start starts the clients, which connect at once. stop, which is never nil,
+// ends them and waits.
+func Start(ctx context.Context, o Options) (c *Crowd, stop func(), err error) {
+	c = newCrowd(split(o))
+	ctx, cancel := context.WithCancel(ctx)
+	var all []*process
+	stop = func() {
+		cancel()
+		for _, p := range all {
+			<-p.done
+		}
+	}
+	first := 0
+	for i, library := range o.Libraries {
+		count := share(o, i)
+		p, err := c.start(ctx, o, library, first, count)
+		if err != nil {
+			return nil, stop, err
+		}
+		all = append(all, p)
+		first += count
+	}
+	return c, stop, nil
+}
+
+// share is how many clients the library of that number has.
+func share(o Options, number int) int {
+	count := o.Clients / len(o.Libraries)
+	if number < o.Clients%len(o.Libraries) {
+		count++
+	}
+	return count
+}
+
+// split is each client's library.
+func split(o Options) (libraries []string) {
+	for i, library := range o.Libraries {
+		for range share(o, i) {
+			libraries = append(libraries, library)
+		}
+	}
+	return libraries
+}
+
+// process is one node process with clients.
+type process struct {
+	command *exec.Cmd
+	stderr  bytes.Buffer
+	done    chan struct{}
+}
+
+func (c *Crowd) start(ctx context.Context, o Options, library string, first, count int) (*process, error) {
+	arg, err := json.Marshal(config{
+		URL: "ws://" + o.Hosts[0], Hosts: o.Hosts, Network: first, Key: o.Key, Secret: o.Secret,
+		Library: library, Clients: count, Channels: []string{"news"}, Events: []string{}, Cookies: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &process{done: make(chan struct{}), command: exec.CommandContext(ctx, "node", "--no-deprecation", script(), string(arg))}
+	// Ctrl-C is for us alone, and the clients end with us too if we die.
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.command.Stderr = &p.stderr
+	_, inErr := p.command.StdinPipe() // its end would end the clients
+	stdout, outErr := p.command.StdoutPipe()
+	if err := errors.Join(inErr, outErr); err != nil {
+		return nil, err
+	}
+	if err := p.command.Start(); err != nil {
+		return nil, fmt.Errorf("start node: %w", err)
+	}
+	go func() {
+		defer close(p.done)
+		if err := c.follow(ctx, p, stdout, first, count); err != nil && o.Failed != nil {
+			o.Failed(err)
+		}
+	}()
+	return p, nil
+}
+
+// follow reads until the process ends, which is an error before ctx does.
+func (c *Crowd) follow(ctx context.Context, p *process, stdout io.Reader, first, count int) error {
+	err := c.read(stdout, first, count)
+	early := ctx.Err() == nil
+	if err != nil {
+		p.command.Process.Kill()
+	}
+	if waitErr := p.command.Wait(); early {
+		return fmt.Errorf("the clients ended: %w: %s", cmp.Or(err, waitErr), p.stderr.Bytes())
+	}
+	return nil
+}
+
+// script is the one that the tests run their clients with.
+func script() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "../../realclient/client.mjs")
+}
+
+// read takes lines until there are no more.
+func (c *Crowd) read(lines io.Reader, first, count int) error {
+	scanner := bufio.NewScanner(lines)
+	for scanner.Scan() {
+		var l line
+		if err := json.Unmarshal(scanner.Bytes(), &l); err != nil {
+			return fmt.Errorf("got line %q of a client: %w", scanner.Bytes(), err)
+		}
+		if l.Client < 0 || l.Client >= count {
+			return fmt.Errorf("got client %d, want less than %d", l.Client, count)
+		}
+		c.take(first+l.Client, l, time.Now())
+	}
+	return scanner.Err()
+}

@@ -1,0 +1,93 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"fermata/internal/lab/storm/report"
+)
+
+// scenario is something that happens to nodes.
+type scenario struct {
+	letter string
+	report.Scenario
+	// do strikes once, and returns when all is done that is done to nodes.
+	do func(ctx context.Context, s *stage) error
+}
+
+func allScenarios() []*scenario {
+	return []*scenario{
+		{"a", report.Scenario{Name: "drain", Title: "(a) one of five nodes is drained and restarted"}, drainOne},
+		{"b", report.Scenario{Name: "kill", Title: "(b) one of five nodes is killed"}, killOne},
+		{"c", report.Scenario{Name: "freeze", Title: "(c) one of five nodes freezes"}, freezeOne},
+		{"d", report.Scenario{Name: "restart", Title: "(d) all nodes are restarted within 5 s"}, restartAll},
+	}
+}
+
+// scenariosNamed are those with these letters or names, in their order.
+func scenariosNamed(names []string) ([]*scenario, error) {
+	var scenarios []*scenario
+	all := allScenarios()
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(s *scenario) bool { return s.letter == name || s.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("got scenario %q, want a (drain), b (kill), c (freeze) or d (restart)", name)
+		}
+		scenarios = append(scenarios, all[i])
+	}
+	return scenarios, nil
+}
+
+// victim is the node that something happens to.
+const victim = 0
+
+func drainOne(ctx context.Context, s *stage) error {
+	s.strike("")
+	if drain := s.running.drain; drain != nil {
+		if err := drain(ctx, s.running, victim); err != nil {
+			return err
+		}
+	}
+	if err := s.nodes.restart(ctx, victim); err != nil {
+		return err
+	}
+	if undrain := s.running.undrain; undrain != nil {
+		return undrain(ctx, s.running, victim)
+	}
+	return nil
+}
+
+func killOne(_ context.Context, s *stage) error {
+	s.strike(nodeName(victim))
+	s.nodes.node(victim).Kill()
+	return nil
+}
+
+func freezeOne(_ context.Context, s *stage) error {
+	s.strike(nodeName(victim))
+	return s.nodes.node(victim).Freeze()
+}
+
+// restartAll has every node look at its cache every 5 s, at a time of its own.
+func restartAll(ctx context.Context, s *stage) error {
+	s.strike("")
+	var restarting sync.WaitGroup
+	errs := make([]error, nodeCount)
+	for i := range nodeCount {
+		restarting.Go(func() {
+			err := pause(ctx, time.Duration(i)*5*time.Second/nodeCount)
+			if err == nil {
+				err = s.nodes.restart(ctx, i)
+			}
+			errs[i] = err
+		})
+	}
+	restarting.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,164 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"fermata/internal/devnode"
+	"fermata/internal/lab/storm/crowd"
+	"fermata/internal/lab/storm/report"
+)
+
+const (
+	// arriving bounds how long the clients take until all are subscribed.
+	arriving = 90 * time.Second
+	// quiet is how long nothing happens before, and after which it is over: a
+	// second wave would come after pusher-js' second.
+	quiet = 3 * time.Second
+	// looking is how often we look whether it is over.
+	looking = 50 * time.Millisecond
+)
+
+// stage is where one case is played: fresh nodes, a fresh balancer and fresh
+// clients.
+type stage struct {
+	nodes   *nodes
+	running *running
+	crowd   *crowd.Crowd
+	stops   []func()  // of all that was started, in that order
+	struck  time.Time // when it began
+	members int       // the clients that were there then
+}
+
+// play plays a case from its beginning to its end. The remark, if any, is what
+// its reader should know.
+func (s *storm) play(ctx context.Context, scenario *scenario, b *balancer) (_ *report.Case, remark string, err error) {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	stage := new(stage)
+	defer stage.clear()
+	if err := stage.set(ctx, b); err != nil {
+		return nil, "", err
+	}
+	if err := stage.fill(ctx, &s.options, fail); err != nil {
+		return nil, "", stage.explain(err)
+	}
+	result, err := stage.measure(ctx, scenario, s.patience)
+	if err != nil {
+		return nil, "", stage.explain(err)
+	}
+	if missing := s.clients - stage.members; missing > 0 {
+		remark = fmt.Sprintf("%d of %d clients did not come in at all, and are not counted", missing, s.clients)
+	}
+	result.Scenario, result.Balancer = scenario.Name, b.Name
+	return result, remark, nil
+}
+
+// set starts the nodes and the balancer; clear stops them, also upon an error.
+func (s *stage) set(ctx context.Context, b *balancer) (err error) {
+	s.nodes, err = startNodes()
+	s.stops = append(s.stops, s.nodes.stop)
+	if err != nil {
+		return err
+	}
+	at, err := newPlace(s.nodes.addresses())
+	if err != nil {
+		return err
+	}
+	s.stops = append(s.stops, func() { os.RemoveAll(at.Dir) })
+	if s.running, err = b.start(ctx, at); err != nil {
+		return err
+	}
+	s.stops = append(s.stops, s.running.stop)
+	return nil
+}
+
+// clear stops what was started, the last first.
+func (s *stage) clear() {
+	for _, stop := range slices.Backward(s.stops) {
+		stop()
+	}
+}
+
+// explain adds what the balancer said.
+func (s *stage) explain(err error) error {
+	if said := s.running.said(); said != "" {
+		return fmt.Errorf("%w\n%s", err, said)
+	}
+	return err
+}
+
+// fill starts the clients, and waits until all are subscribed or do not become
+// more. fail is called if they end.
+func (s *stage) fill(ctx context.Context, o *options, fail func(error)) error {
+	c, stop, err := crowd.Start(ctx, crowd.Options{
+		Clients: o.clients, Libraries: o.libraries, Hosts: s.running.hosts(),
+		Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret, Failed: fail,
+	})
+	s.crowd, s.stops = c, append(s.stops, stop)
+	if err != nil {
+		return err
+	}
+	return s.arrive(ctx, o.clients)
+}
+
+func (s *stage) arrive(ctx context.Context, clients int) error {
+	until := time.Now().Add(arriving)
+	for time.Now().Before(until) {
+		in, since := s.crowd.Subscribed()
+		if in == clients && time.Since(since) > time.Second {
+			return nil
+		}
+		if err := pause(ctx, looking); err != nil {
+			return err
+		}
+	}
+	if in, _ := s.crowd.Subscribed(); in == 0 {
+		return fmt.Errorf("no client came in within %v", arriving)
+	}
+	return nil
+}
+
+// strike begins the measurement.
+func (s *stage) strike(node string) {
+	s.struck = time.Now()
+	s.members = s.crowd.Strike(node, s.struck)
+}
+
+// measure has the scenario happen, and watches until it is over.
+func (s *stage) measure(ctx context.Context, scenario *scenario, patience time.Duration) (*report.Case, error) {
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	peaks := watchPeaks(watching, s.nodes)
+	if err := scenario.do(ctx, s); err != nil {
+		return nil, fmt.Errorf("%s: %w", scenario.Name, err)
+	}
+	if err := s.over(ctx, s.struck.Add(patience)); err != nil {
+		return nil, err
+	}
+	result := new(report.Case)
+	s.crowd.Result(result, time.Now())
+	cancel()
+	result.PeakUpgrades = peaks.highest()
+	return result, nil
+}
+
+// over waits until nobody is away but those who have given up.
+func (s *stage) over(ctx context.Context, deadline time.Time) error {
+	done := time.Now()
+	for time.Now().Before(deadline) {
+		waiting, since := s.crowd.Waiting()
+		if waiting == 0 && time.Since(since) > quiet && time.Since(done) > quiet {
+			return nil
+		}
+		if err := pause(ctx, looking); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"fermata/internal/lab/storm/report"
+)
+
+// storm is one run of the program.
+type storm struct {
+	options
+	progress io.Writer
+	report   report.Report
+}
+
+// run plays each scenario with each balancer. Upon an error it returns what
+// there is.
+func (s *storm) run(ctx context.Context) (*report.Report, error) {
+	dir, err := os.MkdirTemp("", "fermata-storm-")
+	if err != nil {
+		return &s.report, err
+	}
+	defer os.RemoveAll(dir)
+	s.report = report.Report{
+		Began: time.Now(), Machine: fmt.Sprintf("%d cores", runtime.NumCPU()),
+		Clients: s.clients, Libraries: s.libraries, Patience: s.patience,
+	}
+	defer func() { s.report.Took = time.Since(s.report.Began) }()
+	if err := s.find(ctx, dir); err != nil {
+		return &s.report, err
+	}
+	for _, scenario := range s.scenarios {
+		s.report.Scenarios = append(s.report.Scenarios, scenario.Scenario)
+		for _, b := range s.balancers {
+			s.one(ctx, scenario, b)
+			if ctx.Err() != nil {
+				return &s.report, context.Cause(ctx)
+			}
+		}
+	}
+	return &s.report, nil
+}
+
+// find leaves out, loudly, the balancers that are not there.
+func (s *storm) find(ctx context.Context, dir string) error {
+	wanted := s.balancers
+	s.balancers = nil
+	for _, b := range wanted {
+		if err := b.find(ctx, dir, s.fermata); err != nil {
+			if b.Name == "fermata" {
+				return err
+			}
+			s.remark("%v", err)
+			continue
+		}
+		s.balancers = append(s.balancers, b)
+		s.report.Balancers = append(s.report.Balancers, b.Balancer)
+	}
+	return nil
+}
+
+// one plays a case; one that fails is left out, with a remark.
+func (s *storm) one(ctx context.Context, scenario *scenario, b *balancer) {
+	began := time.Now()
+	result, remark, err := s.play(ctx, scenario, b)
+	if remark != "" {
+		s.remark("%s, %s: %s", scenario.Name, b.Name, remark)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.remark("%s, %s: %v", scenario.Name, b.Name, err)
+	}
+	if err == nil {
+		s.report.Cases = append(s.report.Cases, result)
+	}
+	fmt.Fprintf(s.progress, "%s, %s: %v\n", scenario.Name, b.Name, time.Since(began).Round(time.Second))
+}
+
+func (s *storm) remark(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.report.Remarks = append(s.report.Remarks, text)
+	fmt.Fprintf(s.progress, "! %s\n", text)
+}
