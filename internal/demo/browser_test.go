@@ -1,22 +1,15 @@
 package demo
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http/httptest"
-	"os/exec"
-	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
 
 	"fermata/internal/devnode"
+	"fermata/internal/lab/browser"
 )
 
 // road is what stands between the page and the nodes here: it takes every
@@ -85,62 +78,6 @@ func (r *road) lead(to *devnode.Node) {
 	r.to = to
 }
 
-// browse opens the address in a headless Chromium, which ends with the test,
-// and collects its complaints.
-func browse(t *testing.T, address string) (tab context.Context, complaints func() []string) {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Fatal("no chromium here; get what the tests need with: make setup")
-	}
-	tab = newTab(t)
-	var mu sync.Mutex
-	var all []string
-	err := chromedp.Listen(tab, func(event any) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch e := event.(type) {
-		case *log.EventEntryAdded:
-			all = append(all, e.Entry.Text)
-		case *runtime.EventExceptionThrown:
-			all = append(all, e.ExceptionDetails.Text)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	do(t, tab, chromedp.Navigate(address))
-	return tab, func() []string { mu.Lock(); defer mu.Unlock(); return all }
-}
-
-func newTab(t *testing.T) context.Context {
-	t.Helper()
-	life, end := context.WithTimeout(context.Background(), 5*time.Minute)
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
-	browser, stop := chromedp.NewExecAllocator(life, flags...)
-	tab, closeTab := chromedp.NewContext(browser)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(tab); err != nil {
-			t.Logf("closing the browser: %v", err)
-		}
-		closeTab()
-		stop()
-		end()
-	})
-	return tab
-}
-
-func do(t *testing.T, tab context.Context, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(tab, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// until waits until the expression is true in the page.
-func until(expression string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience))
-}
-
 func TestThePageFollowsItsNodeInABrowser(t *testing.T) {
 	a, b := startNode(t, devnode.Options{Name: "reverb-1"}), startNode(t, devnode.Options{Name: "reverb-2"})
 	way := newRoad(t, a)
@@ -160,40 +97,33 @@ func TestThePageFollowsItsNodeInABrowser(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 
-	tab, complaints := browse(t, server.URL)
-	do(t, tab,
-		until(`document.getElementById("node").textContent === "reverb-1"`),
-		until(`document.querySelectorAll("#nodes li").length === 2`),
-		until(`document.getElementById("detail").textContent.includes("on private-demo")`),
-		chromedp.SendKeys(chromedp.CSS("#text"), "hello\r"),
-		until(`document.querySelector("#messages .text")?.textContent === "hello"`),
-		chromedp.Click(chromedp.CSS("#nodes li:first-child button")),
-		until(`document.getElementById("node").textContent === "reverb-2"`),
-		until(`document.querySelector("#moves li").textContent.includes("closed with 4200")`),
+	page := browser.Open(t, server.URL)
+	page.Do(
+		browser.Until(`document.getElementById("node").textContent === "reverb-1"`),
+		browser.Until(`document.querySelectorAll("#nodes li").length === 2`),
+		browser.Until(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		browser.Type("#text", "hello\r"),
+		browser.Until(`document.querySelector("#messages .text")?.textContent === "hello"`),
+		browser.Click("#nodes li:first-child button"),
+		browser.Until(`document.getElementById("node").textContent === "reverb-2"`),
+		browser.Until(`document.querySelector("#moves li").textContent.includes("closed with 4200")`),
 	)
 	// A FIN without a Close frame: 1006, and back after a second.
 	way.lead(a)
 	b.Stop()
-	do(t, tab,
-		until(`document.getElementById("node").textContent === "reverb-1"`),
-		until(`document.querySelector("#moves li").textContent.includes("closed with 1006")`))
-	if all := complaints(); len(all) > 0 {
-		t.Errorf("the browser complains: %s", strings.Join(all, "\n"))
-	}
+	page.Do(
+		browser.Until(`document.getElementById("node").textContent === "reverb-1"`),
+		browser.Until(`document.querySelector("#moves li").textContent.includes("closed with 1006")`))
+	page.ComplainsOnlyOf()
 }
 
 func TestThePageWaitsAsPusherJSDoes(t *testing.T) {
-	page := servePage(t, PageOptions{WebSocket: "ws://127.0.0.1:1"})
-	tab, _ := browse(t, page)
+	page := browser.Open(t, servePage(t, PageOptions{WebSocket: "ws://127.0.0.1:1"}))
 	f := func(codes []int, want string) {
 		t.Helper()
 		for _, code := range codes {
 			script := fmt.Sprintf(`import("/connection.js").then((m) => String(m.waitAfter(%d)))`, code)
-			got, err := chromedp.Run(tab, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != want {
+			if got := page.Text(script); got != want {
 				t.Errorf("%d: got %s, want %s", code, got, want)
 			}
 		}

@@ -9,14 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	cdp "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-)
 
-// browserLife bounds everything that a browser does in one test.
-const browserLife = 5 * time.Minute
+	"fermata/internal/lab/browser"
+)
 
 // StartBrowser runs clients in one page of a headless Chromium, which ends
 // with the test. The page comes over https when the clients' URL is wss, since
@@ -30,7 +28,7 @@ func StartBrowser(t testing.TB, o Options) *Clients {
 	}
 	c := newClients(o)
 	page := servePage(t, o)
-	tab := newTab(t, o)
+	tab := browser.Tab(t, flags(o)...)
 	c.command = func(line []byte) error { return call(tab, "runClient", line) }
 	if err := c.listen(tab); err != nil {
 		t.Fatalf("the browser: %v", err)
@@ -44,25 +42,12 @@ func StartBrowser(t testing.TB, o Options) *Clients {
 	return c
 }
 
-// newTab opens a browser with one tab.
-func newTab(t testing.TB, o Options) context.Context {
-	t.Helper()
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
+// flags are what the browser needs beyond its defaults.
+func flags(o Options) []chromedp.ExecAllocatorOption {
 	if o.Insecure {
-		flags = append(flags, chromedp.IgnoreCertErrors)
+		return []chromedp.ExecAllocatorOption{chromedp.IgnoreCertErrors}
 	}
-	life, end := context.WithTimeout(context.Background(), browserLife)
-	browser, stop := chromedp.NewExecAllocator(life, flags...)
-	tab, closeTab := chromedp.NewContext(browser)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(tab); err != nil {
-			t.Logf("closing the browser: %v", err)
-		}
-		closeTab()
-		stop()
-		end()
-	})
-	return tab
+	return nil
 }
 
 // listen takes the lines that the page passes to emitLine.
