@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,19 +9,9 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-)
 
-// The events of the Pusher protocol that a check meets.
-const (
-	eventEstablished = "pusher:connection_established"
-	eventError       = "pusher:error"
-	eventPing        = "pusher:ping"
-	eventPong        = "pusher:pong"
+	"fermata/internal/pusher"
 )
-
-// codeUnknownApp is what Reverb says to an app key that it does not know,
-// before it hangs up.
-const codeUnknownApp = 4001
 
 // reverbProbe connects as a client does, waits to be greeted, and sends a ping.
 // The pong decides: a node that greets with an error and still answers works,
@@ -93,22 +82,22 @@ func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
 type talk struct {
 	socket    *websocket.Conn
 	limit     time.Duration
-	complaint *complaint // the node's last pusher:error, or nil
+	complaint *pusher.Error // the node's last pusher:error, or nil
 
 	loop time.Duration // from the ping to the pong
 }
 
 // ping waits for the greeting, or the error in its place, then for a pong.
 func (t *talk) ping(ctx context.Context) error {
-	if err := t.await(ctx, eventEstablished, eventEstablished, eventError); err != nil {
+	if err := t.await(ctx, pusher.EventEstablished, pusher.EventEstablished, pusher.EventError); err != nil {
 		return err
 	}
-	ping := []byte(`{"event":"` + eventPing + `","data":{}}`)
+	ping := []byte(`{"event":"` + pusher.EventPing + `","data":{}}`)
 	sent := time.Now()
 	if err := t.socket.Write(ctx, websocket.MessageText, ping); err != nil {
 		return t.missing(ctx, "pong", err)
 	}
-	err := t.await(ctx, "pong", eventPong)
+	err := t.await(ctx, "pong", pusher.EventPong)
 	t.loop = time.Since(sent)
 	return err
 }
@@ -120,11 +109,11 @@ func (t *talk) await(ctx context.Context, what string, events ...string) error {
 		if err != nil {
 			return t.missing(ctx, what, err)
 		}
-		message := parse(text)
-		if message.Event == eventError {
-			t.complaint = parseComplaint(message.Data)
+		message, _ := pusher.Parse(text) // what is none is passed over
+		if complaint := message.Error(); complaint != nil {
+			t.complaint = complaint
 		}
-		if t.complaint != nil && t.complaint.Code == codeUnknownApp {
+		if t.complaint != nil && t.complaint.Code == pusher.CodeUnknownApp {
 			return t.complaint
 		}
 		if slices.Contains(events, message.Event) {
@@ -154,38 +143,4 @@ func (t *talk) outcome(took time.Duration) string {
 		return fmt.Sprintf("pong in %v, after %v", short(took), t.complaint)
 	}
 	return fmt.Sprintf("pong in %v", short(took))
-}
-
-// message is one event of the Pusher protocol.
-type message struct {
-	Event string
-	Data  json.RawMessage
-}
-
-// parse reads a message; what is none is returned as one without a name.
-func parse(text []byte) (m message) {
-	json.Unmarshal(text, &m)
-	return m
-}
-
-// complaint is what a pusher:error says.
-type complaint struct {
-	Code    int
-	Message string
-}
-
-func (c *complaint) Error() string {
-	return fmt.Sprintf("%s %d: %s", eventError, c.Code, c.Message)
-}
-
-// parseComplaint reads an error's data: an object or, as Reverb sends it, a
-// string with the object's JSON in it. What cannot be read stays zero.
-func parseComplaint(data json.RawMessage) *complaint {
-	var quoted string
-	if json.Unmarshal(data, &quoted) == nil {
-		data = json.RawMessage(quoted)
-	}
-	var c complaint
-	json.Unmarshal(data, &c)
-	return &c
 }

@@ -119,16 +119,6 @@ func DefaultDrain() DrainOptions {
 	return DrainOptions{Rate: 100, Deadline: 10 * time.Minute, CloseCode: 4200, MinUsable: 1}
 }
 
-// CheckCloseCode refuses a code that a client may not be sent, or after which
-// pusher-js never comes back.
-func CheckCloseCode(code int) error {
-	switch {
-	case code >= 4100 && code <= 4299, code == 1000, code == 1001, code == 1012, code == 1013:
-		return nil
-	}
-	return fmt.Errorf("got %d, want 4200–4299 (clients come back at once), 4100–4199, 1000, 1001, 1012 or 1013 (after a second)", code)
-}
-
 // Network is a range of addresses, or one address, in the configuration.
 type Network struct{ netip.Prefix }
 

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"fermata/proxy"
+	"fermata/internal/pusher"
 )
 
 const maxBody = 64 << 10 // bytes
@@ -106,7 +106,7 @@ func (r DrainRequest) check() error {
 	if r.CloseCode == nil {
 		return nil
 	}
-	if err := proxy.CheckCloseCode(*r.CloseCode); err != nil {
+	if err := pusher.CheckCloseCode(*r.CloseCode); err != nil {
 		return badInput("close_code: %v", err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/health"
+	"fermata/internal/pusher"
 	"fermata/proxy"
 )
 
@@ -148,7 +149,7 @@ func (r *report) validateDrain(o proxy.DrainOptions) {
 	r.atLeast("drain.rate", o.Rate, 0)
 	r.positive("drain.deadline", o.Deadline)
 	r.want(o.Deadline >= o.Grace, "drain.deadline", "got %v, want at least the grace of %v", o.Deadline, o.Grace)
-	if err := proxy.CheckCloseCode(o.CloseCode); err != nil {
+	if err := pusher.CheckCloseCode(o.CloseCode); err != nil {
 		r.want(false, "drain.close_code", "%v", err)
 	}
 	r.atLeast("drain.min_usable", o.MinUsable, 1)

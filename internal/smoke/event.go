@@ -3,21 +3,17 @@ package smoke
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/md5"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
+
+	"fermata/internal/pusher"
 )
 
 // eventName is what is published, to a channel that nobody else is on.
@@ -97,7 +93,6 @@ func documentationAddress() string {
 }
 
 func (l *listener) subscribe(ctx context.Context, channel string) error {
-	const done = "pusher_internal:subscription_succeeded"
 	if _, err := greeting(ctx, l.conn); err != nil {
 		return err
 	}
@@ -105,10 +100,10 @@ func (l *listener) subscribe(ctx context.Context, channel string) error {
 	if err != nil {
 		return err
 	}
-	if err := send(ctx, l.conn, message{Event: "pusher:subscribe", Data: data}); err != nil {
-		return instead(ctx, err, done)
+	if err := send(ctx, l.conn, pusher.Message{Event: pusher.EventSubscribe, Data: data}); err != nil {
+		return instead(ctx, err, pusher.EventSubscribed)
 	}
-	_, err = await(ctx, l.conn, done, channel)
+	_, err = await(ctx, l.conn, pusher.EventSubscribed, channel)
 	return err
 }
 
@@ -119,23 +114,13 @@ func (s *site) publish(ctx context.Context, channel string) error {
 		return err
 	}
 	u := s.page("apps", s.AppID, "events")
-	u.RawQuery = s.signedQuery(http.MethodPost, u.Path, body)
+	u.RawQuery = pusher.SignedQuery(s.Key, s.Secret, http.MethodPost, u.Path, body, time.Now())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	return s.post(ctx, req)
-}
-
-// signedQuery has the parameters in the order in which they are signed.
-func (s *site) signedQuery(method, path string, body []byte) string {
-	sum := md5.Sum(body)
-	query := "auth_key=" + s.Key + "&auth_timestamp=" + strconv.FormatInt(time.Now().Unix(), 10) +
-		"&auth_version=1.0&body_md5=" + hex.EncodeToString(sum[:])
-	mac := hmac.New(sha256.New, []byte(s.Secret.Reveal()))
-	io.WriteString(mac, method+"\n"+path+"\n"+query)
-	return query + "&auth_signature=" + hex.EncodeToString(mac.Sum(nil))
 }
 
 func (s *site) post(ctx context.Context, req *http.Request) error {

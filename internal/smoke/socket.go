@@ -3,21 +3,14 @@ package smoke
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 
 	"github.com/coder/websocket"
-)
 
-// message is one message of Pusher's protocol. Data is JSON, or a string with
-// JSON in it.
-type message struct {
-	Event   string          `json:"event"`
-	Channel string          `json:"channel,omitempty"`
-	Data    json.RawMessage `json:"data,omitempty"`
-}
+	"fermata/internal/pusher"
+)
 
 // upgrade is the case of that name; the connection stays for the next ones.
 func (s *site) upgrade(ctx context.Context) (string, error) {
@@ -59,26 +52,26 @@ func (s *site) established(ctx context.Context) (string, error) {
 
 // greeting waits for the node's welcome and returns the socket's id.
 func greeting(ctx context.Context, conn *websocket.Conn) (string, error) {
-	m, err := await(ctx, conn, "pusher:connection_established", "")
+	m, err := await(ctx, conn, pusher.EventEstablished, "")
 	if err != nil {
 		return "", err
 	}
 	var data struct {
 		SocketID string `json:"socket_id"`
 	}
-	if err := unmarshalData(m.Data, &data); err != nil || data.SocketID == "" {
-		return "", &broken{string(m.Data), "pusher:connection_established with a socket_id"}
+	if err := m.Into(&data); err != nil || data.SocketID == "" {
+		return "", &broken{string(m.Data), pusher.EventEstablished + " with a socket_id"}
 	}
 	return data.SocketID, nil
 }
 
 // ping is the case of that name.
 func (s *site) ping(ctx context.Context) (string, error) {
-	if err := send(ctx, s.conn, message{Event: "pusher:ping", Data: json.RawMessage("{}")}); err != nil {
-		return "", instead(ctx, err, "pusher:pong")
+	if err := send(ctx, s.conn, pusher.Message{Event: pusher.EventPing, Data: json.RawMessage("{}")}); err != nil {
+		return "", instead(ctx, err, pusher.EventPong)
 	}
-	_, err := await(ctx, s.conn, "pusher:pong", "")
-	return "pusher:pong", err
+	_, err := await(ctx, s.conn, pusher.EventPong, "")
+	return pusher.EventPong, err
 }
 
 // close is the case clean close, on a connection of its own.
@@ -104,7 +97,7 @@ func closeCleanly(ctx context.Context, conn *websocket.Conn) error {
 }
 
 // send writes one message.
-func send(ctx context.Context, conn *websocket.Conn, m message) error {
+func send(ctx context.Context, conn *websocket.Conn, m pusher.Message) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -114,14 +107,14 @@ func send(ctx context.Context, conn *websocket.Conn, m message) error {
 
 // await reads until the event comes on the channel, and passes over all others
 // except pusher:error.
-func await(ctx context.Context, conn *websocket.Conn, event, channel string) (message, error) {
+func await(ctx context.Context, conn *websocket.Conn, event, channel string) (pusher.Message, error) {
 	for {
 		m, err := receive(ctx, conn)
 		if err != nil {
 			return m, instead(ctx, err, event)
 		}
-		if m.Event == "pusher:error" {
-			return m, &broken{"pusher:error " + string(m.Data), event}
+		if m.Event == pusher.EventError {
+			return m, &broken{pusher.EventError + " " + string(m.Data), event}
 		}
 		if m.Event == event && m.Channel == channel {
 			return m, nil
@@ -129,28 +122,12 @@ func await(ctx context.Context, conn *websocket.Conn, event, channel string) (me
 	}
 }
 
-func receive(ctx context.Context, conn *websocket.Conn) (message, error) {
-	var m message
+func receive(ctx context.Context, conn *websocket.Conn) (pusher.Message, error) {
 	_, text, err := conn.Read(ctx)
 	if err != nil {
-		return m, err
+		return pusher.Message{}, err
 	}
-	if err := json.Unmarshal(text, &m); err != nil {
-		return m, fmt.Errorf("a message that is no JSON: %q", text)
-	}
-	return m, nil
-}
-
-// unmarshalData reads a message's data, which Reverb sends as JSON in a string.
-func unmarshalData(data json.RawMessage, into any) error {
-	var text string
-	if json.Unmarshal(data, &text) == nil {
-		data = json.RawMessage(text)
-	}
-	if len(data) == 0 {
-		return errors.New("no data")
-	}
-	return json.Unmarshal(data, into)
+	return pusher.Parse(text)
 }
 
 func closeText(c websocket.CloseError) string {
