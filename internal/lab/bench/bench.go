@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"fermata/internal/certs"
@@ -18,6 +17,7 @@ import (
 	"fermata/internal/lab/bench/load"
 	"fermata/internal/lab/bench/proc"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/sheet"
 )
 
 // bench is one run of the benchmark.
@@ -57,7 +57,7 @@ func (b *bench) run(ctx context.Context) (*report.Report, error) {
 	}
 	b.deriveFlatness()
 	b.remarkStrangers()
-	b.report.Took = time.Since(b.report.Began)
+	b.report.End()
 	return b.report, nil
 }
 
@@ -89,7 +89,7 @@ func (b *bench) prepare(ctx context.Context, dir string) (stop func(), err error
 
 // findProxies leaves out those that are not there.
 func (b *bench) findProxies(ctx context.Context, dir string) error {
-	r := &report.Report{Began: time.Now(), Machine: machine(), Rivals: rivals, Versions: map[string]string{}}
+	r := &report.Report{Head: sheet.Begin(), Rivals: rivals, Versions: map[string]string{}}
 	b.report = r
 	wanted := b.proxies
 	b.proxies = nil
@@ -313,19 +313,4 @@ func (b *bench) remarkStrangers() {
 		return
 	}
 	b.report.Remark("other programs took %.2f cores while this was measured, and at times %.2f", report.Median(b.strangers), slices.Max(b.strangers))
-}
-
-// machine says where this was measured.
-func machine() string {
-	model, cores := "unknown processor", 0
-	text, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(text)) {
-		key, value, _ := strings.Cut(line, ":")
-		if strings.TrimSpace(key) == "model name" {
-			model, cores = strings.TrimSpace(value), cores+1
-		}
-	}
-	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	kernel, _, _ := strings.Cut(string(release), "-")
-	return fmt.Sprintf("%d cores of %s, Linux %s", max(cores, 1), model, strings.TrimSpace(kernel))
 }

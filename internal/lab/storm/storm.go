@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
+	"fermata/internal/lab/sheet"
 	"fermata/internal/lab/storm/report"
 )
 
@@ -29,10 +29,10 @@ func (s *storm) run(ctx context.Context) (*report.Report, error) {
 	}
 	defer os.RemoveAll(dir)
 	s.report = report.Report{
-		Began: time.Now(), Machine: fmt.Sprintf("%d cores", runtime.NumCPU()),
+		Head:    sheet.Begin(),
 		Clients: s.clients, Libraries: s.libraries, Patience: s.patience,
 	}
-	defer func() { s.report.Took = time.Since(s.report.Began) }()
+	defer s.report.End()
 	if err := s.find(ctx, dir); err != nil {
 		return &s.report, err
 	}
@@ -83,7 +83,6 @@ func (s *storm) one(ctx context.Context, scenario *scenario, b *balancer) {
 }
 
 func (s *storm) remark(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	s.report.Remarks = append(s.report.Remarks, text)
-	fmt.Fprintf(s.progress, "! %s\n", text)
+	s.report.Remark(format, args...)
+	fmt.Fprintf(s.progress, "! "+format+"\n", args...)
 }

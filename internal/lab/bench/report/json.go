@@ -1,9 +1,10 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 	"math"
+
+	"fermata/internal/lab/sheet"
 )
 
 // JSON writes the report with every round's value, and medians and ratios
@@ -22,9 +23,7 @@ func (r *Report) JSON(w io.Writer) error {
 			put(rows[i].Ratios, column, known.Ratio(column, r.Rivals))
 		}
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(struct {
+	return sheet.JSON(w, struct {
 		*Report
 		Rows []row `json:"rows"`
 	}{r, rows})

@@ -1,23 +1,20 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
-	"time"
+
+	"fermata/internal/lab/sheet"
 )
 
 // Report is all that was measured. Rows appear in the order of their first
 // value.
 type Report struct {
-	Began    time.Time         `json:"began"`
-	Took     time.Duration     `json:"took"` // in nanoseconds
-	Machine  string            `json:"machine"`
+	sheet.Head
 	Columns  []string          `json:"columns"`  // who was measured
 	Rivals   []string          `json:"rivals"`   // whose best a ratio is against
 	Versions map[string]string `json:"versions"` // of Columns
 	Rows     []*Row            `json:"rows"`
-	Remarks  []string          `json:"remarks"` // what did not go as it should
 }
 
 // Row is one measure of everybody; less is better.
@@ -48,14 +45,6 @@ func (r *Report) Row(name string) *Row {
 		}
 	}
 	return nil
-}
-
-// Remark adds a remark, once.
-func (r *Report) Remark(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if !slices.Contains(r.Remarks, text) {
-		r.Remarks = append(r.Remarks, text)
-	}
 }
 
 // Median of a column's rounds; NaN if it has none.

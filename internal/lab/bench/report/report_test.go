@@ -2,12 +2,12 @@ package report
 
 import (
 	"encoding/json"
-	"encoding/xml"
-	"errors"
-	"io"
 	"math"
 	"strings"
 	"testing"
+
+	"fermata/internal/lab/sheet"
+	"fermata/internal/lab/sheet/sheettest"
 )
 
 func TestPercentilesAreValuesThatWereSeen(t *testing.T) {
@@ -45,7 +45,7 @@ func TestTheMedianIsInTheMiddle(t *testing.T) {
 
 // sample has a row of everybody, one of a single column, and a remark.
 func sample() *Report {
-	r := &Report{Columns: []string{"fermata", "nginx", "haproxy"}, Rivals: []string{"nginx", "haproxy"}, Machine: "2 cores"}
+	r := &Report{Head: sheet.Head{Machine: "2 cores"}, Columns: []string{"fermata", "nginx", "haproxy"}, Rivals: []string{"nginx", "haproxy"}}
 	memory := Row{Name: "memory", Title: "memory, idle & plain", Unit: "KiB", Panel: 1}
 	r.Add(memory, "fermata", 2)
 	r.Add(memory, "nginx", 18)
@@ -95,19 +95,7 @@ func TestTheChartIsXMLWithABarForEach(t *testing.T) {
 	if err := sample().SVG(&b, []string{"fermata", "nginx", "caddy"}); err != nil {
 		t.Fatal(err)
 	}
-	bars := 0
-	for decoder := xml.NewDecoder(strings.NewReader(b.String())); ; {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("got %v in %s", err, &b)
-		}
-		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "rect" {
-			bars++
-		}
-	}
+	bars := sheettest.Shapes(t, b.String(), "bar")
 	if bars != 2 || !strings.Contains(b.String(), "not measured") {
 		t.Errorf("got %d bars, want 2 and a column that was not measured:\n%s", bars, &b)
 	}

@@ -8,12 +8,13 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"fermata/internal/lab/sheet"
 )
 
 // Sizes of the chart, in its own units, which are pixels at full size.
 const (
-	chartWidth  = 860
-	panelWidth  = chartWidth/2 - 10
+	panelWidth  = sheet.Column - 20
 	labelWidth  = 64
 	numberWidth = 92
 	barHeight   = 14
@@ -22,16 +23,8 @@ const (
 	panelSpace  = 18
 )
 
-// The chart's colours are readable on white and on black; the style makes text
-// stronger where the reader's preference is known.
-const chartStyle = `<style>
-text { font: 12px system-ui, sans-serif; fill: #7a828c }
-.title { font-weight: 600 }
-.bar { fill: #8b949e; opacity: .55 }
+const barStyle = `.bar { fill: #8b949e; opacity: .55 }
 .first { fill: #e0662b; opacity: 1 }
-@media (prefers-color-scheme: light) { .title, .own { fill: #1f2328 } text { fill: #59636e } }
-@media (prefers-color-scheme: dark) { .title, .own { fill: #f0f6fc } text { fill: #9198a1 } }
-</style>
 `
 
 // SVG draws the rows that have a Panel, two panels a line, a bar for each of
@@ -39,25 +32,18 @@ text { font: 12px system-ui, sans-serif; fill: #7a828c }
 func (r *Report) SVG(w io.Writer, columns []string) error {
 	rows := slices.DeleteFunc(slices.Clone(r.Rows), func(row *Row) bool { return row.Panel == 0 })
 	slices.SortFunc(rows, func(a, b *Row) int { return cmp.Compare(a.Panel, b.Panel) })
-	height := panelHeight(columns)
-	var b strings.Builder
-	total := (len(rows) + 1) / 2 * height
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%[1]d\" height=\"%d\" role=\"img\">\n", chartWidth, total, total)
-	fmt.Fprintf(&b, "<title>%s: less is better</title>\n%s", html.EscapeString(strings.Join(columns, ", ")), chartStyle)
-	for i, row := range rows {
-		fmt.Fprintf(&b, "<g transform=\"translate(%d,%d)\">\n", i%2*(panelWidth+20), i/2*height)
-		row.panel(&b, columns)
-		b.WriteString("</g>\n")
+	chart := sheet.Chart{
+		Title:  strings.Join(columns, ", ") + ": less is better",
+		Style:  barStyle,
+		Panels: len(rows),
+		Height: titleHeight + len(columns)*barStep + panelSpace,
+		Panel:  func(b *strings.Builder, i int) { rows[i].panel(b, columns) },
 	}
-	b.WriteString("</svg>\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+	return chart.SVG(w)
 }
 
-func panelHeight(columns []string) int { return titleHeight + len(columns)*barStep + panelSpace }
-
 func (r *Row) panel(b *strings.Builder, columns []string) {
-	fmt.Fprintf(b, "<text class=\"title\" x=\"0\" y=\"16\">%s</text>\n", html.EscapeString(r.Title))
+	sheet.PanelTitle(b, r.Title)
 	most := 0.0
 	for _, column := range columns {
 		if m := r.Median(column); m > most {

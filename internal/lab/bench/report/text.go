@@ -6,7 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"fermata/internal/lab/sheet"
 )
 
 // Text writes the report as a table: each column's median, and its ratio to
@@ -21,16 +22,14 @@ func (r *Report) Text(w io.Writer) error {
 		lines = append(lines, line)
 	}
 	var b strings.Builder
-	align(&b, lines)
+	sheet.Table(&b, lines, 2)
 	fmt.Fprintf(&b, "\n%s; took %v\n", r.Machine, r.Took.Round(time.Second))
 	for _, column := range r.Columns {
 		if v := r.Versions[column]; v != "" {
 			fmt.Fprintf(&b, "%s: %s\n", column, v)
 		}
 	}
-	for _, remark := range r.Remarks {
-		fmt.Fprintf(&b, "! %s\n", remark)
-	}
+	r.TellRemarks(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -56,26 +55,4 @@ func number(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
-}
-
-// align writes lines with their cells under each other, the first two at the
-// left and the numbers at the right.
-func align(b *strings.Builder, lines [][]string) {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, line := range lines {
-		for i, cell := range line {
-			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i < 2 {
-				b.WriteString(cell + space + "  ")
-			} else {
-				b.WriteString(space + cell + "  ")
-			}
-		}
-		b.WriteString("\n")
-	}
 }

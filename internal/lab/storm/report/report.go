@@ -3,23 +3,23 @@
 package report
 
 import (
+	"io"
 	"math"
 	"slices"
 	"time"
+
+	"fermata/internal/lab/sheet"
 )
 
 // Report is all that was measured.
 type Report struct {
-	Began     time.Time     `json:"began"`
-	Took      time.Duration `json:"took"` // in nanoseconds
-	Machine   string        `json:"machine"`
+	sheet.Head
 	Clients   int           `json:"clients"`
 	Libraries []string      `json:"libraries"` // they take turns
 	Patience  time.Duration `json:"patience"`  // how long a case was watched at most
 	Scenarios []Scenario    `json:"scenarios"`
 	Balancers []Balancer    `json:"balancers"`
 	Cases     []*Case       `json:"cases"`
-	Remarks   []string      `json:"remarks"` // what did not go as it should
 }
 
 // Scenario is something that happens to nodes.
@@ -87,6 +87,9 @@ func Quantiles(values []float64, total int) (quantiles [3]*float64) {
 	}
 	return quantiles
 }
+
+// JSON writes all of the report.
+func (r *Report) JSON(w io.Writer) error { return sheet.JSON(w, r) }
 
 // find returns the case, nil if it was not measured.
 func (r *Report) find(scenario Scenario, balancer Balancer) *Case {

@@ -2,11 +2,11 @@ package report
 
 import (
 	"encoding/json"
-	"encoding/xml"
-	"errors"
-	"io"
 	"strings"
 	"testing"
+
+	"fermata/internal/lab/sheet"
+	"fermata/internal/lab/sheet/sheettest"
 )
 
 func TestQuantilesCountThoseWhoseEndWasNotSeen(t *testing.T) {
@@ -27,7 +27,8 @@ func TestQuantilesCountThoseWhoseEndWasNotSeen(t *testing.T) {
 func sample() *Report {
 	half := 0.5
 	return &Report{
-		Clients: 10, Libraries: []string{"pusher-js"}, Machine: "2 cores",
+		Head:    sheet.Head{Machine: "2 cores", Remarks: []string{"nginx is not there"}},
+		Clients: 10, Libraries: []string{"pusher-js"},
 		Scenarios: []Scenario{{"kill", "a node is killed & gone"}},
 		Balancers: []Balancer{{Name: "fermata", Version: "fermata 1.0", Setup: "as it is", Drain: "drain"}, {Name: "none", Setup: "none", Drain: "none"}},
 		Cases: []*Case{{
@@ -36,7 +37,6 @@ func sample() *Report {
 			AwayAtOnce: 2, PeakUpgrades: 17, Lost: map[string]int{"pusher-js": 1}, Failed: map[string]int{},
 			Refused: 4, Closes: map[int]int{4100: 5, 1006: 1}, Curve: []Point{{0.1, 0.7}, {0.5, 0.9}},
 		}},
-		Remarks: []string{"nginx is not there"},
 	}
 }
 
@@ -79,31 +79,10 @@ func TestTheChartIsXMLWithACurveForEachCase(t *testing.T) {
 	if err := sample().SVG(&b); err != nil {
 		t.Fatal(err)
 	}
-	curves := 0
-	for decoder := xml.NewDecoder(strings.NewReader(b.String())); ; {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("got %v in %s", err, &b)
-		}
-		if e, ok := token.(xml.StartElement); ok && strings.Contains(attr(e, "class"), "curve") {
-			curves++
-		}
-	}
+	curves := sheettest.Shapes(t, b.String(), "curve")
 	if curves != 3 { // two of the legend
 		t.Errorf("got %d curves with the legend's, want 3:\n%s", curves, &b)
 	}
-}
-
-func attr(e xml.StartElement, name string) string {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
 }
 
 func TestCurvesHaveRoomBelow(t *testing.T) {

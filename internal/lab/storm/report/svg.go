@@ -6,32 +6,24 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"fermata/internal/lab/sheet"
 )
 
 // Sizes of the chart, in its own units, which are pixels at full size.
 const (
-	chartWidth  = 860
-	columnWidth = 440 // from one panel to the one beside it
-	plotLeft    = 44
-	plotWidth   = 366
-	plotTop     = 30
-	plotHeight  = 130
-	panelHeight = plotTop + plotHeight + 36
-	labelSpace  = 34 // from one second's label to the next
-	legendTop   = 26 // height of the legend above the panels
+	plotLeft     = 44
+	plotWidth    = 366
+	plotTop      = 30
+	plotHeight   = 130
+	panelHeight  = plotTop + plotHeight + 36
+	labelSpace   = 34 // from one second's label to the next
+	legendHeight = 26
 )
 
-// The chart's colours are readable on white and on black; the style makes text
-// stronger where the reader's preference is known.
-const chartStyle = `<style>
-text { font: 12px system-ui, sans-serif; fill: #7a828c }
-.title { font-weight: 600 }
-.grid { stroke: #8b949e; opacity: .25 }
+const curveStyle = `.grid { stroke: #8b949e; opacity: .25 }
 .curve { fill: none; stroke-width: 1.5; stroke-linejoin: round }
 .first { stroke-width: 2.5 }
-@media (prefers-color-scheme: light) { .title { fill: #1f2328 } text { fill: #59636e } }
-@media (prefers-color-scheme: dark) { .title { fill: #f0f6fc } text { fill: #9198a1 } }
-</style>
 `
 
 // strokes are what the balancers' curves look like: the first one stands out,
@@ -46,19 +38,16 @@ var strokes = []string{
 // SVG draws a panel for each scenario, two a line, with a curve for each
 // balancer: the part of the clients that is subscribed, over time.
 func (r *Report) SVG(w io.Writer) error {
-	var b strings.Builder
-	height := legendTop + (len(r.Scenarios)+1)/2*panelHeight
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%[1]d\" height=\"%d\" role=\"img\">\n", chartWidth, height, height)
-	fmt.Fprintf(&b, "<title>Clients that are subscribed, over time</title>\n%s", chartStyle)
-	r.legend(&b)
-	for i, scenario := range r.Scenarios {
-		fmt.Fprintf(&b, "<g transform=\"translate(%d,%d)\">\n", i%2*columnWidth, legendTop+i/2*panelHeight)
-		r.panel(&b, scenario)
-		b.WriteString("</g>\n")
+	chart := sheet.Chart{
+		Title:        "Clients that are subscribed, over time",
+		Style:        curveStyle,
+		Panels:       len(r.Scenarios),
+		Height:       panelHeight,
+		Legend:       r.legend,
+		LegendHeight: legendHeight,
+		Panel:        func(b *strings.Builder, i int) { r.panel(b, r.Scenarios[i]) },
 	}
-	b.WriteString("</svg>\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+	return chart.SVG(w)
 }
 
 func (r *Report) legend(b *strings.Builder) {
@@ -67,7 +56,7 @@ func (r *Report) legend(b *strings.Builder) {
 		fmt.Fprintf(b, "<path class=\"%s\" %s d=\"M%d 10h24\"/>\n", curveClass(i), strokes[i%len(strokes)], x)
 		fmt.Fprintf(b, "<text x=\"%d\" y=\"14\">%s</text>\n", x+30, html.EscapeString(balancer.Name))
 	}
-	fmt.Fprintf(b, "<text x=\"%d\" y=\"14\" text-anchor=\"end\">share of %d clients subscribed; early seconds are drawn wider</text>\n", chartWidth-6, r.Clients)
+	fmt.Fprintf(b, "<text x=\"%d\" y=\"14\" text-anchor=\"end\">share of %d clients subscribed; early seconds are drawn wider</text>\n", sheet.Width-6, r.Clients)
 }
 
 func curveClass(i int) string {
@@ -88,7 +77,7 @@ func (a axes) y(share float64) float64 {
 }
 
 func (r *Report) panel(b *strings.Builder, scenario Scenario) {
-	fmt.Fprintf(b, "<text class=\"title\" x=\"0\" y=\"16\">%s</text>\n", html.EscapeString(scenario.Title))
+	sheet.PanelTitle(b, scenario.Title)
 	a := r.fit(scenario)
 	a.grid(b)
 	for i := len(r.Balancers) - 1; i >= 0; i-- { // the first one on top

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"fermata/internal/lab/sheet"
 )
 
 // Text writes a table for each scenario, a column for each balancer, and
@@ -27,9 +28,7 @@ func (r *Report) Text(w io.Writer) error {
 		}
 		b.WriteString("\n")
 	}
-	for _, remark := range r.Remarks {
-		fmt.Fprintf(&b, "! %s\n", remark)
-	}
+	r.TellRemarks(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -66,7 +65,7 @@ func (r *Report) table(b *strings.Builder, scenario Scenario) {
 			lines[i+1] = append(lines[i+1], cell)
 		}
 	}
-	align(b, lines)
+	sheet.Table(b, lines, len(lines[0]))
 }
 
 // seconds is "0.5 / 1.2 / 3.0 s"; other stands for what was not seen.
@@ -108,21 +107,4 @@ func byCode(counts map[int]int) string {
 		return "none"
 	}
 	return strings.Join(parts, ", ")
-}
-
-// align writes lines with their cells under each other.
-func align(b *strings.Builder, lines [][]string) {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, line := range lines {
-		var text strings.Builder
-		for i, cell := range line {
-			text.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
-		}
-		b.WriteString(strings.TrimRight(text.String(), " ") + "\n")
-	}
 }
