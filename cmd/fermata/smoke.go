@@ -37,7 +37,7 @@ func newSmokeCommand() *cobra.Command {
 			"With the app's id and secret it also publishes an event, which must arrive at clients on every node.",
 		Example: "  FERMATA_SMOKE_KEY=… FERMATA_SMOKE_APP_ID=… FERMATA_SMOKE_SECRET=… \\\n" +
 			"    fermata smoke wss://ws.example.com --nodes 3 --junit smoke.xml",
-		Args:              cobra.ArbitraryArgs,
+		Args:              wantURLs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, urls []string) error {
 			if err := f.complete(urls); err != nil {
@@ -50,11 +50,21 @@ func newSmokeCommand() *cobra.Command {
 	return cmd
 }
 
+// wantURLs is part of reading the command line, so that the test of the
+// documentation's command lines sees it too.
+func wantURLs(_ *cobra.Command, urls []string) error {
+	if err := smoke.CheckURLs(urls); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return nil
+}
+
 func (f *smokeFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.Key, "key", "", "the app's `KEY` (env FERMATA_SMOKE_KEY)")
 	flags.StringVar(&f.options.AppID, "app-id", "", "the app's `ID` (env FERMATA_SMOKE_APP_ID)")
 	flags.StringVar(&f.secret, "secret", "", "the app's `SECRET`; others on this machine see what is given here, so better env FERMATA_SMOKE_SECRET")
+	flags.StringVar(&f.options.Origin, "origin", "", "`ORIGIN` that the clients send, for an app with allowed_origins, such as https://app.example.com")
 	flags.StringVar(&f.options.Cookie, "cookie", "fermata", "`NAME` of the pin's cookie")
 	flags.BoolVar(&f.options.ExpectCookie, "expect-cookie", false, "fail when the stack sets no such cookie")
 	flags.IntVar(&f.options.Reconnects, "reconnects", 3, "how often the pin is tried")

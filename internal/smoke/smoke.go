@@ -23,6 +23,9 @@ type Options struct {
 	Key    string
 	AppID  string
 	Secret secret.Text
+	// Origin goes with each upgrade, as a browser sends it, for apps with
+	// allowed_origins, such as https://app.example.com; empty: none is sent.
+	Origin string
 	// Cookie is the name of the pin's cookie; empty: "fermata".
 	Cookie string
 	// ExpectCookie makes a stack that sets no such cookie a failure.
@@ -75,8 +78,8 @@ func (o *Options) setDefaults() {
 
 // sites checks the options and makes one site of each URL.
 func (o *Options) sites() ([]*site, error) {
-	if len(o.URLs) == 0 {
-		return nil, errors.New("got no URL, want at least one, such as wss://ws.example.com")
+	if err := CheckURLs(o.URLs); err != nil {
+		return nil, err
 	}
 	if o.Key == "" {
 		return nil, errors.New("got no app key, want the key of an app that the nodes know")
@@ -87,19 +90,40 @@ func (o *Options) sites() ([]*site, error) {
 	if o.Reconnects < 0 || o.Nodes < 0 || o.MinValid < 0 || o.Timeout < 0 {
 		return nil, errors.New("got a negative number, want none")
 	}
+	if !isOrigin(o.Origin) {
+		return nil, fmt.Errorf("got the origin %q, want SCHEME://HOST[:PORT], as a browser sends it", o.Origin)
+	}
 	var sites []*site
 	for _, text := range o.URLs {
-		s, err := newSite(text, o)
+		u, err := parseURL(text)
 		if err != nil {
 			return nil, err
 		}
-		sites = append(sites, s)
+		sites = append(sites, &site{Options: o, name: text, url: u})
 	}
 	return sites, nil
 }
 
-// newSite refuses what is not ws://HOST or wss://HOST with a path at most.
-func newSite(text string, o *Options) (*site, error) {
+// CheckURLs errors unless they are what Options.URLs can be.
+func CheckURLs(urls []string) error {
+	if len(urls) == 0 {
+		return errors.New("got no URL, want at least one, such as wss://ws.example.com")
+	}
+	for _, text := range urls {
+		if _, err := parseURL(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return text == "" || err == nil && u.Hostname() != "" && text == u.Scheme+"://"+u.Host
+}
+
+// parseURL refuses what is not ws://HOST or wss://HOST with a path at most.
+func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Hostname() == "" {
 		return nil, fmt.Errorf("got %q, want ws://HOST[:PORT] or wss://HOST[:PORT]", text)
@@ -110,5 +134,5 @@ func newSite(text string, o *Options) (*site, error) {
 	if u.Path == "" {
 		u.Path = "/" // or what is joined to it has no slash in front
 	}
-	return &site{Options: o, name: text, url: u}, nil
+	return u, nil
 }

@@ -68,6 +68,17 @@ func TestAPathPrefixIsKept(t *testing.T) {
 	}
 }
 
+func TestAnAppWithAllowedOriginsNeedsOne(t *testing.T) {
+	s := startStackWith(t, 2, devnode.Options{AllowedOrigins: []string{"*.example.com"}})
+	o := s.options()
+	o.AppID, o.Secret = "", "" // these nodes share no bus
+	wantFailure(t, run(t, o)["connection_established"], "4009", "--origin")
+	o.Origin = "https://app.example.com"
+	wantOnlyFailure(t, run(t, o), "")
+	o.Origin = "https://app.example.org"
+	wantFailure(t, run(t, o)["connection_established"], "4009", "--origin")
+}
+
 func TestAClosedPortFailsConnectAndSkipsTheRest(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -237,6 +248,8 @@ func TestWrongOptionsAreRefusedBeforeAnythingIsTested(t *testing.T) {
 	refused("both or none", smoke.Options{URLs: url, Key: "k", Secret: "s"})
 	refused("negative", smoke.Options{URLs: url, Key: "k", Nodes: -1})
 	refused("want ws://", smoke.Options{URLs: []string{"https://ws.example.com"}, Key: "k"})
+	refused("origin", smoke.Options{URLs: url, Key: "k", Origin: "app.example.com"})
+	refused("origin", smoke.Options{URLs: url, Key: "k", Origin: "https://app.example.com/"})
 	refused("want ws://", smoke.Options{URLs: []string{"ws.example.com"}, Key: "k"})
 	refused("at most a path", smoke.Options{URLs: []string{"ws://h?a=b"}, Key: "k"})
 	refused("xxxxx", smoke.Options{URLs: []string{"ws://user:hunter2@h"}, Key: "k"})

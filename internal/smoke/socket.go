@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/coder/websocket"
 
@@ -26,6 +27,12 @@ func (s *site) upgrade(ctx context.Context) (string, error) {
 func (s *site) dial(ctx context.Context, jar http.CookieJar, header http.Header) (*websocket.Conn, *http.Response, error) {
 	client := *s.http
 	client.Jar = jar
+	if header == nil {
+		header = http.Header{}
+	}
+	if s.Origin != "" {
+		header.Set("Origin", s.Origin)
+	}
 	conn, resp, err := websocket.Dial(ctx, s.socketURL(), &websocket.DialOptions{HTTPClient: &client, HTTPHeader: header})
 	if err == nil {
 		return conn, resp, nil
@@ -47,6 +54,10 @@ func (s *site) socketURL() string {
 // established is the case connection_established.
 func (s *site) established(ctx context.Context) (string, error) {
 	id, err := greeting(ctx, s.conn)
+	var failed *broken
+	if errors.As(err, &failed) && strings.Contains(failed.got, "4009") {
+		failed.want += ", with an --origin that the app allows"
+	}
 	return "socket_id " + id, err
 }
 
