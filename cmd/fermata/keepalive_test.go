@@ -117,7 +117,7 @@ func TestPusherIsPingedAndComesBackWhenItIsTooOld(t *testing.T) {
 		return len(c.Nodes) >= 3 && settled(c)
 	})
 	for i, c := range all {
-		for _, end := range c.Closes {
+		for _, end := range c.Ended() {
 			if end.Code != 4200 {
 				t.Errorf("client %d: got the closes %v, want 4200 alone", i, c.Closes)
 				break

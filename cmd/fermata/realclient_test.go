@@ -200,7 +200,7 @@ func (j *journey) comeBack(codes ...int) string {
 	j.seen = j.client.WaitAll(j.t, "the client back, and subscribed", func(c *realclient.Client) bool {
 		return len(c.Nodes) >= connections && settled(c)
 	})[0]
-	closes := j.seen.Closes
+	closes := j.seen.Ended()
 	if len(j.seen.Nodes) != connections || len(closes) != connections-1 || !slices.Contains(codes, closes[len(closes)-1].Code) {
 		j.t.Fatalf("closes: got %v with nodes %v, want one more, of %v", closes, j.seen.Nodes, codes)
 	}
@@ -217,7 +217,7 @@ func settled(c *realclient.Client) bool {
 // neverCut is whether every close so far was one on which every pusher-js
 // comes back soon.
 func neverCut(c *realclient.Client) bool {
-	return !slices.ContainsFunc(c.Closes, func(c realclient.Close) bool { return c.Code != 4200 && c.Code != 4100 })
+	return !slices.ContainsFunc(c.Ended(), func(c realclient.Close) bool { return c.Code != 4200 && c.Code != 4100 })
 }
 
 // heard is whether the order has come on each channel.

@@ -33,6 +33,9 @@ type Options struct {
 	// Clients is how many there are; 0: one. In a presence channel the first
 	// one is called "client 0".
 	Clients int `json:"clients"`
+	// AtOnce is how many of them connect at the same time at first; each that
+	// is connected lets the next one in. 0: all.
+	AtOnce int `json:"atOnce"`
 	// Channels are those that each client subscribes to, by their full names:
 	// private-… and presence-… are what they are for Pusher.
 	Channels []string `json:"channels"`
@@ -65,6 +68,14 @@ type Close struct {
 	Code   int // 1006: without a Close frame
 	Reason string
 	Clean  bool
+	// GaveUp is whether pusher-js ended an attempt itself, after 15 seconds
+	// without a word: on a slow machine it does, and tries again.
+	GaveUp bool
+}
+
+// Ended are the closes that came from the other side.
+func (c *Client) Ended() []Close {
+	return slices.DeleteFunc(slices.Clone(c.Closes), func(c Close) bool { return c.GaveUp })
 }
 
 // Event is something that came on a channel.

@@ -1,13 +1,27 @@
 // The clients themselves, for node and for the browser: pusher-js or
 // laravel-echo as they come from npm, and a line for everything they see.
 
-// start makes config.clients clients. The platform brings the Pusher and Echo
-// of its kind, emit(line), which takes a line away, and open(url, client),
-// which opens a socket for the client of that number.
+// start makes config.clients clients, of which config.atOnce arrive at once: one
+// process is slower than as many browsers would be, and pusher-js gives an
+// attempt up after 15 seconds. The platform brings the Pusher and Echo of its
+// kind, emit(line), which takes a line away, and open(url, client), which opens
+// a socket for the client of that number.
 export function start(config, platform) {
-  tapSockets(platform);
   const make = config.library === 'laravel-echo' ? echoClient : pusherClient;
-  const clients = Array.from({ length: config.clients }, (_, number) => make(config, platform, number));
+  const clients = [];
+  const arrived = new Set();
+  const next = () => clients.length < config.clients && clients.push(make(config, followed, clients.length));
+  const followed = {
+    ...platform,
+    emit(line) {
+      platform.emit(line);
+      if (line.type !== 'established' || arrived.has(line.client)) return;
+      arrived.add(line.client);
+      next();
+    },
+  };
+  tapSockets(followed);
+  for (let n = 0; n < (config.atOnce || config.clients); n++) next();
   return (command) => run(clients[command.client], command);
 }
 
@@ -18,11 +32,26 @@ function tapSockets({ Pusher, open, emit }) {
   Pusher.Runtime.Transports.ws.hooks.getSocket = (url, options) => {
     const { client } = options.timeline.options.params;
     const socket = open(url, client);
+    const attempt = followAttempt(socket);
     socket.addEventListener('open', () => emit({ client, type: 'open' }));
-    socket.addEventListener('close', ({ code, reason, wasClean }) => emit({ client, type: 'closed', code, reason, clean: wasClean }));
+    socket.addEventListener('close', ({ code, reason, wasClean }) =>
+      emit({ client, type: 'closed', code, reason, clean: wasClean, gaveUp: attempt.gaveUp }));
     socket.addEventListener('message', ({ data }) => greeting(JSON.parse(data), client, emit));
     return socket;
   };
+}
+
+// followAttempt knows whether pusher-js gave the attempt up: it closed the
+// socket before anything had come.
+function followAttempt(socket) {
+  const attempt = { heard: false, gaveUp: false };
+  const close = socket.close;
+  socket.addEventListener('message', () => { attempt.heard = true; });
+  socket.close = (...how) => {
+    attempt.gaveUp = !attempt.heard;
+    return close.apply(socket, how);
+  };
+  return attempt;
 }
 
 function greeting(message, client, emit) {

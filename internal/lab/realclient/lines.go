@@ -14,6 +14,7 @@ type line struct {
 	Code    int             `json:"code"`
 	Reason  string          `json:"reason"`
 	Clean   bool            `json:"clean"`
+	GaveUp  bool            `json:"gaveUp"`
 	Socket  string          `json:"socket"`
 	Node    string          `json:"node"`
 	Cookie  string          `json:"cookie"`
@@ -58,7 +59,7 @@ func (c *Client) take(l line) {
 		c.Node, c.Socket = l.Node, l.Socket
 		c.Nodes = append(slices.Clip(c.Nodes), l.Node)
 	case "closed":
-		c.Closes = append(slices.Clip(c.Closes), Close{l.Code, l.Reason, l.Clean})
+		c.Closes = append(slices.Clip(c.Closes), Close{l.Code, l.Reason, l.Clean, l.GaveUp})
 		c.Subscribed = nil
 	case "cookie":
 		c.Cookie = l.Cookie

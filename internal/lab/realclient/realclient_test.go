@@ -92,7 +92,7 @@ func subscribesReceivesAndComesBack(t *testing.T, library string, start startFun
 		return len(c.Nodes) == 2 && c.State == "connected" && subscribed(c)
 	})
 	for i, c := range seen {
-		if len(c.Closes) != 1 || c.Closes[0].Code != 4200 || c.Node != "reverb-1" {
+		if ends := c.Ended(); len(ends) != 1 || ends[0].Code != 4200 || c.Node != "reverb-1" {
 			t.Errorf("client %d: got closes %v and node %q, want one 4200 and reverb-1", i, c.Closes, c.Node)
 		}
 	}
