@@ -3,6 +3,7 @@ package smoke
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -55,7 +56,7 @@ func (s *site) socketURL() string {
 func (s *site) established(ctx context.Context) (string, error) {
 	id, err := greeting(ctx, s.conn)
 	var failed *broken
-	if errors.As(err, &failed) && strings.Contains(failed.got, "4009") {
+	if errors.As(err, &failed) && strings.Contains(failed.got, strconv.Itoa(pusher.CodeForbidden)) {
 		failed.want += ", with an --origin that the app allows"
 	}
 	return "socket_id " + id, err
