@@ -12,12 +12,15 @@ func newCheckCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Validate a configuration and print every mistake in it",
+		Short: "Validate a configuration and print every mistake and warning",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(file)
+			c, err := config.Check(file)
 			if err != nil {
 				return err
+			}
+			for _, w := range c.Warnings {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s (a warning)\n", w)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok: %d listeners, %d nodes\n", file, len(c.Listen), len(c.Nodes))
 			return nil

@@ -203,11 +203,31 @@ func TestACertificateThatCannotBeServedStopsTheStart(t *testing.T) {
 		got.has(t, exitUsage, "", want)
 	}
 	good, other := pair(t, time.Now(), "a.example"), pair(t, time.Now(), "b.example")
-	check(pair(t, time.Now().AddDate(-1, 0, 0), "a.example"), "expired")
-	check(pair(t, time.Now().AddDate(1, 0, 0), "a.example"), "not valid before")
 	check(certs.Pair{Cert: good.Cert, Key: other.Key}, "is no key for")
 	check(certs.Pair{Cert: good.Cert, Key: good.Cert}, "is no key for")
 	check(certs.Pair{Cert: good.Cert + ".none", Key: good.Key}, "no such file")
+}
+
+func TestAnExpiredCertificateIsServedAndWarnedOf(t *testing.T) {
+	good, expired := pair(t, time.Now(), "a.example"), pair(t, time.Now().AddDate(-1, 0, 0), "b.example")
+	s := newStack(t, 1, tlsListener("1.2", good, expired))
+	s.secureBystander()
+	warned := func() {
+		t.Helper()
+		line := s.logs.wait(t, "doubtful configuration")
+		reason, _ := line["reason"].(string)
+		if line["level"] != "warn" || !strings.Contains(reason, "tls.certificates[1]: got a pair that clients refuse") {
+			t.Errorf("got %v, want a warning of the pair that has expired", line)
+		}
+	}
+	warned()
+	if got := s.shown("b.example").DNSNames[0]; got != "b.example" {
+		t.Errorf("got the certificate of %s, want the expired one", got)
+	}
+	s.reload()
+	warned()
+	check := fermata(t.Context(), "check", "-c", s.file)
+	check.has(t, exitUsage, "", "tls.certificates[1]: got a pair that clients refuse")
 }
 
 func TestAnAddressInUseIsNamed(t *testing.T) {

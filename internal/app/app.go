@@ -104,6 +104,14 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	}
 }
 
+// warn logs what is doubtful in a configuration that is served.
+func (a *App) warn(c *config.Config) {
+	for _, w := range c.Warnings {
+		a.log.Warn("doubtful configuration", zap.Stringer("reason", w))
+	}
+	a.noteLimit(c)
+}
+
 // noteLimit warns of clients that the configuration wants and the file
 // descriptors do not allow.
 func (a *App) noteLimit(c *config.Config) {
@@ -162,7 +170,7 @@ func (a *App) begin(ctx context.Context) {
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
 	a.checks.wg.Go(func() { a.handler.MoveOld(ctx) })
-	a.noteLimit(a.config)
+	a.warn(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }
 

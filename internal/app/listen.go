@@ -62,7 +62,7 @@ func listen(engine relay.Engine, o config.Listen, tickets []secret.Text) (listen
 	if o.TLS == nil {
 		return listener{Listener: l}, nil
 	}
-	store, err := certs.Load(o.TLS.Certificates, tickets, time.Now())
+	store, err := certs.Load(o.TLS.Certificates, tickets)
 	if err != nil {
 		l.Close()
 		return listener{}, err
@@ -172,7 +172,7 @@ func (a *App) loadCertificates(c *config.Config) ([]*certs.Store, error) {
 		if o.TLS == nil {
 			continue
 		}
-		store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, c), time.Now())
+		store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, c))
 		stores[i], errs = store, append(errs, err)
 	}
 	return stores, errors.Join(errs...)

@@ -50,7 +50,7 @@ func (a *App) reload() error {
 	}
 	a.noteExpiry()
 	a.level.SetLevel(logLevel(next.Log))
-	a.noteLimit(next)
+	a.warn(next)
 	a.handler.SetOptions(a.proxyOptions(next))
 	a.replaceNodes(next)
 	a.config = next

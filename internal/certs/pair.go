@@ -22,20 +22,23 @@ type Pair struct {
 	Key  string `yaml:"key"`
 }
 
-// Check says what keeps a pair from being served at the given time: a missing
-// or unreadable file, a key of another certificate, a validity that is over or
-// has not begun. The error never shows any of the key.
-func Check(p Pair, now time.Time) error {
-	_, err := load(p, now)
-	return err
-}
+// ErrNotValidNow is part of the error for a pair that can be served, and that
+// clients refuse: its validity is over or has not begun.
+var ErrNotValidNow = errors.New("not valid now")
 
-func load(p Pair, now time.Time) (tls.Certificate, error) {
+// Check says what is wrong with a pair at the given time: a missing or
+// unreadable file, a key of another certificate, or else ErrNotValidNow. The
+// error never shows any of the key.
+func Check(p Pair, now time.Time) error {
 	text, err := read(p)
 	if err != nil {
-		return tls.Certificate{}, err
+		return err
 	}
-	return parse(p, text, now)
+	cert, err := parse(p, text)
+	if err != nil {
+		return err
+	}
+	return checkValidity(p, cert.Leaf, now)
 }
 
 // pairText is what the two files of a pair hold.
@@ -82,7 +85,7 @@ func fileError(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-func parse(p Pair, text pairText, now time.Time) (tls.Certificate, error) {
+func parse(p Pair, text pairText) (tls.Certificate, error) {
 	leaf, err := parseLeaf(text.cert)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("%s: %w", p.Cert, err)
@@ -93,9 +96,6 @@ func parse(p Pair, text pairText, now time.Time) (tls.Certificate, error) {
 	cert, err := tls.X509KeyPair(text.cert, text.key)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("%s is no key for %s (%s): %s", p.Key, p.Cert, subject(leaf), strings.TrimPrefix(err.Error(), "tls: "))
-	}
-	if err := checkValidity(leaf, now); err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s (%s): %w", p.Cert, subject(leaf), err)
 	}
 	return cert, nil
 }
@@ -115,15 +115,24 @@ func isEncrypted(key []byte) bool {
 	return bytes.Contains(key, []byte("BEGIN ENCRYPTED")) || bytes.Contains(key, []byte("4,ENCRYPTED"))
 }
 
-func checkValidity(leaf *x509.Certificate, now time.Time) error {
+func checkValidity(p Pair, leaf *x509.Certificate, now time.Time) error {
+	why := ""
 	switch {
 	case now.After(leaf.NotAfter):
-		return fmt.Errorf("expired %s, it is %s", date(leaf.NotAfter), date(now))
+		why = "expired " + date(leaf.NotAfter)
 	case now.Before(leaf.NotBefore):
-		return fmt.Errorf("not valid before %s, it is %s", date(leaf.NotBefore), date(now))
+		why = "not valid before " + date(leaf.NotBefore)
+	default:
+		return nil
 	}
-	return nil
+	return notValidNow(fmt.Sprintf("%s (%s): %s, it is %s", p.Cert, subject(leaf), why, date(now)))
 }
+
+// notValidNow is ErrNotValidNow, with what is to be said about it.
+type notValidNow string
+
+func (e notValidNow) Error() string        { return string(e) }
+func (e notValidNow) Is(target error) bool { return target == ErrNotValidNow }
 
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

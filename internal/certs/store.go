@@ -36,10 +36,12 @@ type served struct {
 	config *tls.Config
 }
 
-// Load reads and checks every pair, and errors with all that is wrong. The
-// first certificate is for clients whose name fits none of them. Session
-// tickets are keyed by the secrets; without any, by keys of this process.
-func Load(pairs []Pair, tickets []secret.Text, now time.Time) (*Store, error) {
+// Load reads every pair, and errors with all that keeps one from being served.
+// One that is not valid now is served: otherwise it would keep the others from
+// being served, and clients refuse it anyway. The first certificate is for clients
+// whose name fits none of them. Session tickets are keyed by the secrets; without
+// any, by keys of this process.
+func Load(pairs []Pair, tickets []secret.Text) (*Store, error) {
 	if len(pairs) == 0 {
 		return nil, errors.New("got no certificates, want at least one")
 	}
@@ -47,7 +49,7 @@ func Load(pairs []Pair, tickets []secret.Text, now time.Time) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	certs, err := parseAll(pairs, texts, now)
+	certs, err := parseAll(pairs, texts)
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +73,11 @@ func readAll(pairs []Pair) ([]pairText, digest, error) {
 	return texts, digest(hash.Sum(nil)), errors.Join(errs...)
 }
 
-func parseAll(pairs []Pair, texts []pairText, now time.Time) ([]tls.Certificate, error) {
+func parseAll(pairs []Pair, texts []pairText) ([]tls.Certificate, error) {
 	certs := make([]tls.Certificate, len(pairs))
 	errs := make([]error, len(pairs))
 	for i, p := range pairs {
-		certs[i], errs[i] = parse(p, texts[i], now)
+		certs[i], errs[i] = parse(p, texts[i])
 	}
 	return certs, errors.Join(errs...)
 }

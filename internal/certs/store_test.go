@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func mustLoad(t *testing.T, pairs ...Pair) *Store {
 	t.Helper()
-	s, err := Load(pairs, nil, time.Now())
+	s, err := Load(pairs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,13 +166,13 @@ func testSwap(t *testing.T, version uint16) {
 func TestLoadErrsWithEveryBadPair(t *testing.T) {
 	now := time.Now()
 	good := writePair(t, now, "a.example.com")
-	expired := writePair(t, now.AddDate(-1, 0, 0), "b.example.com")
-	mixed := Pair{Cert: good.Cert, Key: expired.Key}
-	_, err := Load([]Pair{good, expired, mixed}, nil, now)
-	if err == nil || !strings.Contains(err.Error(), "expired") || !strings.Contains(err.Error(), "is no key for") {
-		t.Errorf("got %v, want both what is expired and what does not match", err)
+	mixed := Pair{Cert: good.Cert, Key: writePair(t, now, "b.example.com").Key}
+	bare := Pair{Cert: good.Key, Key: good.Key}
+	_, err := Load([]Pair{good, bare, mixed}, nil)
+	if err == nil || !strings.Contains(err.Error(), "got no certificate") || !strings.Contains(err.Error(), "is no key for") {
+		t.Errorf("got %v, want both what is no certificate and what does not match", err)
 	}
-	if _, err := Load(nil, nil, now); err == nil {
+	if _, err := Load(nil, nil); err == nil {
 		t.Error("got no error for no pairs, want one")
 	}
 }
@@ -184,5 +184,20 @@ func TestNotAfterIsTheEarliest(t *testing.T) {
 	got := mustLoad(t, later, sooner).NotAfter()
 	if want := now.Add(-24 * time.Hour).Add(selfSignedFor); got.Sub(want).Abs() > time.Second {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAnExpiredPairKeepsNoOtherFromBeingServed(t *testing.T) {
+	now := time.Now()
+	good := writePair(t, now, "a.example.com")
+	expired := writePair(t, now.AddDate(-1, 0, 0), "b.example.com")
+	early := writePair(t, now.AddDate(1, 0, 0), "c.example.com")
+	address := echo(t, mustLoad(t, good, expired, early), tls.VersionTLS12)
+	say(t, dial(t, address, &tls.Config{ServerName: "a.example.com", RootCAs: trust(t, good)}), "hello")
+	for _, name := range []string{"b.example.com", "c.example.com"} {
+		conn := dial(t, address, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if got := servedName(conn); got != name {
+			t.Errorf("got the certificate of %s, want that of %s", got, name)
+		}
 	}
 }

@@ -2,15 +2,17 @@ package certs
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
 // Watch looks at the files in every interval until ctx is done. When they have
 // changed it swaps the certificates and calls changed(nil). Where the new files
 // are no good, or not complete yet, the certificates stay as they are and
-// changed gets the reason, once for the same content. It reads the files
-// instead of asking the system for events: that also sees a symlink swapped
-// somewhere above them, and a network file system.
+// changed gets the reason, once for the same content. The same goes for one that
+// clients would refuse, as it is not valid now, in place of one that they take.
+// Watch reads the files instead of asking the system for events: that also sees
+// a symlink swapped somewhere above them, and a network file system.
 func (s *Store) Watch(ctx context.Context, every time.Duration, changed func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -61,6 +63,20 @@ func (g *generation) reread(now time.Time) (*generation, error) {
 	if err != nil || digest == g.digest {
 		return next, err
 	}
-	next.certs, err = parseAll(g.pairs, texts, now)
-	return next, err
+	if next.certs, err = parseAll(g.pairs, texts); err != nil {
+		return next, err
+	}
+	return next, g.worse(next, now)
+}
+
+// worse says which of the next certificates clients would refuse that take
+// those of today.
+func (g *generation) worse(next *generation, now time.Time) error {
+	var errs []error
+	for i, p := range g.pairs {
+		if checkValidity(p, g.certs[i].Leaf, now) == nil {
+			errs = append(errs, checkValidity(p, next.certs[i].Leaf, now))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -99,6 +99,20 @@ func TestAnExpiredPairIsNotSwappedIn(t *testing.T) {
 	w.wantRefused(t, "a.example.com")
 }
 
+// One of several is never renewed, and has long been expired.
+func TestARenewedPairIsSwappedInBesideAnExpiredOne(t *testing.T) {
+	now := time.Now()
+	p, next := writePair(t, now, "old.example.com"), writePair(t, now, "new.example.com")
+	expired := writePair(t, now.AddDate(-1, 0, 0), "b.example.com")
+	w := watch(t, p, expired)
+	copyFile(t, next.Cert, p.Cert)
+	copyFile(t, next.Key, p.Key)
+	w.wantSwap(t, "new.example.com")
+	copyFile(t, next.Cert, expired.Cert)
+	copyFile(t, next.Key, expired.Key)
+	w.wantSwap(t, "new.example.com")
+}
+
 func TestAMissingFileIsReportedOnceAndItsReturnIsNoSwap(t *testing.T) {
 	p := writePair(t, time.Now(), "a.example.com")
 	w := watch(t, p)

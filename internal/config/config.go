@@ -46,6 +46,10 @@ type Config struct {
 	TrustedProxies []proxy.Network `yaml:"trusted_proxies"`
 	Headers        proxy.Headers   `yaml:"headers"`
 	Log            Log             `yaml:"log"`
+
+	// Warnings are what is doubtful in the file, and is served all the same. No
+	// key gives them: they are found.
+	Warnings Warnings `yaml:"-"`
 }
 
 // Listen is one listener.
@@ -105,13 +109,24 @@ func Default() *Config {
 // maxFileSize is far above what a thousand nodes need.
 const maxFileSize = 1 << 20
 
-// Load reads a file. Its error is Mistakes, with all of them.
-func Load(path string) (*Config, error) {
-	text, err := readFile(path)
+// Load reads a file in order to serve it. Its error is Mistakes, with all of
+// them.
+func Load(path string) (*Config, error) { return load(newReport(path)) }
+
+// Check reads a file as Load does, before it is served: what clients refuse at
+// this moment, an expired certificate, is a mistake then and not a warning.
+func Check(path string) (*Config, error) {
+	r := newReport(path)
+	r.strict = true
+	return load(r)
+}
+
+func load(r *report) (*Config, error) {
+	text, err := readFile(r.file)
 	if err != nil {
-		return nil, Mistakes{{File: path, Message: "got " + err.Error() + ", want a readable file"}}
+		return nil, Mistakes{{File: r.file, Message: "got " + err.Error() + ", want a readable file"}}
 	}
-	return Parse(path, text)
+	return parse(r, text)
 }
 
 // readFile stops reading where Parse will say that it is too much.
@@ -135,21 +150,24 @@ func reason(err error) error {
 }
 
 // Parse takes the text of a file of that name, to which its relative paths are
-// relative. It reads the certificates that it names, and the environment. Its
-// error is Mistakes, with all of them.
-func Parse(name string, text []byte) (*Config, error) {
-	report := newReport(name)
-	root := parseYAML(report, text)
+// relative, as Load does. It reads the certificates that it names, and the
+// environment. Its error is Mistakes, with all of them.
+func Parse(name string, text []byte) (*Config, error) { return parse(newReport(name), text) }
+
+func parse(r *report, text []byte) (*Config, error) {
+	root := parseYAML(r, text)
 	if root == nil {
-		return nil, report.mistakes.orNil()
+		return nil, r.mistakes.orNil()
 	}
 	config := Default()
-	decode(report, root, config)
-	config.resolvePaths(name)
+	decode(r, root, config)
+	config.resolvePaths(r.file)
 	config.Health.PathPrefix = config.PathPrefix
-	config.validate(report)
-	if err := report.mistakes.orNil(); err != nil {
+	config.validate(r)
+	if err := r.mistakes.orNil(); err != nil {
 		return nil, err
 	}
+	config.Warnings = r.warnings
+	sortByLine(config.Warnings)
 	return config, nil
 }

@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// Mistake is one thing that is wrong in a configuration file.
+// Mistake is one thing that is wrong in a configuration file, or, among
+// Warnings, doubtful.
 type Mistake struct {
 	File    string
 	Line    int    // 1 is the first; 0: it is about the file as a whole
@@ -30,6 +31,9 @@ func (m Mistake) String() string {
 // Mistakes is everything that is wrong in a file, in the order of its lines.
 type Mistakes []Mistake
 
+// Warnings is everything that is doubtful in a file, in the order of its lines.
+type Warnings []Mistake
+
 // Error is one line for each mistake: FILE:LINE: path: got …, want …
 func (m Mistakes) Error() string {
 	lines := make([]string, len(m))
@@ -44,16 +48,22 @@ func (m Mistakes) orNil() error {
 	if len(m) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(m, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+	sortByLine(m)
 	return m
+}
+
+func sortByLine(m []Mistake) {
+	slices.SortStableFunc(m, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
 }
 
 // report collects the mistakes of one file, and knows where its values stand.
 type report struct {
 	file     string
+	strict   bool           // see Check
 	lines    map[string]int // by path: where it is given
 	wrong    map[string]bool
 	mistakes Mistakes
+	warnings Warnings
 }
 
 func newReport(file string) *report {
@@ -62,8 +72,11 @@ func newReport(file string) *report {
 
 func (r *report) add(line int, path, format string, args ...any) {
 	r.wrong[path] = true
-	message := strings.Map(visible, fmt.Sprintf(format, args...))
-	r.mistakes = append(r.mistakes, Mistake{r.file, line, path, message})
+	r.mistakes = append(r.mistakes, r.mistake(line, path, format, args...))
+}
+
+func (r *report) mistake(line int, path, format string, args ...any) Mistake {
+	return Mistake{r.file, line, path, strings.Map(visible, fmt.Sprintf(format, args...))}
 }
 
 // visible keeps a mistake on its line: a file's name may hold anything.
@@ -79,6 +92,13 @@ func visible(char rune) rune {
 func (r *report) want(ok bool, path, format string, args ...any) {
 	if !ok && !r.isWrong(path) {
 		r.add(r.line(path), path, format, args...)
+	}
+}
+
+// prefer adds a warning unless ok, where want adds a mistake.
+func (r *report) prefer(ok bool, path, format string, args ...any) {
+	if !ok && !r.isWrong(path) {
+		r.warnings = append(r.warnings, r.mistake(r.line(path), path, format, args...))
 	}
 }
 

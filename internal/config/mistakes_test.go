@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,6 +147,10 @@ func TestTLSIsChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	early, err := certs.WriteSelfSigned(t.TempDir(), []string{"early.example.com"}, now.AddDate(1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
 	begin := "nodes: [{name: a, url: 'http://10.0.0.1'}]\nlisten:\n  - address: :443\n    tls:\n"
 	f := func(text string, want ...string) { t.Helper(); wantMistakes(t, begin+text, want...) }
 	f("", "4: listen[0].tls.certificates: got no certificates, want at least one")
@@ -163,13 +168,43 @@ func TestTLSIsChecked(t *testing.T) {
 	contains := func(pair certs.Pair, want string) {
 		t.Helper()
 		text := begin + "      certificates:\n        - {cert: " + good.Cert + ", key: " + good.Key + "}\n        - {cert: " + pair.Cert + ", key: " + pair.Key + "}\n"
-		_, err := Parse(filepath.Join(dir, "f.yaml"), []byte(text))
+		_, err := Check(writeFile(t, filepath.Join(dir, "f.yaml"), text))
 		if err == nil || !strings.Contains(err.Error(), "f.yaml:7: listen[0].tls.certificates[1]: got a pair") || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it in line 7 with %q", err, want)
 		}
 	}
 	contains(old, "(old.example.com): expired ")
+	contains(early, "(early.example.com): not valid before ")
 	contains(certs.Pair{Cert: good.Cert, Key: old.Key}, "is no key for")
+}
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestAnExpiredCertificateIsServedWithAWarning(t *testing.T) {
+	old, err := certs.WriteSelfSigned(t.TempDir(), []string{"old.example.com"}, time.Now().AddDate(-1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mustParse(t, "nodes: [{name: a, url: 'http://10.0.0.1'}]\nlisten:\n  - address: :443\n    tls:\n"+
+		"      certificates:\n        - {cert: "+old.Cert+", key: "+old.Key+"}\n")
+	want := "fermata.yaml:6: listen[0].tls.certificates[0]: got a pair that clients refuse, want another: " + old.Cert + " (old.example.com): expired "
+	if len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0].String(), want) {
+		t.Errorf("got %v, want one that begins with %s", c.Warnings, want)
+	}
+}
+
+func TestNoKeyGivesWarnings(t *testing.T) {
+	for _, key := range []string{"Warnings", "warnings", "'-'", "''"} {
+		if _, err := Parse("f.yaml", []byte(required+"? "+key+"\n: [{file: a}]\n")); err == nil {
+			t.Errorf("%s: got no mistake, want an unknown key", key)
+		}
+	}
 }
 
 func TestNodesAreChecked(t *testing.T) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -49,9 +50,11 @@ func (r *report) validatePair(path string, pair certs.Pair, now time.Time) {
 	if pair.Cert == "" || pair.Key == "" || r.isWrong(path+".cert") || r.isWrong(path+".key") {
 		return
 	}
-	if err := certs.Check(pair, now); err != nil {
-		r.want(false, path, "got a pair that cannot be served, want another: %v", err)
-	}
+	err := certs.Check(pair, now)
+	refused := errors.Is(err, certs.ErrNotValidNow)
+	r.want(err == nil || refused, path, "got a pair that cannot be served, want another: %v", err)
+	r.want(!refused || !r.strict, path, "got a pair that clients refuse, want another: %v", err)
+	r.prefer(!refused, path, "got a pair that clients refuse, want another: %v", err)
 }
 
 // longestUnixPath fits into a socket's address on every system.
