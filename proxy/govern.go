@@ -17,7 +17,7 @@ import (
 type governor struct {
 	mu      sync.Mutex
 	nodes   map[*balancer.Node]*allowance
-	returns *rate.Limiter // of clients whose node has vanished; nil: none has
+	returns returns // of clients whose node has vanished
 }
 
 // allowance is what the governor knows of one node.
@@ -111,10 +111,6 @@ func (a *allowance) started(l Limits, now time.Time) float64 {
 	return min(1, max(byTime, byAnswers))
 }
 
-// longestHold is how long a client is held open without a node at the most:
-// pusher-js asks for a life sign after thirty seconds.
-const longestHold = 20 * time.Second
-
 // hold is how long a client whose node has vanished is held open before it is
 // told to come back: until the others can take it or, where there are none,
 // those of all so many nodes that have come back by then, which are half of them
@@ -133,12 +129,7 @@ func (g *governor) hold(others []*balancer.Node, all int, l Limits, now time.Tim
 	if sum == 0 {
 		sum = float64(l.UpgradesPerSecond) * max(1, float64(all)/2)
 	}
-	if g.returns == nil {
-		g.returns = rate.NewLimiter(0, 1)
-	}
-	g.returns.SetLimitAt(now, rate.Limit(sum))
-	g.returns.SetBurstAt(now, max(1, int(sum/10)))
-	return min(g.returns.ReserveN(now, 1).DelayFrom(now), longestHold)
+	return g.returns.place(sum, now)
 }
 
 // promptly is how fast a node answers an upgrade that has nothing to wait for
