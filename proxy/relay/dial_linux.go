@@ -1,8 +1,8 @@
 package relay
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -37,7 +37,8 @@ func (s *shard) dial(ctx context.Context, to netip.AddrPort) (*netConn, error) {
 		return nil, err
 	}
 	if err := c.connect(ctx); err != nil {
-		return nil, errors.Join(err, c.Close())
+		_ = c.Close()
+		return nil, err
 	}
 	return c, nil
 }
@@ -52,13 +53,14 @@ func newSocket(to netip.AddrPort) (fd int32, err error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	err = errors.Join(
+	err = cmp.Or(
 		unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 		unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
 		unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(nodeSilence.Seconds())),
 	)
 	if err != nil {
-		return -1, errors.Join(os.NewSyscallError("setsockopt", err), closeFD(int32(s)))
+		_ = closeFD(int32(s))
+		return -1, os.NewSyscallError("setsockopt", err)
 	}
 	return int32(s), nil
 }
@@ -76,10 +78,14 @@ func (c *netConn) connect(ctx context.Context) error {
 	if err == nil && pending {
 		err = c.connected(ctx)
 	}
+	if err == nil && connectedToItself(c.fd, c.remote.Port()) {
+		err = unix.ECONNREFUSED
+	}
 	return os.NewSyscallError("connect", err)
 }
 
-// connected waits until the node has accepted, or ctx ends.
+// connected waits until the node has accepted, or ctx ends. Out of time is
+// os.ErrDeadlineExceeded, whoever notices it first.
 func (c *netConn) connected(ctx context.Context) error {
 	by, _ := ctx.Deadline()
 	_ = c.SetDeadline(by)
@@ -90,9 +96,12 @@ func (c *netConn) connected(ctx context.Context) error {
 			err = connect(c.fd, c.remote)
 		}
 	}
-	if !stop() {
-		return context.Cause(ctx)
+	switch {
+	case stop():
+		_ = c.SetDeadline(time.Time{})
+		return err
+	case ctx.Err() == context.DeadlineExceeded:
+		return os.ErrDeadlineExceeded
 	}
-	_ = c.SetDeadline(time.Time{})
-	return err
+	return context.Cause(ctx)
 }

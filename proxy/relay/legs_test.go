@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -11,6 +12,9 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"os"
+	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -241,6 +245,30 @@ func halfClose(t *testing.T, conn net.Conn) {
 	if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// alone is whether this process runs nothing but this test. Where it does not,
+// another one does, and tells: what counts descriptors, or leaves none, must not
+// meet those of its neighbours.
+func alone(t *testing.T) bool {
+	t.Helper()
+	const name = "FERMATA_TEST_ALONE"
+	if os.Getenv(name) == t.Name() {
+		far, near := tcpLeg(t) // the runtime's own poller is there from now on
+		far.Close()
+		near.Close()
+		return true
+	}
+	only := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+	test := exec.CommandContext(ctx, os.Args[0], "-test.run="+only, "-test.v")
+	test.Env = append(os.Environ(), name+"="+t.Name())
+	out, err := test.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("alone: %v\n%s", err, out)
+	}
+	return false
 }
 
 // openFiles counts this process's open files up to a high number.

@@ -53,10 +53,10 @@ func (l *listener) Accept() (net.Conn, error) {
 		return err != unix.EAGAIN
 	})
 	if closed != nil {
-		return nil, closed
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.address, Err: net.ErrClosed}
 	}
 	if err != nil {
-		return nil, l.failed(os.NewSyscallError("accept", err))
+		return nil, l.failed(os.NewSyscallError("accept4", err))
 	}
 	conn, err := newNetConn(l.engine.nextShard(), fd, from)
 	if err != nil {
@@ -65,10 +65,17 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &socket{conn}, nil
 }
 
-// failed is an error of Accept, which http.Server tries again after.
 func (l *listener) failed(err error) error {
-	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.address, Err: err}
+	return acceptError{&net.OpError{Op: "accept", Net: "tcp", Addr: l.address, Err: err}}
 }
+
+// acceptError is one connection that could not be had, for want of descriptors
+// or memory mostly. The next one may be, so that it is temporary, whatever it is:
+// http.Server ends with the first error that is not.
+type acceptError struct{ *net.OpError }
+
+func (acceptError) Temporary() bool { return true }
+func (e acceptError) Unwrap() error { return e.OpError }
 
 // Close implements net.Listener.
 func (l *listener) Close() error { return l.file.Close() }

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -36,7 +35,8 @@ func newNetConn(s *shard, fd int32, remote netip.AddrPort) (*netConn, error) {
 		return nil, err
 	}
 	if err := c.watch(unix.EPOLL_CTL_ADD, false); err != nil {
-		return nil, errors.Join(err, c.Close())
+		_ = c.Close()
+		return nil, err
 	}
 	return c, nil
 }
@@ -44,7 +44,8 @@ func newNetConn(s *shard, fd int32, remote netip.AddrPort) (*netConn, error) {
 // unwatched is a netConn that its shard does not watch so far.
 func unwatched(s *shard, fd int32, remote netip.AddrPort) (*netConn, error) {
 	if err := s.enter(); err != nil {
-		return nil, errors.Join(err, closeFD(fd))
+		_ = closeFD(fd)
+		return nil, err
 	}
 	c := &netConn{shard: s, fd: fd, remote: remote}
 	c.handle = s.await(c)

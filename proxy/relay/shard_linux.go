@@ -105,11 +105,13 @@ func (s *shard) open() (err error) {
 		return err
 	}
 	if s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return errors.Join(os.NewSyscallError("eventfd", err), s.poller.close())
+		_ = s.poller.close()
+		return os.NewSyscallError("eventfd", err)
 	}
 	// An edge-triggered bell rings at each write and need not be read.
 	if err = s.poller.watch(unix.EPOLL_CTL_ADD, int32(s.bell), unix.EPOLLIN|unix.EPOLLET, bellData); err != nil {
-		return errors.Join(err, s.close())
+		_ = s.close()
+		return err
 	}
 	return nil
 }

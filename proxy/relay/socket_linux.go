@@ -83,6 +83,28 @@ func connect(fd int32, to netip.AddrPort) error {
 	return nil
 }
 
+// connectedToItself is what becomes of a connect to a port of this machine where
+// nobody listens, when the kernel chooses that port for our end, too.
+func connectedToItself(fd int32, port uint16) bool {
+	ours, err := addressOf(unix.SYS_GETSOCKNAME, fd)
+	if err != nil || ours.Port() != port {
+		return false
+	}
+	theirs, err := addressOf(unix.SYS_GETPEERNAME, fd)
+	return err == nil && ours == theirs
+}
+
+// addressOf is the address of one end of a connection; call says of which.
+func addressOf(call uintptr, fd int32) (netip.AddrPort, error) {
+	var address unix.RawSockaddrInet6 // has room for both
+	size := uint32(unsafe.Sizeof(address))
+	_, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&address)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return netip.AddrPort{}, errno
+	}
+	return addrPort(&address), nil
+}
+
 // bigEndian is a port as a socket's address has it, and the other way round.
 func bigEndian(port uint16) (raw uint16) {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&raw))[:], port)
