@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"time"
+
+	"fermata/internal/shortage"
 )
 
 // Result is what is known of a node after a check, or after a dial that failed.
@@ -33,6 +35,10 @@ type Result struct {
 	// connecting apart: the pong, or the answer's first byte. It is what the
 	// node's event loop had before that. 0: nothing was asked.
 	Loop time.Duration
+	// Skipped is why nothing was learnt of the node: the check could not be made
+	// for want of something of this machine's own. All else is zero then, and what
+	// was known before holds. Nil: it was made.
+	Skipped error
 }
 
 // Checker checks one node. Make it with New.
@@ -43,6 +49,7 @@ type Checker struct {
 	dials   chan error // of failed dials, with room for one: more say nothing new
 	verdict verdict    // Run's
 	fault   Fault      // Run's: of the last check that failed
+	skipped bool       // Run's: the last check was
 }
 
 // New returns the checker of the node at address, HOST:PORT. It starts
@@ -110,9 +117,12 @@ func (c *Checker) Run(ctx context.Context) error {
 // gap is the time from one check to the next: half the interval behind one that
 // speaks against the verdict, so that an old verdict is soon known for one; and
 // a fifth while nobody listens at the node, or has just begun to, since asking
-// costs nothing there and what it waits for is mostly a restart.
+// costs nothing there and what it waits for is mostly a restart; and a fifth
+// behind one that could not be made.
 func (c *Checker) gap() time.Duration {
 	switch {
+	case c.skipped:
+		return c.options.Interval / 5
 	case !c.verdict.up && c.fault == FaultRefused:
 		return c.options.Interval / 5
 	case c.verdict.doubted():
@@ -138,6 +148,10 @@ func (c *Checker) check(ctx context.Context) {
 	took := time.Since(start)
 	if ctx.Err() != nil {
 		return // we are stopping; nothing was learnt about the node
+	}
+	if c.skipped = shortage.Of(err) != ""; c.skipped {
+		c.report(Result{Skipped: err})
+		return
 	}
 	if err != nil {
 		found = finding{said: err.Error()}

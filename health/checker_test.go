@@ -63,6 +63,30 @@ func TestANodeThatListensAgainIsUpInLessThanASecond(t *testing.T) {
 	})
 }
 
+func TestACheckThatFailsForWantOfOurOwnSaysNothingOfTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM} {
+			short := dialError(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", errno)}, time.Second)
+			node := &fakeNode{}
+			stop := node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+			node.fails(short)
+			pass(5 * time.Second)
+			node.fails(nil)
+			pass(500 * time.Millisecond) // the next one comes soon
+			stop(errors.New("seen"))
+			last := len(node.results) - 1
+			for i, r := range node.results {
+				if skipped := i > 0 && i < last; skipped != (r.Skipped != nil) || !skipped && !r.Up || i > 0 && r.Changed {
+					t.Errorf("%v: result %d of %d: got %+v, want a node that stays up, and checks skipped in between", errno, i, last, r)
+				}
+			}
+			if last < 5 {
+				t.Errorf("%v: got %d results, want a check each fifth of the interval", errno, last+1)
+			}
+		}
+	})
+}
+
 func TestChecksAreAnIntervalApartGiveOrTakeATenth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{takes: 500 * time.Millisecond}

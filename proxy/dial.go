@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"fermata/balancer"
-	"fermata/internal/metrics"
+	"fermata/internal/shortage"
 )
 
 // dialError is a dial to a node that failed: nothing was sent, so that
@@ -32,7 +31,7 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 	if err == nil {
 		return conn, nil
 	}
-	if resource := shortOf(err); resource != "" {
+	if resource := shortage.Of(err); resource != "" {
 		h.Metrics.DialShort(resource)
 	} else if ctx.Err() == nil && h.DialFailed != nil {
 		h.DialFailed(n.Name(), err)
@@ -60,20 +59,6 @@ type until struct {
 func (u until) Deadline() (time.Time, bool) { return u.deadline, true }
 func (u until) Done() <-chan struct{}       { return nil }
 func (u until) Err() error                  { return nil }
-
-// shortOf is what of our own a dial failed for want of, which says nothing about
-// the node; empty: nothing.
-func shortOf(err error) (resource string) {
-	switch {
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return metrics.Files
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return metrics.Ports
-	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
-		return metrics.Memory
-	}
-	return ""
-}
 
 // bare leaves out the addresses that net puts into its errors: the node's
 // name stands there already.

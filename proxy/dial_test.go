@@ -15,6 +15,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/metrics"
+	"fermata/internal/shortage"
 	"fermata/proxy/relay"
 )
 
@@ -33,7 +34,7 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 		if told != want {
 			t.Errorf("%v: told the check %d times, want %d", cause, told, want)
 		}
-		for _, each := range []string{metrics.Files, metrics.Ports, metrics.Memory} {
+		for _, each := range shortage.Resources {
 			want := 0
 			if each == resource {
 				want = 1
@@ -43,11 +44,11 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 	}
 	check(syscall.ECONNREFUSED, 1, "")
 	check(syscall.EHOSTUNREACH, 1, "")
-	check(syscall.EMFILE, 0, metrics.Files)
-	check(syscall.ENFILE, 0, metrics.Files)
-	check(syscall.ENOBUFS, 0, metrics.Memory)
-	check(syscall.ENOMEM, 0, metrics.Memory)
-	check(syscall.EADDRNOTAVAIL, 0, metrics.Ports)
+	check(syscall.EMFILE, 0, shortage.Files)
+	check(syscall.ENFILE, 0, shortage.Files)
+	check(syscall.ENOBUFS, 0, shortage.Memory)
+	check(syscall.ENOMEM, 0, shortage.Memory)
+	check(syscall.EADDRNOTAVAIL, 0, shortage.Ports)
 }
 
 // deadEnd dials nobody.

@@ -47,6 +47,7 @@ type App struct {
 	drains   drainFile
 	rolls    rollFile
 
+	shortages     shortages
 	listeners     []listener
 	adminListener net.Listener // nil: there is no admin endpoint
 	stopping      atomic.Bool
@@ -70,7 +71,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, maximum: clientsFor(files)}
+	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, maximum: clientsFor(files), shortages: newShortages()}
 	a.log, a.level = newLog(c.Log, w)
 	a.registry = prometheus.NewRegistry()
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
@@ -132,7 +133,7 @@ func (a *App) Run(asked context.Context) error {
 	var servers sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
 		servers.Go(func() {
-			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.Serve(a.steady(l)); !errors.Is(err, http.ErrServerClosed) {
 				cancel(fmt.Errorf("serve on %s: %w", l.Addr(), err))
 			}
 		})

@@ -13,6 +13,10 @@ import (
 
 // checked is told the result of each check of a node.
 func (a *App) checked(name string, r health.Result) {
+	if r.Skipped != nil {
+		a.notChecked(name, r.Skipped)
+		return
+	}
 	if r.Took > 0 { // not the report of a client's dial that failed
 		a.metrics.Checked(name, r.Took)
 	}

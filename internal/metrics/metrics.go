@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"fermata/internal/shortage"
 )
 
 // Metrics are the counters that others write to. What the pool and the relay
@@ -15,6 +17,7 @@ type Metrics struct {
 	handshakes        *prometheus.CounterVec
 	handshakeSeconds  prometheus.Histogram
 	dialShortages     *prometheus.CounterVec
+	acceptFailures    prometheus.Counter
 	closed            *prometheus.CounterVec
 	connectionSeconds prometheus.Histogram
 	checkSeconds      *prometheus.HistogramVec
@@ -38,8 +41,11 @@ func New(registry prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 		dialShortages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fermata_dial_shortages_total", Help: "Dials to nodes that failed for want of something of Fermata's own.",
+			Name: "fermata_dial_shortages_total", Help: "Dials to nodes, for clients and for checks, that failed for want of something of Fermata's own.",
 		}, []string{"resource"}),
+		acceptFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "fermata_accept_failures_total", Help: "Connections to Fermata, of clients and of operators, that could not be accepted.",
+		}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fermata_connections_closed_total", Help: "Clients that ended, by node and who ended them.",
 		}, []string{"node", "by"}),
@@ -65,10 +71,10 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_certificate_not_after_timestamp_seconds", Help: "When the first of the certificates expires; 0 without TLS.",
 		}),
 	}
-	for _, resource := range []string{Files, Ports, Memory} {
+	for _, resource := range shortage.Resources {
 		m.dialShortages.WithLabelValues(resource) // a counter that begins at 1 has not grown for Prometheus
 	}
-	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.closed, m.connectionSeconds,
+	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.closed, m.connectionSeconds,
 		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry)
 	return m
 }
@@ -79,15 +85,12 @@ func (m *Metrics) Picked(node, reason string) { m.picks.WithLabelValues(node, re
 // Handshake counts an upgrade that was asked of a node.
 func (m *Metrics) Handshake(node, result string) { m.handshakes.WithLabelValues(node, result).Inc() }
 
-// What a dial can be short of.
-const (
-	Files  = "files"  // file descriptors, the process's or the system's
-	Ports  = "ports"  // local ports towards the node
-	Memory = "memory" // the kernel's, for sockets
-)
-
-// DialShort counts a dial that failed for want of a resource, one of the three.
+// DialShort counts a dial that failed for want of a resource, one of
+// shortage.Resources.
 func (m *Metrics) DialShort(resource string) { m.dialShortages.WithLabelValues(resource).Inc() }
+
+// AcceptFailed counts a connection that could not be accepted.
+func (m *Metrics) AcceptFailed() { m.acceptFailures.Inc() }
 
 // Connected notes how long a client waited for its 101.
 func (m *Metrics) Connected(wait time.Duration) { m.handshakeSeconds.Observe(wait.Seconds()) }

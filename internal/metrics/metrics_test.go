@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"fermata/balancer"
+	"fermata/internal/shortage"
 	"fermata/proxy/relay"
 )
 
@@ -190,7 +191,7 @@ fermata_dial_shortages_total{resource="files"} 0
 fermata_dial_shortages_total{resource="memory"} 0
 fermata_dial_shortages_total{resource="ports"} 0
 `, "fermata_dial_shortages_total")
-	m.DialShort(Ports)
+	m.DialShort(shortage.Ports)
 	if text := scrape(t, registry, "fermata_dial_shortages_total"); !strings.Contains(text, `{resource="ports"} 1`) {
 		t.Errorf("got\n%s\nwant 1 for want of ports", text)
 	}

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"net"
+
+	"go.uber.org/zap"
+
+	"fermata/internal/shortage"
+)
+
+// shortages are the log lines for what this machine has run out of.
+type shortages struct{ checks, accepts *seldom }
+
+func newShortages() shortages { return shortages{newSeldom(), newSeldom()} }
+
+// notChecked is told of a check that could not be made: what is known of the
+// node stays.
+func (a *App) notChecked(node string, err error) {
+	resource := shortage.Of(err)
+	a.metrics.DialShort(resource)
+	a.shortages.checks.warn(a.log, "node not checked for want of something of our own, its state stays",
+		zap.String("node", node), zap.String("short_of", resource), zap.NamedError("err", err))
+}
+
+// notAccepted is told of a connection that could not be accepted.
+func (a *App) notAccepted(address net.Addr, err error) {
+	a.metrics.AcceptFailed()
+	a.shortages.accepts.warn(a.log, "connection not accepted, trying again",
+		zap.Stringer("address", address), zap.String("short_of", shortage.Of(err)), zap.NamedError("err", err))
+}
+
+// steady is l, but a connection that cannot be accepted does not end its server.
+func (a *App) steady(l net.Listener) net.Listener {
+	return shortage.Listener(l, func(err error) { a.notAccepted(l.Addr(), err) })
+}
