@@ -129,6 +129,7 @@ func upgradeHead(r *http.Request, c *client) []byte {
 	c.setForwarded(header, r)
 	header.Set("Connection", "Upgrade")
 	header.Set("Upgrade", "websocket")
+	spell(header)
 	b := make([]byte, 0, 1<<10) // most fit
 	b = append(b, "GET "+requestTarget(r)+" HTTP/1.1\r\nHost: "+r.Host+"\r\n"...)
 	b = appendFields(b, header)
@@ -159,6 +160,7 @@ func (a *answer) head(cookie *http.Cookie) []byte {
 	if cookie != nil {
 		a.Header.Add("Set-Cookie", cookie.String())
 	}
+	spell(a.Header)
 	b := bytes.NewBuffer(make([]byte, 0, 512)) // most fit, with the greeting behind them
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	a.Header.Write(b)
@@ -180,9 +182,8 @@ func (a *answer) passOn(w http.ResponseWriter) {
 	a.conn.SetDeadline(time.Now().Add(time.Second))
 	body, _ := io.ReadAll(a.Body) // what has come in time is all there is
 	stripHopByHop(a.Header)
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
+	spell(a.Header)
+	maps.Copy(w.Header(), a.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Header().Set("Connection", "close")
 	w.WriteHeader(a.StatusCode)

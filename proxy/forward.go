@@ -39,6 +39,9 @@ func (c *client) setForwarded(h http.Header, r *http.Request) {
 	if !c.trusted || host == "" {
 		host = r.Host
 	}
+	if !c.trusted {
+		stripClaims(h)
+	}
 	h.Del("Forwarded")
 	h.Set("X-Forwarded-For", from)
 	h.Set("X-Forwarded-Proto", proto)

@@ -121,6 +121,10 @@ func (h *Handler) Tallies() []metrics.Tally { return h.tallies.all() }
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := h.options.Load()
+	if status, wrong := checkRequest(r); status != 0 {
+		refuse(w, status, wrong)
+		return
+	}
 	c := newClient(r, o)
 	if wantsUpgrade(r) {
 		h.serveUpgrade(w, r, c, o)

@@ -31,7 +31,7 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), o.Timeouts.Response)
 	defer cancel()
-	h.plain.ServeHTTP(w, withBody(r.WithContext(context.WithValue(ctx, clientKey{}, c)), body))
+	h.plain.ServeHTTP(speller{w}, withBody(r.WithContext(context.WithValue(ctx, clientKey{}, c)), body))
 }
 
 // readBody reads a request's body before a node is asked: one that comes slowly
@@ -101,6 +101,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Host = pr.In.Host
 	stripHopByHop(pr.Out.Header)
 	pr.In.Context().Value(clientKey{}).(*client).setForwarded(pr.Out.Header, pr.In)
+	spell(pr.Out.Header)
 }
 
 // nodes is the transport of plain requests: it sends each to a node.

@@ -29,10 +29,13 @@ const hasGone = "the client has gone"
 // refuse answers a malformed request and closes the connection.
 func refuse(w http.ResponseWriter, status int, wrong string) {
 	w.Header().Set("Connection", "close")
-	if status == http.StatusUpgradeRequired {
+	switch status {
+	case http.StatusUpgradeRequired:
 		w.Header().Set("Sec-WebSocket-Version", "13")
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", "GET")
 	}
-	http.Error(w, wrong, status)
+	http.Error(speller{w}, wrong, status)
 }
 
 // refuseUpgrade answers a malformed upgrade, and says so in the log: what is

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,6 +34,8 @@ func checkUpgrade(r *http.Request) (status int, wrong string) {
 		return http.StatusMethodNotAllowed, fmt.Sprintf("got method %s, want GET", r.Method)
 	case !hasToken(r.Header["Connection"], "upgrade"):
 		return http.StatusBadRequest, fmt.Sprintf("got Connection: %q, want Upgrade", cut(r.Header.Get("Connection")))
+	case namesHandshake(r.Header["Connection"]):
+		return http.StatusBadRequest, fmt.Sprintf("got Connection: %q, which takes away what the upgrade needs, want Upgrade", cut(strings.Join(r.Header["Connection"], ", ")))
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		return http.StatusUpgradeRequired, fmt.Sprintf("got Sec-WebSocket-Version: %q, want 13", cut(r.Header.Get("Sec-WebSocket-Version")))
 	case err != nil || len(key) != 16 || len(r.Header["Sec-Websocket-Key"]) != 1:
@@ -40,6 +44,15 @@ func checkUpgrade(r *http.Request) (status int, wrong string) {
 		return http.StatusBadRequest, "got an upgrade with a body, want none"
 	}
 	return 0, ""
+}
+
+// namesHandshake is whether Connection names fields of the handshake, Origin
+// among them, which are then for Fermata alone: a node would not see them.
+func namesHandshake(connection []string) bool {
+	return slices.ContainsFunc(tokens(connection), func(name string) bool {
+		name = strings.ToLower(name)
+		return strings.HasPrefix(name, "sec-websocket-") || name == "host" || name == "origin"
+	})
 }
 
 // serveUpgrade takes a client from its upgrade request to the relay.

@@ -284,7 +284,7 @@ func waitNode(t *testing.T, n *devnode.Node, holds func(devnode.Stats) bool) {
 func TestOddMethodsAreTheNodesMatter(t *testing.T) {
 	s := newStack(t, 1, "")
 	s.bystander()
-	for _, line := range []string{"HEAD /up", "DELETE /up", "OPTIONS /up", "PURGE /up", "CONNECT ws.example.com:443", "TRACE /up"} {
+	for _, line := range []string{"HEAD /up", "DELETE /up", "OPTIONS /up", "PURGE /up"} {
 		w := s.wire(line + " HTTP/1.1\r\nHost: ws.example.com:443\r\nConnection: close\r\n\r\n")
 		r, err := http.ReadResponse(w.from, &http.Request{Method: strings.Fields(line)[0]})
 		if err != nil {
@@ -294,6 +294,34 @@ func TestOddMethodsAreTheNodesMatter(t *testing.T) {
 		if r.StatusCode >= 500 {
 			t.Errorf("%s: got %d", line, r.StatusCode)
 		}
+	}
+}
+
+func TestWhatIsNoRequestReachesNoNode(t *testing.T) {
+	var heads atomic.Int32
+	node := fakeNode(t, func(c net.Conn, head string) {
+		heads.Add(1)
+		says("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")(c, head)
+	})
+	s := newFront(t, []string{node}, "")
+	check := func(request string, want int) {
+		t.Helper()
+		w := s.wire(request)
+		if r, body := w.answer(); r.StatusCode != want {
+			t.Errorf("%q: got %d %s, want %d", request, r.StatusCode, body, want)
+		}
+		w.ended()
+	}
+	check("CONNECT ws.example.com:443 HTTP/1.1\r\nHost: ws.example.com:443\r\n\r\n", 405)
+	check("TRACE /up HTTP/1.1\r\nHost: a\r\n\r\n", 405)
+	check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)
+	check("PRI * HTTP/1.1\r\nHost: a\r\n\r\n", 501)
+	check("GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400)
+	check("GET up HTTP/1.1\r\nHost: a\r\n\r\n", 400)
+	check("GET ftp://a/up HTTP/1.1\r\nHost: a\r\n\r\n", 400)
+	check(strings.Replace(wireUpgrade, "Connection: Upgrade", "Connection: Upgrade, Sec-WebSocket-Key", 1)+"\r\n", 400)
+	if got := heads.Load(); got != 0 {
+		t.Errorf("got %d requests at the node, want none", got)
 	}
 }
 

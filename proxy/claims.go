@@ -1,0 +1,49 @@
+package proxy
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// claims are the fields, beside X-Forwarded-*, in which proxies and content
+// networks say who the client is and what it has asked for.
+var claims = []string{
+	"Forwarded", "Forwarded-For", "Client-Ip", "Remote-Addr", "Real-Ip",
+	"X-Client-Ip", "X-Real-Ip", "X-Real-Port", "X-Remote-Ip", "X-Remote-Addr", "X-Remote-Host", "X-Originating-Ip", "X-Proxyuser-Ip",
+	"X-Scheme", "X-Url-Scheme", "X-Proto", "X-Https", "X-Ssl", "X-Host", "Front-End-Https", "X-Rewrite-Url",
+	"Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4", "Cf-Visitor", "Cloudfront-Viewer-Address", "Cloudfront-Forwarded-Proto",
+	"X-Azure-Clientip", "X-Azure-Socketip", "X-Envoy-External-Address", "X-Appengine-User-Ip", "Fly-Forwarded-Proto", "Fly-Forwarded-Port",
+	"Ali-Cdn-Real-Ip", "X-Nf-Client-Connection-Ip",
+}
+
+// isClaim is whether a field of that name tells a node about the client, so
+// that only a trusted proxy may send it. Nodes behind CGI take X_Real_IP for
+// X-Real-IP, and some take other signs for a - as well.
+func isClaim(name string) bool {
+	if strings.ContainsFunc(name, isOdd) {
+		name = http.CanonicalHeaderKey(strings.Map(dashed, name))
+	}
+	return slices.Contains(claims, name) ||
+		strings.HasPrefix(name, "X-Forwarded") || strings.HasPrefix(name, "X-Original-") || strings.HasSuffix(name, "-Client-Ip")
+}
+
+func isOdd(r rune) bool {
+	return !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || r == '-')
+}
+
+func dashed(r rune) rune {
+	if isOdd(r) {
+		return '-'
+	}
+	return r
+}
+
+// stripClaims removes what a stranger says about itself, however it is spelled.
+func stripClaims(h http.Header) {
+	for name := range h {
+		if isClaim(name) {
+			delete(h, name)
+		}
+	}
+}
