@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -24,11 +23,13 @@ type answer struct {
 	*http.Response
 	conn    net.Conn
 	rest    *bufio.Reader
-	greeted bool // by the node, as a client of an app
+	bounded *io.LimitedReader // under rest
+	refusal []byte            // the body of an answer other than 101
+	greeted bool              // by the node, as a client of an app
 }
 
 const (
-	maxAnswerHead = 64 << 10 // of a node's answer
+	maxAnswerHead = 64 << 10 // of a node's answer, with the body of a refusal
 	answerBuffer  = 512      // has room for each line of a 101, and for a greeting
 )
 
@@ -72,7 +73,7 @@ func converse(conn net.Conn, head []byte, r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{Response: response, conn: conn, rest: rest}
+	a := &answer{Response: response, conn: conn, rest: rest, bounded: bounded}
 	if err := checkAnswer(response, r); err != nil {
 		return nil, err
 	}
@@ -173,19 +174,4 @@ func (a *answer) early() []byte {
 	early := make([]byte, a.rest.Buffered())
 	a.rest.Read(early)
 	return early
-}
-
-// passOn answers the client with a node's refusal, and closes the node's
-// connection, which Reverb leaves open after some of them.
-func (a *answer) passOn(w http.ResponseWriter) {
-	defer a.conn.Close()
-	a.conn.SetDeadline(time.Now().Add(time.Second))
-	body, _ := io.ReadAll(a.Body) // what has come in time is all there is
-	stripHopByHop(a.Header)
-	spell(a.Header)
-	maps.Copy(w.Header(), a.Header)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Connection", "close")
-	w.WriteHeader(a.StatusCode)
-	w.Write(body)
 }

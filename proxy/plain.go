@@ -69,7 +69,7 @@ func newPlain(h *Handler) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      &nodes{h, newTransport(h)},
-		ModifyResponse: explainPlain,
+		ModifyResponse: modifyPlain,
 		ErrorHandler:   h.plainFailed,
 		ErrorLog:       zap.NewStdLog(h.Log),
 	}
@@ -156,10 +156,10 @@ func (c *client) nodeField() zap.Field {
 	return zap.String("node", c.pick.Node.Name())
 }
 
-// explainPlain is for a node's answer.
-func explainPlain(response *http.Response) error {
+// modifyPlain is for a node's answer.
+func modifyPlain(response *http.Response) error {
 	response.Request.Context().Value(clientKey{}).(*client).explain(response.Header)
-	return nil
+	return measure(response)
 }
 
 // toNode is the request for one try, whose end must not close the body: there

@@ -147,7 +147,14 @@ func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *htt
 	if r.Context().Err() == nil && !errors.As(err, &dial) {
 		h.govern.answered(n, time.Since(asked))
 	}
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	if err := a.readRefusal(ctx); err != nil {
+		a.conn.Close()
+		return nil, fmt.Errorf("node %s: %w", n.Name(), err)
+	}
+	return a, nil
 }
 
 // join answers the client with the node's 101 and hands both legs to the

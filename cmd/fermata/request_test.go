@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -201,6 +202,47 @@ func TestTheNodesAnswerComesBackWithoutItsHop(t *testing.T) {
 		t.Errorf("got %d %q, want 404 and its body", r.StatusCode, body)
 	}
 	hasHeader(t, r.Header, map[string]string{"X-Kept": "1", "Keep-Alive": "", "X-Hop": "", "Upgrade": "", "Set-Cookie": ""})
+}
+
+// Reverb ends its errors with the connection. A client has to see whether that
+// was its end, or that of the node.
+func TestHalfAnAnswerDoesNotLookWhole(t *testing.T) {
+	read := make(chan struct{})
+	node := fakeNode(t, func(c net.Conn, head string) {
+		says("HTTP/1.1 500 Whatever\r\n\r\nthe reas")(c, head)
+		if strings.Contains(head, "/streamed") {
+			<-read
+		}
+		c.(*net.TCPConn).SetLinger(0)
+	})
+	s := newFront(t, []string{node}, "")
+	w := s.wire("GET /streamed HTTP/1.1\r\nHost: a\r\n\r\n")
+	r, err := http.ReadResponse(w.from, nil)
+	if err == nil {
+		_, err = io.ReadFull(r.Body, make([]byte, len("the reas")))
+	}
+	if err != nil {
+		t.Fatalf("beginning of the answer: %v", err)
+	}
+	close(read)
+	if rest, err := io.ReadAll(r.Body); err == nil {
+		t.Errorf("HTTP/1.1: got the rest %q without an error, want one", rest)
+	}
+	if r, body := s.ask("GET /up HTTP/1.0\r\nHost: a\r\n"); r.StatusCode != 502 || strings.Contains(body, "reas") {
+		t.Errorf("HTTP/1.0: got %d %q, want 502", r.StatusCode, body)
+	}
+}
+
+func TestAClientOfHTTP10GetsTheLengthOfAnError(t *testing.T) {
+	s := newFront(t, []string{fakeNode(t, says("HTTP/1.1 404 Not Found\r\n\r\nthe reason"))}, "")
+	if r, body := s.ask("GET / HTTP/1.0\r\nHost: a\r\n"); r.StatusCode != 404 || r.ContentLength != 10 || body != "the reason" {
+		t.Errorf("got %d of %d bytes, %q, want 404 of 10 bytes", r.StatusCode, r.ContentLength, body)
+	}
+	long := strings.Repeat("x", 1<<20)
+	s = newFront(t, []string{fakeNode(t, says("HTTP/1.1 404 Not Found\r\n\r\n"+long))}, "")
+	if r, body := s.ask("GET / HTTP/1.0\r\nHost: a\r\n"); r.StatusCode != 404 || body != long {
+		t.Errorf("got %d with %d bytes, want 404 with all of them", r.StatusCode, len(body))
+	}
 }
 
 func TestAPlainRequestGoesToTheNextNodeOnlyIfNothingWasSent(t *testing.T) {

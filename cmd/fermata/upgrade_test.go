@@ -263,6 +263,29 @@ func TestARefusalByTheNodeIsPassedOn(t *testing.T) {
 	}
 }
 
+func TestHalfARefusalIsNotPassedOnAsAWholeOne(t *testing.T) {
+	for _, answer := range []string{
+		"Content-Length: 100\r\n\r\nthe reas",
+		"Transfer-Encoding: chunked\r\n\r\n64\r\nthe reas",
+		"\r\n" + strings.Repeat("x", 70_000),
+	} {
+		half := fakeNode(t, says("HTTP/1.1 403 Forbidden\r\n"+answer))
+		whole := fakeNode(t, says("HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nall"))
+		s := newFront(t, []string{half}, first(half, whole)+"no_usable_node: \"503\"\n")
+		if r, body := s.ask(wireUpgrade); r.StatusCode != 403 || body != "all" {
+			t.Errorf("%.40q: got %d %.40q, want the whole refusal of the other node", answer, r.StatusCode, body)
+		}
+	}
+	reset := fakeNode(t, func(c net.Conn, head string) {
+		says("HTTP/1.1 403 Forbidden\r\n\r\nthe reas")(c, head)
+		c.(*net.TCPConn).SetLinger(0)
+	})
+	s := newFront(t, []string{reset}, "no_usable_node: \"503\"\n")
+	if r, body := s.ask(wireUpgrade); r.StatusCode != 503 {
+		t.Errorf("cut by a reset: got %d %q, want 503", r.StatusCode, body)
+	}
+}
+
 // Reverb leaves the connection open after a refusal without a length.
 func TestARefusalThatReverbDoesNotEndReachesTheClient(t *testing.T) {
 	s := newStack(t, 1, "")
