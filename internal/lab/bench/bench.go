@@ -17,6 +17,8 @@ import (
 	"fermata/internal/lab/bench/load"
 	"fermata/internal/lab/bench/proc"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/command"
+	"fermata/internal/lab/rival"
 	"fermata/internal/lab/sheet"
 )
 
@@ -25,7 +27,7 @@ type bench struct {
 	options
 	progress io.Writer
 	report   *report.Report
-	proxies  []proxy
+	proxies  []rival.Program
 	at       place
 	node     *child.Child
 	load     *child.Child
@@ -94,16 +96,16 @@ func (b *bench) findProxies(ctx context.Context, dir string) error {
 	wanted := b.proxies
 	b.proxies = nil
 	for _, p := range wanted {
-		if err := p.find(ctx, dir, b.fermata); err != nil {
-			if p.name == "fermata" {
+		if err := p.Find(ctx, dir, b.Fermata); err != nil {
+			if p.Name == rival.Fermata {
 				return err
 			}
 			r.Remark("%v", err)
 			continue
 		}
 		b.proxies = append(b.proxies, p)
-		r.Columns = append(r.Columns, p.name)
-		r.Versions[p.name] = p.tellVersion(ctx)
+		r.Columns = append(r.Columns, p.Name)
+		r.Versions[p.Name] = p.Version(ctx)
 	}
 	return nil
 }
@@ -133,13 +135,13 @@ func (b *bench) runPart(ctx context.Context, part part, round int) error {
 }
 
 // oneByOne has each proxy do work in turn. It returns early when ctx ends.
-func (b *bench) oneByOne(ctx context.Context, part string, work func(proxy) error) error {
+func (b *bench) oneByOne(ctx context.Context, part string, work func(rival.Program) error) error {
 	for _, p := range slices.Backward(b.proxies) { // direct first: others are compared with it
-		fmt.Fprintf(b.progress, " %s", p.name)
+		fmt.Fprintf(b.progress, " %s", p.Name)
 		if err := work(p); ctx.Err() != nil {
 			return context.Cause(ctx)
 		} else if err != nil {
-			b.leaveOut(part, p.name, err)
+			b.leaveOut(part, p.Name, err)
 		}
 	}
 	return nil
@@ -152,7 +154,7 @@ func (b *bench) leaveOut(part, name string, err error) {
 }
 
 // with launches a proxy, and ends it after work.
-func (b *bench) with(ctx context.Context, p proxy, tls bool, work func(*running) error) error {
+func (b *bench) with(ctx context.Context, p rival.Program, tls bool, work func(*running) error) error {
 	r, err := b.launch(ctx, p, tls)
 	if err != nil {
 		return err
@@ -162,8 +164,8 @@ func (b *bench) with(ctx context.Context, p proxy, tls bool, work func(*running)
 
 // launch runs a fresh proxy that has served a few clients, so that what it does
 // only once is done. The caller ends it.
-func (b *bench) launch(ctx context.Context, p proxy, tls bool) (*running, error) {
-	r, err := p.start(b.at)
+func (b *bench) launch(ctx context.Context, p rival.Program, tls bool) (*running, error) {
+	r, err := start(p, b.at)
 	if err != nil {
 		return nil, err
 	}
@@ -177,10 +179,10 @@ func (b *bench) launch(ctx context.Context, p proxy, tls bool) (*running, error)
 // the proxy said last.
 func (b *bench) end(ctx context.Context, r *running, err error) error {
 	err = errors.Join(err, b.closeAll(ctx, r))
-	if text := r.said(); err != nil && text != "" {
+	if text := r.Said(); err != nil && text != "" {
 		err = fmt.Errorf("%w\n%s", err, text)
 	}
-	r.stop()
+	r.Stop()
 	return err
 }
 
@@ -205,7 +207,7 @@ func (b *bench) warm(ctx context.Context, r *running, tls bool) error {
 			return err
 		}
 	}
-	return errors.Join(b.closeAll(ctx, r), pause(ctx, b.settle/4), r.findProcesses())
+	return errors.Join(b.closeAll(ctx, r), command.Pause(ctx, b.settle/4), r.findProcesses())
 }
 
 // untilAnswered returns when a few clients are open.
@@ -218,7 +220,7 @@ func (b *bench) untilAnswered(ctx context.Context, r *running, tls bool) error {
 		if closeErr := b.closeAll(ctx, r); closeErr != nil {
 			return errors.Join(closeErr, err)
 		}
-		if pause(ctx, 50*time.Millisecond) != nil {
+		if command.Pause(ctx, 50*time.Millisecond) != nil {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
@@ -234,16 +236,6 @@ func (b *bench) open(ctx context.Context, r *running, o load.Open) (opened load.
 // closeAll closes a proxy's clients.
 func (b *bench) closeAll(ctx context.Context, r *running) error {
 	return b.load.Call(ctx, "Close", r.name, new(int))
-}
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // cost is the CPU time of everybody during some work.

@@ -12,12 +12,14 @@ import (
 	"fermata/internal/lab/bench/node"
 	"fermata/internal/lab/bench/proc"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/command"
+	"fermata/internal/lab/rival"
 )
 
 // idle measures what clients cost that say nothing.
-func (b *bench) idle(ctx context.Context, p proxy, transport string) error {
+func (b *bench) idle(ctx context.Context, p rival.Program, transport string) error {
 	counts := b.idleCounts()
-	if p.name == direct {
+	if p.Name == direct {
 		counts = counts[len(counts)-1:] // for the kernel's memory
 	}
 	for _, count := range counts {
@@ -49,7 +51,7 @@ func (r *running) memory() (m memory, err error) {
 }
 
 func (b *bench) idleClients(ctx context.Context, r *running, transport string, count int) error {
-	if err := pause(ctx, b.settle*3/4); err != nil {
+	if err := command.Pause(ctx, b.settle*3/4); err != nil {
 		return err
 	}
 	before, err := r.memory()
@@ -59,7 +61,7 @@ func (b *bench) idleClients(ctx context.Context, r *running, transport string, c
 	if _, err := b.open(ctx, r, load.Open{Clients: count, TLS: transport == "tls"}); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.settle); err != nil {
+	if err := command.Pause(ctx, b.settle); err != nil {
 		return err
 	}
 	after, err := r.memory()
@@ -114,7 +116,7 @@ func (b *bench) addKernel(r *running, transport string, count int, before, after
 
 // rest measures the CPU time that idle clients cost.
 func (b *bench) rest(ctx context.Context, r *running, transport string) error {
-	c, err := b.measure(r, func() error { return pause(ctx, b.duration*3/2) })
+	c, err := b.measure(r, func() error { return command.Pause(ctx, b.duration*3/2) })
 	b.report.Add(report.Row{
 		Name:  "rest/" + transport,
 		Title: fmt.Sprintf("CPU at rest, %s, %d clients", spoken(transport), b.clients),
@@ -128,7 +130,7 @@ func (b *bench) afterBig(ctx context.Context, r *running, transport string, coun
 	if err := b.broadcast(ctx, r, node.Broadcast{Size: bigSize, Times: 1}, count); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.settle/2); err != nil {
+	if err := command.Pause(ctx, b.settle/2); err != nil {
 		return err
 	}
 	after, err := r.memory()

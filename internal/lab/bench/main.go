@@ -9,32 +9,20 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"runtime"
 	"slices"
-	"strings"
-	"syscall"
 	"time"
 
 	"fermata/internal/lab/bench/child"
 	"fermata/internal/lab/bench/load"
 	"fermata/internal/lab/bench/node"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/command"
 )
 
 func main() {
 	become()
-	runtime.LockOSThread() // the proxies end with the thread that started them
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	cancel()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	command.Main("bench", run)
 }
 
 // become turns this process into a node or the load generator, if it is a
@@ -48,14 +36,12 @@ func become() {
 
 // options are the flags.
 type options struct {
+	command.Options
 	parts           []part
 	rounds, clients int
 	rate            int // round trips per second
 	duration        time.Duration
 	settle          time.Duration // until a proxy is at rest after its clients have come
-	fermata         string        // a binary; empty: built
-	json, svg       string        // files; empty: none
-	timeout         time.Duration
 }
 
 // run measures and reports. It returns early with an error when ctx ends.
@@ -64,13 +50,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, b.timeout, fmt.Errorf("not finished within %v", b.timeout))
+	ctx, cancel := b.Bound(ctx)
 	defer cancel()
 	r, err := b.run(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.Text(stdout), write(b.json, r.JSON), write(b.svg, func(w io.Writer) error {
+	return errors.Join(r.Text(stdout), b.Write(r.JSON, func(w io.Writer) error {
 		return r.SVG(w, slices.DeleteFunc(slices.Clone(r.Columns), func(name string) bool { return name == direct }))
 	}))
 }
@@ -86,10 +72,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	flags.IntVar(&b.rate, "rate", 5000, "round trips per second")
 	flags.DurationVar(&b.duration, "duration", 3*time.Second, "of each proxy's round trips in a round, in turns; broadcasts take half of it")
 	flags.DurationVar(&b.settle, "settle", 2*time.Second, "from the last client's coming to the memory's measurement")
-	flags.StringVar(&b.fermata, "fermata", "", "Fermata's `BINARY`; built if empty")
-	flags.StringVar(&b.json, "json", "", "write the report to this `FILE` too")
-	flags.StringVar(&b.svg, "svg", "", "write a chart to this `FILE`")
-	flags.DurationVar(&b.timeout, "timeout", 15*time.Minute, "of everything")
+	b.Define(flags, 15*time.Minute)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -97,22 +80,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 		return nil, errors.New("got an argument or a number that makes no sense; see -help")
 	}
 	var err, err2 error
-	b.parts, err = partsNamed(list(*only))
-	b.proxies, err2 = chosen(list(*names))
+	b.parts, err = partsNamed(command.List(*only))
+	b.proxies, err2 = chosen(command.List(*names))
 	return b, errors.Join(err, err2)
-}
-
-func list(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-func write(file string, text func(io.Writer) error) error {
-	if file == "" {
-		return nil
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	return errors.Join(text(f), f.Close())
 }

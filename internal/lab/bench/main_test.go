@@ -15,6 +15,7 @@ import (
 
 	"fermata/internal/lab/bench/proc"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/command"
 )
 
 func TestMain(m *testing.M) {
@@ -77,7 +78,7 @@ func TestAnInterruptedRunLeavesNobodyBehind(t *testing.T) {
 func TestPartsAreChosenByName(t *testing.T) {
 	f := func(names, want string) {
 		t.Helper()
-		parts, err := partsNamed(list(names))
+		parts, err := partsNamed(command.List(names))
 		if err != nil {
 			t.Errorf("%q: %v", names, err)
 		}
@@ -100,14 +101,14 @@ func TestPartsAreChosenByName(t *testing.T) {
 // to, and would listen on every address.
 func TestConfigurationsLeaveTheMachineAlone(t *testing.T) {
 	for _, p := range allProxies() {
-		if p.config == "" {
+		if p.Config == "" {
 			continue
 		}
 		at, err := withPorts(place{Dir: t.TempDir(), Nodes: []string{"127.0.0.2:1"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		file, err := p.configure(at)
+		file, err := p.Configure(configs, at.Dir, at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,9 +117,9 @@ func TestConfigurationsLeaveTheMachineAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(text), "127.0.0.1") || strings.Contains(string(text), "<no value>") {
-			t.Errorf("%s: got\n%s\nwant it on loopback", p.name, text)
+			t.Errorf("%s: got\n%s\nwant it on loopback", p.Name, text)
 		}
-		if p.name == "caddy" && !strings.Contains(string(text), "skip_install_trust") {
+		if p.Name == "caddy" && !strings.Contains(string(text), "skip_install_trust") {
 			t.Errorf("got\n%s\nwant skip_install_trust", text)
 		}
 	}

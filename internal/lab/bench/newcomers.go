@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"fermata/internal/lab/bench/load"
+	"fermata/internal/lab/command"
 )
 
 // stormTurns are the turns in which a contender's new clients come.
@@ -51,7 +52,7 @@ func (p *paired) storm(ctx context.Context, name, title string, o load.Open) err
 		}
 		p.addTally(c, name, title, c.arrivals)
 	}
-	return errors.Join(p.each(ctx, func(c *contender) error { return p.closeAll(ctx, c.running) }), pause(ctx, p.settle/4))
+	return errors.Join(p.each(ctx, func(c *contender) error { return p.closeAll(ctx, c.running) }), command.Pause(ctx, p.settle/4))
 }
 
 // come opens clients at one contender.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"fermata/internal/lab/bench/load"
+	"fermata/internal/lab/command"
+	"fermata/internal/lab/rival"
 )
 
 // paired are proxies that run at the same time, each with clients of its own
@@ -47,7 +49,7 @@ const (
 // launchAll launches the proxies and opens their clients. The caller ends all
 // contenders, also upon an error.
 func (p *paired) launchAll(ctx context.Context) error {
-	return p.oneByOne(ctx, p.part, func(one proxy) error {
+	return p.oneByOne(ctx, p.part, func(one rival.Program) error {
 		r, err := p.launch(ctx, one, p.transport == "tls")
 		if err != nil {
 			return err
@@ -107,7 +109,7 @@ func (p *paired) add(ctx context.Context, c *contender, to *tally, events int, w
 		if err := work(); err != nil {
 			return err
 		}
-		return pause(ctx, afterwards)
+		return command.Pause(ctx, afterwards)
 	})
 	*to = tally{to.plus(spent), to.events + events}
 	return err

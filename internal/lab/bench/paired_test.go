@@ -44,8 +44,7 @@ func (p *paired) find(name string) *contender {
 func TestAContenderThatDiesIsLeftOutAlone(t *testing.T) {
 	p := launched(t, t.Context())
 	dead := p.find("fermata")
-	dead.command.Process.Kill()
-	<-dead.exited
+	dead.Kill()
 	// The other one's turn comes first, and is not spoilt.
 	if err := p.tripTurn(t.Context(), p.find(direct), turn); err != nil {
 		t.Errorf("got %v in the other's turn", err)

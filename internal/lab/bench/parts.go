@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fermata/internal/lab/rival"
 )
 
 // part is work that can be run by name; it adds rows to the report. A proxy that
@@ -26,7 +28,7 @@ func allParts() []part {
 	var parts []part
 	for _, t := range transports {
 		parts = append(parts, part{"idle/" + t, once, func(ctx context.Context, b *bench, name string) error {
-			return b.oneByOne(ctx, name, func(p proxy) error { return b.idle(ctx, p, t) })
+			return b.oneByOne(ctx, name, func(p rival.Program) error { return b.idle(ctx, p, t) })
 		}})
 	}
 	for _, t := range transports {

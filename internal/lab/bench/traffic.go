@@ -12,6 +12,7 @@ import (
 	"fermata/internal/lab/bench/load"
 	"fermata/internal/lab/bench/node"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/command"
 )
 
 // traffic measures round trips at a fixed rate, and broadcasts.
@@ -21,7 +22,7 @@ func (b *bench) traffic(ctx context.Context, part, transport string) error {
 	if err := p.launchAll(ctx); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.settle/4); err != nil {
+	if err := command.Pause(ctx, b.settle/4); err != nil {
 		return err
 	}
 	number, each := turnsOf(b.duration)

@@ -11,26 +11,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"runtime"
-	"strings"
-	"syscall"
 	"time"
 
 	"fermata/internal/devnode/process"
+	"fermata/internal/lab/command"
 )
 
 func main() {
 	process.Become()
-	runtime.LockOSThread() // the children end with the thread that started them
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	cancel()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "storm:", err)
-		os.Exit(1)
-	}
+	command.Main("storm", run)
 }
 
 // run plays all cases and reports, also what there is when ctx ends early,
@@ -40,22 +29,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("not finished within %v", s.timeout))
+	ctx, cancel := s.Bound(ctx)
 	defer cancel()
 	r, err := s.run(ctx)
-	return errors.Join(err, r.Text(stdout), write(s.json, r.JSON), write(s.svg, r.SVG))
+	return errors.Join(err, r.Text(stdout), s.Write(r.JSON, r.SVG))
 }
 
 // options are the flags.
 type options struct {
+	command.Options
 	clients   int
 	libraries []string
 	scenarios []*scenario
 	balancers []*balancer
 	patience  time.Duration
-	fermata   string // a binary; empty: built
-	json, svg string // files; empty: none
-	timeout   time.Duration
 }
 
 func parse(args []string, stderr io.Writer) (*storm, error) {
@@ -67,10 +54,7 @@ func parse(args []string, stderr io.Writer) (*storm, error) {
 	libraries := flags.String("library", "pusher-js,pusher-js-8-1", "what the clients are, in equal parts: pusher-js (8.6), pusher-js-8-1, or both")
 	flags.IntVar(&s.clients, "clients", 5000, "how many")
 	flags.DurationVar(&s.patience, "patience", 75*time.Second, "how long a case is watched, at most")
-	flags.StringVar(&s.fermata, "fermata", "", "Fermata's `BINARY`; built if empty")
-	flags.StringVar(&s.json, "json", "", "write the report to this `FILE` too")
-	flags.StringVar(&s.svg, "svg", "", "write the curves to this `FILE`")
-	flags.DurationVar(&s.timeout, "timeout", 25*time.Minute, "of everything")
+	s.Define(flags, 25*time.Minute)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -78,9 +62,9 @@ func parse(args []string, stderr io.Writer) (*storm, error) {
 		return nil, errors.New("got an argument or a number that makes no sense; see -help")
 	}
 	var errs [3]error
-	s.scenarios, errs[0] = scenariosNamed(list(*only))
-	s.balancers, errs[1] = chosen(list(*balancers))
-	s.libraries, errs[2] = librariesNamed(list(*libraries))
+	s.scenarios, errs[0] = scenariosNamed(command.List(*only))
+	s.balancers, errs[1] = chosen(command.List(*balancers))
+	s.libraries, errs[2] = librariesNamed(command.List(*libraries))
 	return s, errors.Join(errs[:]...)
 }
 
@@ -94,19 +78,4 @@ func librariesNamed(names []string) ([]string, error) {
 		return nil, errors.New("got no library, want pusher-js or pusher-js-8-1")
 	}
 	return names, nil
-}
-
-func list(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-func write(file string, text func(io.Writer) error) error {
-	if file == "" {
-		return nil
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	return errors.Join(text(f), f.Close())
 }

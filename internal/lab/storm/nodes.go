@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fermata/internal/devnode/process"
+	"fermata/internal/lab/command"
 )
 
 const (
@@ -65,7 +66,7 @@ func (n *nodes) restart(ctx context.Context, i int) error {
 	if err := old.Terminate(); err != nil {
 		return fmt.Errorf("restart %s: %w", nodeName(i), err)
 	}
-	if err := pause(ctx, booting); err != nil {
+	if err := command.Pause(ctx, booting); err != nil {
 		return err
 	}
 	p, err := process.Start("-name", nodeName(i), "-listen", old.Address)
@@ -82,15 +83,5 @@ func (n *nodes) restart(ctx context.Context, i int) error {
 func (n *nodes) stop() {
 	for _, p := range n.list() {
 		p.Kill()
-	}
-}
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

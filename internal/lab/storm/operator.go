@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fermata/internal/lab/command"
 )
 
 // What the operator of each balancer does around the restart of a node.
@@ -26,7 +28,7 @@ func undrainFermata(ctx context.Context, r *running, node int) error {
 
 func (r *running) fermata(ctx context.Context, args ...string) error {
 	args = append(args, "--admin", "unix:"+filepath.Join(r.at.Dir, "admin.sock"))
-	if out, err := exec.CommandContext(ctx, r.program, args...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, r.program.Path(), args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("fermata %s: %w: %s", strings.Join(args, " "), err, out)
 	}
 	return nil
@@ -36,24 +38,24 @@ func drainNginx(ctx context.Context, r *running, node int) error {
 	if err := r.reloadNginx(node, true); err != nil {
 		return err
 	}
-	return pause(ctx, operatorWaits)
+	return command.Pause(ctx, operatorWaits)
 }
 
 func undrainNginx(_ context.Context, r *running, node int) error { return r.reloadNginx(node, false) }
 
 func (r *running) reloadNginx(node int, out bool) error {
 	r.at.Nodes[node].Out = out
-	if _, err := r.configure(r.at); err != nil {
+	if _, err := r.program.Configure(configs, r.at.Dir, r.at); err != nil {
 		return err
 	}
-	return r.command.Process.Signal(syscall.SIGHUP)
+	return r.Signal(syscall.SIGHUP)
 }
 
 func drainHAProxy(ctx context.Context, r *running, node int) error {
 	if err := r.setHAProxy(ctx, node, "drain"); err != nil {
 		return err
 	}
-	return pause(ctx, operatorWaits)
+	return command.Pause(ctx, operatorWaits)
 }
 
 func undrainHAProxy(ctx context.Context, r *running, node int) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fermata/internal/devnode"
+	"fermata/internal/lab/command"
 )
 
 // sampling is how often a node is asked.
@@ -43,7 +44,7 @@ func (p *peaks) highest() int {
 // watch follows one node, which may be away or frozen, or begin again at 0.
 func (p *peaks) watch(ctx context.Context, i int) {
 	var window window
-	for ; ctx.Err() == nil; pause(ctx, sampling) {
+	for ; ctx.Err() == nil; command.Pause(ctx, sampling) {
 		upgrades, err := askUpgrades(ctx, p.nodes.node(i).URL())
 		if err != nil {
 			continue

@@ -7,52 +7,32 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
+
+	"fermata/internal/lab/command"
+	"fermata/internal/lab/rival"
 )
 
-// running is a balancer that runs; none is one without a process.
+// running is a balancer that runs.
 type running struct {
 	*balancer
-	at      *place
-	command *exec.Cmd // nil: none
-	exited  chan struct{}
+	*rival.Running // nil: none
+	at             *place
 }
 
-// start starts a balancer and waits until it listens. It is in a process group
-// of its own, so that Ctrl-C is for us alone; it ends with us too if we die.
-// The caller stops it.
+// start starts a balancer and waits until it listens. The caller stops it.
 func (b *balancer) start(ctx context.Context, at *place) (*running, error) {
-	r := &running{balancer: b, at: at, exited: make(chan struct{})}
-	if b.config == "" {
+	r := &running{balancer: b, at: at}
+	if b.program.Config == "" {
 		return r, nil
 	}
-	config, err := b.configure(at)
-	if err != nil {
+	var err error
+	if r.Running, err = b.program.Start(configs, at.Dir, at); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(r.logFile())
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	r.command = exec.Command(b.program, append(b.args[:len(b.args):len(b.args)], config)...)
-	r.command.Stdout, r.command.Stderr = log, log
-	r.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := r.command.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", b.Name, err)
-	}
-	go func() {
-		r.command.Wait()
-		close(r.exited)
-	}()
 	if err := r.listens(ctx); err != nil {
-		r.stop()
-		return nil, fmt.Errorf("%s: %w: %s", b.Name, err, r.said())
+		r.Stop()
+		return nil, fmt.Errorf("%s: %w: %s", b.Name, err, r.Said())
 	}
 	return r, nil
 }
@@ -66,11 +46,11 @@ func (r *running) listens(ctx context.Context) error {
 			return conn.Close()
 		}
 		select {
-		case <-r.exited:
+		case <-r.Exited():
 			return errors.New("it has ended")
 		default:
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := command.Pause(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -78,34 +58,11 @@ func (r *running) listens(ctx context.Context) error {
 
 // hosts are where clients connect, HOST:PORT.
 func (r *running) hosts() (hosts []string) {
-	if r.command != nil {
+	if r.Running != nil {
 		return []string{r.at.Address}
 	}
 	for _, node := range r.at.Nodes {
 		hosts = append(hosts, node.Address)
 	}
 	return hosts
-}
-
-// stop ends the balancer's processes and waits.
-func (r *running) stop() {
-	if r.command == nil {
-		return
-	}
-	r.command.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-r.exited:
-	case <-time.After(3 * time.Second):
-		// The group: nginx's workers would outlive their master.
-		syscall.Kill(-r.command.Process.Pid, syscall.SIGKILL)
-	}
-	<-r.exited
-}
-
-func (r *running) logFile() string { return filepath.Join(r.at.Dir, r.Name+".log") }
-
-// said is the end of the balancer's log, for errors.
-func (r *running) said() string {
-	text, _ := os.ReadFile(r.logFile())
-	return strings.TrimSpace(string(text[max(0, len(text)-1000):]))
 }

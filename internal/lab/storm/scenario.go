@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fermata/internal/lab/command"
 	"fermata/internal/lab/storm/report"
 )
 
@@ -81,7 +82,7 @@ func restartAll(ctx context.Context, s *stage) error {
 	errs := make([]error, nodeCount)
 	for i := range nodeCount {
 		restarting.Go(func() {
-			err := pause(ctx, time.Duration(i)*5*time.Second/nodeCount)
+			err := command.Pause(ctx, time.Duration(i)*5*time.Second/nodeCount)
 			if err == nil {
 				err = s.nodes.restart(ctx, i)
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fermata/internal/devnode"
+	"fermata/internal/lab/command"
 	"fermata/internal/lab/storm/crowd"
 	"fermata/internal/lab/storm/report"
 )
@@ -74,7 +75,7 @@ func (s *stage) set(ctx context.Context, b *balancer) (err error) {
 	if s.running, err = b.start(ctx, at); err != nil {
 		return err
 	}
-	s.stops = append(s.stops, s.running.stop)
+	s.stops = append(s.stops, s.running.Stop)
 	return nil
 }
 
@@ -87,7 +88,7 @@ func (s *stage) clear() {
 
 // explain adds what the balancer said.
 func (s *stage) explain(err error) error {
-	if said := s.running.said(); said != "" {
+	if said := s.running.Said(); said != "" {
 		return fmt.Errorf("%w\n%s", err, said)
 	}
 	return err
@@ -114,7 +115,7 @@ func (s *stage) arrive(ctx context.Context, clients int) error {
 		if in == clients && time.Since(since) > time.Second {
 			return nil
 		}
-		if err := pause(ctx, looking); err != nil {
+		if err := command.Pause(ctx, looking); err != nil {
 			return err
 		}
 	}
@@ -156,7 +157,7 @@ func (s *stage) over(ctx context.Context, deadline time.Time) error {
 		if waiting == 0 && time.Since(since) > quiet && time.Since(done) > quiet {
 			return nil
 		}
-		if err := pause(ctx, looking); err != nil {
+		if err := command.Pause(ctx, looking); err != nil {
 			return err
 		}
 	}

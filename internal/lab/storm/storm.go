@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"fermata/internal/lab/rival"
 	"fermata/internal/lab/sheet"
 	"fermata/internal/lab/storm/report"
 )
@@ -53,13 +54,14 @@ func (s *storm) find(ctx context.Context, dir string) error {
 	wanted := s.balancers
 	s.balancers = nil
 	for _, b := range wanted {
-		if err := b.find(ctx, dir, s.fermata); err != nil {
-			if b.Name == "fermata" {
+		if err := b.program.Find(ctx, dir, s.Fermata); err != nil {
+			if b.Name == rival.Fermata {
 				return err
 			}
 			s.remark("%v", err)
 			continue
 		}
+		b.Version = b.program.Version(ctx)
 		s.balancers = append(s.balancers, b)
 		s.report.Balancers = append(s.report.Balancers, b.Balancer)
 	}

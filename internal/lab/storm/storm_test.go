@@ -77,10 +77,10 @@ func TestScenariosHaveLettersAndNames(t *testing.T) {
 func TestEveryConfigurationNamesEveryNode(t *testing.T) {
 	at := &place{Dir: t.TempDir(), Address: "127.0.0.1:1", Nodes: []placeNode{{"reverb-1", "127.0.0.11:2", false}, {"reverb-2", "127.0.0.12:3", true}}}
 	for _, b := range allBalancers() {
-		if b.config == "" {
+		if b.program.Config == "" {
 			continue
 		}
-		file, err := b.configure(at)
+		file, err := b.program.Configure(configs, at.Dir, at)
 		if err != nil {
 			t.Fatal(err)
 		}
