@@ -55,6 +55,10 @@ type CookieOptions struct {
 	SameSite string `yaml:"same_site"`
 	// Secure is "auto" (when the client came over TLS), "always" or "never".
 	Secure string `yaml:"secure"`
+	// Partitioned keeps the cookie apart for each site that embeds the clients'
+	// page (CHIPS). Browsers take it with Secure alone, and send it to an
+	// embedded page with SameSite=None.
+	Partitioned bool `yaml:"partitioned"`
 	// Secrets key the cookie's value: the first one signs, all are accepted.
 	// Without any, whoever knows a node's name can compute its cookie.
 	Secrets []secret.Text `yaml:"secrets"`

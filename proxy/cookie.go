@@ -24,15 +24,17 @@ func (h *Handler) pinCookie(r *http.Request, c *client) *http.Cookie {
 		return nil
 	}
 	o := h.Pool.Cookie()
+	secure := o.Secure == "always" || (o.Secure == "auto" && c.secure)
 	return &http.Cookie{
-		Name:     o.Name,
-		Value:    pin,
-		Path:     o.Path,
-		Domain:   o.Domain,
-		MaxAge:   int(o.MaxAge.Seconds()),
-		HttpOnly: true,
-		Secure:   o.Secure == "always" || (o.Secure == "auto" && c.secure),
-		SameSite: sameSite(o),
+		Name:        o.Name,
+		Value:       pin,
+		Path:        o.Path,
+		Domain:      o.Domain,
+		MaxAge:      int(o.MaxAge.Seconds()),
+		HttpOnly:    true,
+		Secure:      secure,
+		SameSite:    sameSite(o),
+		Partitioned: o.Partitioned && secure, // without it, browsers drop the cookie
 	}
 }
 

@@ -57,6 +57,9 @@ func TestTheCookieHasTheConfiguredAttributes(t *testing.T) {
 	check(true, func(o *balancer.CookieOptions) { o.Secure = "never"; o.SameSite = "strict" }, "Path=/; Max-Age=86400; HttpOnly; SameSite=Strict")
 	check(false, func(o *balancer.CookieOptions) { o.MaxAge = 0; o.Path = "/app"; o.Domain = "example.com" },
 		"Path=/app; Domain=example.com; HttpOnly; SameSite=Lax")
+	partitioned := func(o *balancer.CookieOptions) { o.Partitioned, o.SameSite = true, "none" }
+	check(true, partitioned, "Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=None; Partitioned")
+	check(false, partitioned, "Path=/; Max-Age=86400; HttpOnly; SameSite=None")
 	check(false, func(o *balancer.CookieOptions) { o.MaxAge = 90 * time.Second }, "Path=/; Max-Age=90; HttpOnly; SameSite=Lax")
 }
 

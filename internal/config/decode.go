@@ -161,6 +161,8 @@ func decodeText(text string, out reflect.Value) error {
 		return decodeInt(text, out)
 	case *float64:
 		return decodeFloat(text, v)
+	case *bool:
+		return decodeBool(text, v)
 	}
 	out.SetString(text)
 	return nil
@@ -190,6 +192,14 @@ func decodeFloat(text string, out *float64) error {
 		return fmt.Errorf("got %q, want a number such as 1.25", text)
 	}
 	*out = f
+	return nil
+}
+
+func decodeBool(text string, out *bool) error {
+	if text != "true" && text != "false" {
+		return fmt.Errorf("got %q, want true or false", text)
+	}
+	*out = text == "true"
 	return nil
 }
 

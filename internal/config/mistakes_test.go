@@ -258,6 +258,8 @@ func TestStickyIsChecked(t *testing.T) {
 	cookie("same_site: x", `5: sticky.cookie.same_site: got "x", want one of lax, strict, none`)
 	cookie("secure: true", `5: sticky.cookie.secure: got "true", want one of auto, always, never`)
 	cookie("{secure: never, same_site: none}", "5: sticky.cookie.same_site: got none with secure never, want secure auto or always, since browsers drop the cookie otherwise")
+	cookie("partitioned: yes", `5: sticky.cookie.partitioned: got "yes", want true or false`)
+	cookie("{secure: never, partitioned: true}", "5: sticky.cookie.partitioned: got true with secure never, want secure auto or always, since browsers drop the cookie otherwise")
 	cookie("secrets:\n    - hush-hush-hush-hush\n    - hush-hush-hush", "7: sticky.cookie.secrets[1]: got 14 bytes, want at least 16")
 	cookie("secrets: [null]", "5: sticky.cookie.secrets[0]: got 0 bytes, want at least 16")
 }

@@ -96,27 +96,8 @@ func (r *report) validateSticky(o balancer.StickyOptions) {
 	r.want(o.BoundedLoad == 0 || o.BoundedLoad >= 1, "sticky.bounded_load", "got %v, want at least 1, or 0 for none", o.BoundedLoad)
 }
 
-var (
-	cookieName   = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // a token of RFC 6265
-	cookiePath   = regexp.MustCompile(`^/[ -:<-~]*$`)                  // no control characters, no semicolon
-	cookieDomain = regexp.MustCompile(`^(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?$`)
-)
-
 // leastSecret is the length of a secret, in bytes, that cannot be guessed.
 const leastSecret = 16
-
-func (r *report) validateCookie(o balancer.CookieOptions) {
-	r.want(cookieName.MatchString(o.Name), "sticky.cookie.name", "got %q, want letters, digits or any of !#$%%&'*+-.^_`|~", o.Name)
-	r.want(o.MaxAge == 0 || o.MaxAge >= time.Second, "sticky.cookie.max_age", "got %v, want at least 1s, or 0s for until the browser is closed", o.MaxAge)
-	r.want(cookiePath.MatchString(o.Path), "sticky.cookie.path", "got %q, want a path that starts with / and has no semicolon", o.Path)
-	r.want(cookieDomain.MatchString(o.Domain), "sticky.cookie.domain", "got %q, want a domain such as example.com, or none", o.Domain)
-	r.oneOf("sticky.cookie.same_site", o.SameSite, "lax", "strict", "none")
-	r.oneOf("sticky.cookie.secure", o.Secure, "auto", "always", "never")
-	r.want(o.SameSite != "none" || o.Secure != "never", "sticky.cookie.same_site", "got none with secure never, want secure auto or always, since browsers drop the cookie otherwise")
-	for i, secret := range o.Secrets {
-		r.atLeastBytes(fmt.Sprintf("sticky.cookie.secrets[%d]", i), len(secret))
-	}
-}
 
 func (r *report) atLeastBytes(path string, got int) {
 	r.want(got >= leastSecret, path, "got %d bytes, want at least %d", got, leastSecret)

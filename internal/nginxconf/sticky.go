@@ -95,6 +95,8 @@ func (d *draft) cookieOption(c *balancer.CookieOptions, directive syntax.Directi
 		c.SameSite = strings.ToLower(value)
 	case option == "secure":
 		c.Secure = "always"
+	case option == "partitioned":
+		c.Partitioned = true
 	case option == "httponly": // always
 	case key == "hash" || key == "hmac" || key == "hmac_key" || key == "text":
 		about.Args = []string{key}
@@ -124,6 +126,9 @@ func (d *draft) writeCookie(c balancer.CookieOptions) {
 	write("domain", c.Domain, def.Domain)
 	write("same_site", c.SameSite, def.SameSite)
 	write("secure", c.Secure, def.Secure)
+	if c.Partitioned {
+		d.add("sticky", "    partitioned: true")
+	}
 	if p := d.parts["sticky"]; len(p.lines) == before {
 		p.lines = nil
 	}
