@@ -28,7 +28,7 @@ func (p *Pool) Forecast(name string, d Drain) ([]Load, error) {
 // seat is a node that can be given clients.
 type seat struct {
 	Load
-	weight int
+	weight float64 // which no product or sum of weights overflows
 }
 
 // room is how many clients more it can take, at most so many.
@@ -42,11 +42,11 @@ func (s *seat) room(most int) int {
 // emptier is whether s has fewer clients than other for its weight, when each
 // gets one more.
 func (s *seat) emptier(other *seat) bool {
-	return (s.After+1)*other.weight < (other.After+1)*s.weight
+	return float64(s.After+1)*other.weight < float64(other.After+1)*s.weight
 }
 
 func (n *Node) seat() *seat {
-	return &seat{Load{n.name, n.connections, n.connections, n.options.MaxConnections}, n.options.Weight}
+	return &seat{Load{n.name, n.connections, n.connections, n.options.MaxConnections}, float64(n.options.Weight)}
 }
 
 // forecast gives the clients of leaving, and of all nodes that cannot keep
@@ -80,21 +80,22 @@ func (p *Pool) forecast(leaving *Node) (loads []Load, homeless int) {
 }
 
 // spread gives clients to nodes by weight, to none more than it has room for,
-// and returns how many are left.
+// and returns how many are left. Each round gives at least one.
 func spread(seats []*seat, clients int) int {
 	for clients > 0 {
-		weights := 0
+		weights := 0.0
 		for _, s := range seats {
 			if s.room(1) > 0 {
 				weights += s.weight
 			}
 		}
-		if weights == 0 {
+		if weights <= 0 {
 			break
 		}
 		given := 0
 		for _, s := range seats {
-			given += s.take(clients * s.weight / weights)
+			share := int(float64(clients) * s.weight / weights)
+			given += s.take(max(0, min(share, clients-given)))
 		}
 		for _, s := range seats { // the last few
 			if given == 0 {

@@ -3,6 +3,7 @@ package balancer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -143,4 +144,29 @@ func TestAForecastAddsUp(t *testing.T) {
 			t.Errorf("got %d without a place, want %d", homeless, want)
 		}
 	})
+}
+
+// The configuration bounds weights; the arithmetic must end without that.
+func TestNoWeightMakesAForecastOrAPlanGoOnForEver(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &Pool{sticky: DefaultSticky()}
+		for i := range rapid.IntRange(2, 4).Draw(t, "nodes") {
+			n := &Node{name: fmt.Sprint(i), up: true, connections: rapid.IntRange(0, 50).Draw(t, "clients")}
+			n.options.Weight = rapid.SampledFrom([]int{1, 2, 0, -1, 1 << 60, math.MaxInt, math.MinInt}).Draw(t, "weight")
+			n.options.MaxConnections = rapid.SampledFrom([]int{0, 20, math.MaxInt}).Draw(t, "cap")
+			p.nodes = append(p.nodes, n)
+		}
+		if _, err := p.Forecast("0", Drain{Force: true}); err != nil {
+			t.Error(err)
+		}
+		p.PlanRebalance(0.1)
+		p.hash(client(1))
+		p.Candidates(client(1))
+	})
+}
+
+func TestAHugeWeightGetsAllClientsInAForecast(t *testing.T) {
+	all := nodes("a", "b", "c")
+	all[1].Weight = 1 << 60
+	wantForecast(t, loaded(t, all, 40, 0, 0), "a", Drain{}, "b 0→40 c 0→0", nil)
 }

@@ -17,12 +17,16 @@ type NodeOptions struct {
 	// URL is where the node listens.
 	URL URL `yaml:"url"`
 	// Weight is the node's share of the clients, relative to the others; at
-	// least 1, and 1 when it is not given.
+	// least 1, at most MaxWeight, and 1 when it is not given.
 	Weight int `yaml:"weight"`
 	// MaxConnections caps the clients of this node; 0 means no cap. Without
 	// ext-uv a Reverb node dies at about 1,017 connections.
 	MaxConnections int `yaml:"max_connections"`
 }
+
+// MaxWeight is the largest weight of a node. It is far above what tells nodes
+// apart, and below what a sum or a product could get wrong.
+const MaxWeight = 10_000
 
 // SetDefaults fills what a node's entry does not say.
 func (o *NodeOptions) SetDefaults() { o.Weight = 1 }

@@ -152,11 +152,11 @@ func (p *Pool) avoiding(tried []*Node) bool {
 
 // load is how many clients the usable nodes have, and what they weigh; without
 // the avoided ones where these are out of it.
-func (p *Pool) load(avoiding bool) (clients, weights int) {
+func (p *Pool) load(avoiding bool) (clients int, weights float64) {
 	for _, n := range p.nodes {
 		if p.obstacle(n, nil) == "" && !(avoiding && n.avoided) {
 			clients += n.connections
-			weights += n.options.Weight
+			weights += float64(n.options.Weight)
 		}
 	}
 	return clients, weights
@@ -165,13 +165,13 @@ func (p *Pool) load(avoiding bool) (clients, weights int) {
 // overloaded applies the bound of "Consistent Hashing with Bounded Loads"
 // (Mirrokni, Thorup, Zadimoghaddam): with one client more, no usable node may
 // hold more than its weight's share times the bound, rounded up.
-func (p *Pool) overloaded(n *Node, clients, weights int) bool {
+func (p *Pool) overloaded(n *Node, clients int, weights float64) bool {
 	return p.sticky.BoundedLoad > 0 && float64(n.connections+1) > p.bound(n, clients, weights)
 }
 
 // bound is how many clients the node may have for one without a pin to get it.
-func (p *Pool) bound(n *Node, clients, weights int) float64 {
-	return math.Ceil(p.sticky.BoundedLoad * float64((clients+1)*n.options.Weight) / float64(weights))
+func (p *Pool) bound(n *Node, clients int, weights float64) float64 {
+	return math.Ceil(p.sticky.BoundedLoad * float64(clients+1) * float64(n.options.Weight) / weights)
 }
 
 // score makes weights exact: with u uniform in (0, 1), a node of weight w has

@@ -21,7 +21,7 @@ func (p *Pool) PlanRebalance(skew float64) (reliefs []Relief, loads []Load) {
 	}
 	for {
 		from, to := fullest(seats, shares, gives), emptiest(seats, gives)
-		if from == nil || to == nil || (to.After+1)*from.weight >= from.After*to.weight {
+		if from == nil || to == nil || float64(to.After+1)*from.weight >= float64(from.After)*to.weight {
 			break
 		}
 		from.After--
@@ -50,13 +50,13 @@ func (p *Pool) serving() (nodes []*Node, seats []*seat) {
 
 // shares is what each of them would have by its weight.
 func shares(seats []*seat) []float64 {
-	clients, weights := 0, 0
+	clients, weights := 0, 0.0
 	for _, s := range seats {
 		clients, weights = clients+s.After, weights+s.weight
 	}
 	shares := make([]float64, len(seats))
 	for i, s := range seats {
-		shares[i] = float64(clients) * float64(s.weight) / float64(weights)
+		shares[i] = float64(clients) * s.weight / weights
 	}
 	return shares
 }
@@ -65,7 +65,7 @@ func shares(seats []*seat) []float64 {
 // above its share, or nil.
 func fullest(seats []*seat, shares []float64, gives []bool) (found *seat) {
 	for i, s := range seats {
-		if gives[i] && float64(s.After) > math.Ceil(shares[i]) && (found == nil || found.emptier(s)) {
+		if gives[i] && s.After > 0 && float64(s.After) > math.Ceil(shares[i]) && (found == nil || found.emptier(s)) {
 			found = s
 		}
 	}

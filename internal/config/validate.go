@@ -66,7 +66,7 @@ func (r *report) validateNodes(nodes []balancer.NodeOptions) {
 		r.want(node.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT")
 		r.wantPort(path+".url", node.URL.Host, 1)
 		r.unique(urls, path+".url", node.URL.Host)
-		r.atLeast(path+".weight", node.Weight, 1)
+		r.between(path+".weight", node.Weight, 1, balancer.MaxWeight)
 		r.atLeast(path+".max_connections", node.MaxConnections, 0)
 	}
 }

@@ -104,6 +104,8 @@ func (d *draft) nodeOption(server syntax.Directive, option string) string {
 	number, err := strconv.Atoi(value)
 	about := optionOf(server, option)
 	switch {
+	case key == "weight" && number > balancer.MaxWeight:
+		d.note("nodes", about, "a weight is at most %d here; divide all of them.", balancer.MaxWeight)
 	case key == "weight" && err == nil && number > 1:
 		return fmt.Sprintf(", weight: %d", number)
 	case key == "max_conns" && err == nil && number > 0:
