@@ -131,6 +131,14 @@ func upgradeHead(r *http.Request, c *client) []byte {
 	header.Set("Connection", "Upgrade")
 	header.Set("Upgrade", "websocket")
 	spell(header)
+	head := writeHead(r, header)
+	if size := len(head); c.fitUpgrade(header, size) < size {
+		head = writeHead(r, header)
+	}
+	return head
+}
+
+func writeHead(r *http.Request, header http.Header) []byte {
 	b := make([]byte, 0, 1<<10) // most fit
 	b = append(b, "GET "+requestTarget(r)+" HTTP/1.1\r\nHost: "+r.Host+"\r\n"...)
 	b = appendFields(b, header)

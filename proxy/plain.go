@@ -31,7 +31,11 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), o.Timeouts.Response)
 	defer cancel()
-	h.plain.ServeHTTP(speller{w}, withBody(r.WithContext(context.WithValue(ctx, clientKey{}, c)), body))
+	h.plain.ServeHTTP(speller{w}, withBody(withClient(r.WithContext(ctx), c), body))
+}
+
+func withClient(r *http.Request, c *client) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), clientKey{}, c))
 }
 
 // readBody reads a request's body before a node is asked: one that comes slowly
@@ -81,7 +85,7 @@ func newTransport(h *Handler) *http.Transport {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return h.dial(ctx, ctx.Value(nodeKey{}).(*balancer.Node), h.options.Load())
 		},
-		DisableKeepAlives:      true,
+		MaxIdleConnsPerHost:    -1, // none is kept
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxAnswerHead,
 	}
@@ -101,6 +105,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Host = pr.In.Host
 	stripHopByHop(pr.Out.Header)
 	pr.In.Context().Value(clientKey{}).(*client).setForwarded(pr.Out.Header, pr.In)
+	pr.Out.Header.Set("Connection", "close")
 	spell(pr.Out.Header)
 }
 
@@ -120,6 +125,9 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 	var tried []*balancer.Node
 	var last error
 	c := r.Context().Value(clientKey{}).(*client)
+	if err := c.fitPlain(r); err != nil {
+		return nil, err
+	}
 	for {
 		n, err := t.h.Pool.Next(tried)
 		if err != nil {
@@ -191,6 +199,9 @@ func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error)
 	c.explain(w.Header())
 	status, text := http.StatusBadGateway, "the node did not answer properly"
 	switch {
+	case errors.Is(err, errHead):
+		refuse(w, http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("got more than %d bytes of head as they would reach the node, want at most that", c.options.Limits.MaxHeaderBytes))
+		return
 	case errors.Is(err, balancer.ErrNoUsableNode):
 		status, text = http.StatusServiceUnavailable, "no node can take this request now"
 		w.Header().Set("Retry-After", "1")

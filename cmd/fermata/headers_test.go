@@ -54,18 +54,72 @@ func TestATrustedProxysRequestIDStays(t *testing.T) {
 	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Amzn-Trace-Id": id, "X-Request-Id": "7"})
 }
 
-func TestAHeadWithTheRequestIDStaysWithinWhatANodeTakes(t *testing.T) {
+// A node must get what it would take without Fermata in front.
+func TestAnUpgradeThatANodeTakesAloneIsNotTooLargeWithOurFields(t *testing.T) {
 	s := newStack(t, 1, "")
 	s.bystander()
-	for size := 9_999 - len(wireUpgrade); ; size-- {
-		r, body := s.ask(wireUpgrade + "Cookie: a=" + strings.Repeat("x", size) + "\r\n")
-		if r.StatusCode == 431 {
-			continue
+	check := func(size, want int) {
+		t.Helper()
+		request := wireUpgrade + "Cookie: a="
+		request += strings.Repeat("x", size-len(request)-len("\r\n\r\n")) + "\r\n"
+		r, body := s.ask(request)
+		got := len(s.nodes[0].LastRequest(wirePath).Raw)
+		if r.StatusCode != want || want == 101 && got < size {
+			t.Errorf("of %d bytes: got %d %s with %d bytes at the node, want %d", size, r.StatusCode, body, got, want)
 		}
-		if got := len(s.nodes[0].LastRequest(wirePath).Raw); r.StatusCode != 101 || got != 9_999 {
-			t.Errorf("the largest that is let through: got %d %s with %d bytes at the node, want 101 with 9999", r.StatusCode, body, got)
+	}
+	for size := 9_999 - 130; size <= 9_999; size += 10 {
+		check(size, 101)
+	}
+	check(9_999, 101)
+	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Request-Id": "", "X-Forwarded-For": ""})
+	check(10_000, 431)
+	check(9_999-60, 101)
+	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Request-Id": "", "X-Forwarded-For": "127.0.0.1"})
+}
+
+func TestASignedPostThatANodeTakesAloneIsNotTooLargeWithOurFields(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.bystander()
+	check := func(size int, want int) {
+		t.Helper()
+		post := func(data int) string {
+			body := `{"name":"shipped","channel":"orders","data":"` + strings.Repeat("x", data) + `"}`
+			return signedPost(body) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body
 		}
-		return
+		request := post(size - len(post(1000)) + 1000)
+		if len(request) != size {
+			t.Fatalf("the test's own request: got %d bytes, want %d", len(request), size)
+		}
+		if r, body := s.wire(request).answer(); r.StatusCode != want {
+			t.Errorf("of %d bytes: got %d %s, want %d", size, r.StatusCode, body, want)
+		}
+	}
+	for size := 9_999 - 130; size <= 9_999; size += 10 {
+		check(size, 200)
+	}
+	check(9_999, 200)
+	if got := len(s.nodes[0].LastRequest(eventsPath).Raw); got != 9_999 {
+		t.Errorf("got %d bytes at the node, want 9999", got)
+	}
+	check(10_000, 413)
+	hasHeader(t, s.nodes[0].LastRequest(eventsPath).Header, map[string]string{"X-Forwarded-For": "", "Connection": ""})
+	check(1_500, 200)
+	hasHeader(t, s.nodes[0].LastRequest(eventsPath).Header, map[string]string{"X-Forwarded-For": "127.0.0.1", "Connection": "close"})
+}
+
+func TestAPlainRequestWithALargerHeadThanANodeGetsIsRefused(t *testing.T) {
+	s := newStack(t, 1, "")
+	s.bystander()
+	seen := s.nodes[0].Stats().Requests
+	if r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("a:b\r\n", 2000)); r.StatusCode != 431 {
+		t.Errorf("2000 small fields: got %d %s, want 431", r.StatusCode, body)
+	}
+	if r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\nCookie: " + strings.Repeat("x", 10_000) + "\r\n"); r.StatusCode != 431 {
+		t.Errorf("a large field: got %d %s, want 431", r.StatusCode, body)
+	}
+	if got := s.nodes[0].Stats().Requests; got != seen {
+		t.Errorf("got %d requests at the node, want none", got-seen)
 	}
 }
 
