@@ -54,8 +54,10 @@ func flags(o Options) []chromedp.ExecAllocatorOption {
 func (c *Clients) listen(tab context.Context) error {
 	err := chromedp.Listen(tab, func(event any) {
 		if line, ok := event.(*cdp.EventBindingCalled); ok {
-			if err := c.take([]byte(line.Payload)); err != nil {
+			if l, err := parseLine([]byte(line.Payload), len(c.clients)); err != nil {
 				c.end(err)
+			} else {
+				c.take(l)
 			}
 		}
 	})

@@ -6,49 +6,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 )
-
-// What Options.Library can be.
-const (
-	PusherJS   = "pusher-js"
-	PusherJS81 = "pusher-js-8-1" // the last one that gives up after two unclean closes
-	Echo       = "laravel-echo"
-)
-
-// Options say which clients run, and what they do from the start.
-type Options struct {
-	// URL is ws://HOST:PORT or wss://HOST:PORT, with a path prefix at most.
-	URL string `json:"url"`
-	// Key and Secret are the app's. The clients sign their subscriptions
-	// themselves, as Laravel would.
-	Key    string `json:"key"`
-	Secret string `json:"secret"`
-	// Library is one of the constants; empty: PusherJS.
-	Library string `json:"library"`
-	// Clients is how many there are; 0: one. In a presence channel the first
-	// one is called "client 0".
-	Clients int `json:"clients"`
-	// AtOnce is how many of them connect at the same time at first; each that
-	// is connected lets the next one in. 0: all.
-	AtOnce int `json:"atOnce"`
-	// Channels are those that each client subscribes to, by their full names:
-	// private-… and presence-… are what they are for Pusher.
-	Channels []string `json:"channels"`
-	// Events are those that laravel-echo listens for; pusher-js gets all.
-	Events []string `json:"events"`
-	// Cookies makes clients in node keep the cookie of their 101, as browsers
-	// do anyway.
-	Cookies bool `json:"cookies"`
-	// Insecure makes the clients accept any certificate.
-	Insecure bool `json:"-"`
-	// Timeout bounds each Wait; 0: 30 seconds.
-	Timeout time.Duration `json:"-"`
-}
 
 // Client is what one client has seen so far.
 type Client struct {
@@ -106,24 +68,6 @@ type Clients struct {
 
 func newClients(o Options) *Clients {
 	return &Clients{options: o, clients: make([]Client, o.Clients), changed: make(chan struct{})}
-}
-
-func (o *Options) setDefaults() {
-	if o.Library == "" {
-		o.Library = PusherJS
-	}
-	if o.Clients == 0 {
-		o.Clients = 1
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.Channels == nil {
-		o.Channels = []string{}
-	}
-	if o.Events == nil {
-		o.Events = []string{}
-	}
 }
 
 // Wait returns what all clients have seen once until is true of it, and ends
@@ -217,12 +161,6 @@ func (c *Clients) run(t testing.TB, cmd command) {
 	if err := c.command(line); err != nil {
 		t.Fatalf("%s of client %d: %v", cmd.Do, cmd.Client, err)
 	}
-}
-
-// folder is where this package's files and node_modules are.
-func folder() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(file)
 }
 
 // modules ends the test when the libraries are not there.

@@ -1,13 +1,15 @@
 package realclient
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 )
 
-// line is what a client reports, one at a time.
-type line struct {
+// Line is what a client reports, one at a time.
+type Line struct {
 	Client  int             `json:"client"`
 	Type    string          `json:"type"`
 	State   string          `json:"state"`
@@ -24,21 +26,37 @@ type line struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-// take adds a line to what its client has seen, and wakes who waits.
-func (c *Clients) take(text []byte) error {
-	var l line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return fmt.Errorf("a line of the clients: %w: %s", err, text)
+// ReadLines passes each line of some clients to take, until there are no more.
+func ReadLines(r io.Reader, clients int, take func(Line)) error {
+	scanner := bufio.NewScanner(r)
+	scanner.Buffer(nil, 1<<20) // a presence channel's members come in one line
+	for scanner.Scan() {
+		l, err := parseLine(scanner.Bytes(), clients)
+		if err != nil {
+			return err
+		}
+		take(l)
 	}
+	return scanner.Err()
+}
+
+func parseLine(text []byte, clients int) (l Line, err error) {
+	if err := json.Unmarshal(text, &l); err != nil {
+		return l, fmt.Errorf("a line of the clients: %w: %s", err, text)
+	}
+	if l.Client < 0 || l.Client >= clients {
+		return l, fmt.Errorf("got a line of client %d, want less than %d", l.Client, clients)
+	}
+	return l, nil
+}
+
+// take adds a line to what its client has seen, and wakes who waits.
+func (c *Clients) take(l Line) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.Client < 0 || l.Client >= len(c.clients) {
-		return fmt.Errorf("a line of client %d, want less than %d", l.Client, len(c.clients))
-	}
 	c.clients[l.Client].take(l)
 	close(c.changed)
 	c.changed = make(chan struct{})
-	return nil
 }
 
 // end says that no more lines come.
@@ -51,7 +69,7 @@ func (c *Clients) end(err error) {
 }
 
 // take never changes what an earlier copy of the client can see.
-func (c *Client) take(l line) {
+func (c *Client) take(l Line) {
 	switch l.Type {
 	case "state":
 		c.State = l.State

@@ -1,14 +1,12 @@
 package realclient
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -34,7 +32,7 @@ func Start(t testing.TB, o Options) *Clients {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		c.end(c.follow(stdout))
+		c.end(cmp.Or(ReadLines(stdout, o.Clients, c.take), errors.New("node has ended")))
 	}()
 	t.Cleanup(func() {
 		stdin.Close()
@@ -46,20 +44,16 @@ func Start(t testing.TB, o Options) *Clients {
 	return c
 }
 
-// nodeCommand is node with the clients' script.
+// nodeCommand is Command for a test.
 func nodeCommand(t testing.TB, o Options) *exec.Cmd {
 	t.Helper()
-	config, err := json.Marshal(o)
+	cmd, err := Command(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "--no-deprecation", filepath.Join(folder(), "client.mjs"), string(config))
 	// The end of stdin ends it, and if not that, a kill after WaitDelay.
 	cmd.Cancel = func() error { return os.ErrProcessDone }
 	cmd.WaitDelay = 10 * time.Second
-	if o.Insecure {
-		cmd.Env = append(os.Environ(), "NODE_TLS_REJECT_UNAUTHORIZED=0", "NODE_NO_WARNINGS=1")
-	}
 	return cmd
 }
 
@@ -74,19 +68,4 @@ func pipes(t testing.TB, cmd *exec.Cmd) (io.WriteCloser, io.Reader) {
 		t.Fatal(err)
 	}
 	return stdin, stdout
-}
-
-// follow takes lines until there are none, and says why.
-func (c *Clients) follow(lines io.Reader) error {
-	scanner := bufio.NewScanner(lines)
-	scanner.Buffer(nil, 1<<20) // a presence channel's members come in one line
-	for scanner.Scan() {
-		if err := c.take(scanner.Bytes()); err != nil {
-			return err
-		}
-	}
-	if err := scanner.Err(); err != nil {
-		return err
-	}
-	return errors.New("node has ended")
 }

@@ -7,6 +7,8 @@ package crowd
 import (
 	"sync"
 	"time"
+
+	"fermata/internal/lab/realclient"
 )
 
 // Crowd is what is known about all clients. Its methods may be called
@@ -96,17 +98,8 @@ func (c *Crowd) Waiting() (waiting int, since time.Time) {
 	return waiting, c.last
 }
 
-// line is what a client reports, as far as it matters here.
-type line struct {
-	Client int    `json:"client"`
-	Type   string `json:"type"`
-	State  string `json:"state"`
-	Code   int    `json:"code"`
-	Node   string `json:"node"`
-}
-
 // take notes what a client reports.
-func (c *Crowd) take(number int, l line, at time.Time) {
+func (c *Crowd) take(number int, l realclient.Line, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	client := &c.clients[number]

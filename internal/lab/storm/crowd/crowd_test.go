@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"fermata/internal/lab/realclient"
 	"fermata/internal/lab/storm/report"
 )
 
@@ -29,14 +30,14 @@ func newPlay(t *testing.T, struck string) *stageplay {
 	return s
 }
 
-func (s *stageplay) says(i int, l line, after float64) {
+func (s *stageplay) says(i int, l realclient.Line, after float64) {
 	s.take(i, l, s.event.Add(time.Duration(after*float64(time.Second))))
 }
 
 func (s *stageplay) comes(i int, node string, after float64) {
-	s.says(i, line{Type: "open"}, after)
-	s.says(i, line{Type: "established", Node: node}, after)
-	s.says(i, line{Type: "subscribed"}, after)
+	s.says(i, realclient.Line{Type: "open"}, after)
+	s.says(i, realclient.Line{Type: "established", Node: node}, after)
+	s.says(i, realclient.Line{Type: "subscribed"}, after)
 }
 
 func (s *stageplay) result(after float64) *report.Case {
@@ -54,11 +55,11 @@ func (s *stageplay) waits(want int) {
 
 func TestClientsThatCloseAndComeBackWereAwayBetween(t *testing.T) {
 	s := newPlay(t, "")
-	s.says(0, line{Type: "closed", Code: 4200}, 1)
-	s.says(0, line{Type: "closed", Code: 1006}, 1.25) // of an attempt
+	s.says(0, realclient.Line{Type: "closed", Code: 4200}, 1)
+	s.says(0, realclient.Line{Type: "closed", Code: 1006}, 1.25) // of an attempt
 	s.waits(1)
 	s.comes(0, "two", 1.5)
-	s.says(0, line{Type: "closed", Code: 4100}, 3)
+	s.says(0, realclient.Line{Type: "closed", Code: 4100}, 3)
 	s.comes(0, "two", 4)
 	s.waits(0)
 	c := s.result(10)
@@ -73,7 +74,7 @@ func TestClientsThatCloseAndComeBackWereAwayBetween(t *testing.T) {
 func TestClientsOfAStruckNodeAreAwayBeforeTheyKnow(t *testing.T) {
 	s := newPlay(t, "one")
 	s.waits(2)
-	s.says(0, line{Type: "closed", Code: 1006}, 60)
+	s.says(0, realclient.Line{Type: "closed", Code: 1006}, 60)
 	s.comes(0, "two", 61)
 	c := s.result(75)
 	if c.Hit != 2 || *c.Back[0] != 61 || *c.Away[0] != 61 || c.Back[2] != nil {
@@ -89,8 +90,8 @@ func TestClientsOfAStruckNodeAreAwayBeforeTheyKnow(t *testing.T) {
 
 func TestNobodyWaitsForClientsThatGaveUp(t *testing.T) {
 	s := newPlay(t, "")
-	s.says(2, line{Type: "closed", Code: 1006}, 1)
-	s.says(2, line{Type: "state", State: "failed"}, 2)
+	s.says(2, realclient.Line{Type: "closed", Code: 1006}, 1)
+	s.says(2, realclient.Line{Type: "state", State: "failed"}, 2)
 	s.waits(0)
 	if c := s.result(9); c.Lost["old"] != 1 || c.Failed["old"] != 1 {
 		t.Errorf("got lost %v and failed %v, want the client with the old library", c.Lost, c.Failed)
@@ -100,7 +101,7 @@ func TestNobodyWaitsForClientsThatGaveUp(t *testing.T) {
 func TestWhoComesAfterTheEventIsNotCounted(t *testing.T) {
 	s := newPlay(t, "")
 	s.comes(4, "one", 1)
-	s.says(4, line{Type: "closed", Code: 1006}, 2)
+	s.says(4, realclient.Line{Type: "closed", Code: 1006}, 2)
 	s.waits(0)
 	if c := s.result(9); c.Hit != 0 || len(c.Curve) != 0 {
 		t.Errorf("got %d hit and curve %v, want none", c.Hit, c.Curve)

@@ -3,19 +3,17 @@
 package crowd
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
+
+	"fermata/internal/lab/realclient"
 )
 
 // Options say who the clients are. Each has a network of its own, as far as
@@ -31,20 +29,6 @@ type Options struct {
 	// Failed is called, once or more, when clients end before they are
 	// stopped; nil: nothing is.
 	Failed func(error)
-}
-
-// config is what the script of internal/lab/realclient wants to know.
-type config struct {
-	URL      string   `json:"url"`
-	Hosts    []string `json:"hosts"`
-	Network  int      `json:"network"`
-	Key      string   `json:"key"`
-	Secret   string   `json:"secret"`
-	Library  string   `json:"library"`
-	Clients  int      `json:"clients"`
-	Channels []string `json:"channels"`
-	Events   []string `json:"events"`
-	Cookies  bool     `json:"cookies"`
 }
 
 // Start starts the clients, which connect at once. stop, which is never nil,
@@ -99,14 +83,14 @@ type process struct {
 }
 
 func (c *Crowd) start(ctx context.Context, o Options, library string, first, count int) (*process, error) {
-	arg, err := json.Marshal(config{
-		URL: "ws://" + o.Hosts[0], Hosts: o.Hosts, Network: first, Key: o.Key, Secret: o.Secret,
-		Library: library, Clients: count, Channels: []string{"news"}, Events: []string{}, Cookies: true,
+	command, err := realclient.Command(ctx, realclient.Options{
+		URL: "ws://" + o.Hosts[0], Hosts: o.Hosts, Network: &first, Key: o.Key, Secret: o.Secret,
+		Library: library, Clients: count, Channels: []string{"news"}, Cookies: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p := &process{done: make(chan struct{}), command: exec.CommandContext(ctx, "node", "--no-deprecation", script(), string(arg))}
+	p := &process{done: make(chan struct{}), command: command}
 	// Ctrl-C is for us alone, and the clients end with us too if we die.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.command.Stderr = &p.stderr
@@ -129,7 +113,7 @@ func (c *Crowd) start(ctx context.Context, o Options, library string, first, cou
 
 // follow reads until the process ends, which is an error before ctx does.
 func (c *Crowd) follow(ctx context.Context, p *process, stdout io.Reader, first, count int) error {
-	err := c.read(stdout, first, count)
+	err := realclient.ReadLines(stdout, count, func(l realclient.Line) { c.take(first+l.Client, l, time.Now()) })
 	early := ctx.Err() == nil
 	if err != nil {
 		p.command.Process.Kill()
@@ -138,26 +122,4 @@ func (c *Crowd) follow(ctx context.Context, p *process, stdout io.Reader, first,
 		return fmt.Errorf("the clients ended: %w: %s", cmp.Or(err, waitErr), p.stderr.Bytes())
 	}
 	return nil
-}
-
-// script is the one that the tests run their clients with.
-func script() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "../../realclient/client.mjs")
-}
-
-// read takes lines until there are no more.
-func (c *Crowd) read(lines io.Reader, first, count int) error {
-	scanner := bufio.NewScanner(lines)
-	for scanner.Scan() {
-		var l line
-		if err := json.Unmarshal(scanner.Bytes(), &l); err != nil {
-			return fmt.Errorf("got line %q of a client: %w", scanner.Bytes(), err)
-		}
-		if l.Client < 0 || l.Client >= count {
-			return fmt.Errorf("got client %d, want less than %d", l.Client, count)
-		}
-		c.take(first+l.Client, l, time.Now())
-	}
-	return scanner.Err()
 }
