@@ -26,6 +26,14 @@ const (
 	pinLength        = 22
 )
 
+// CookieMistakes are those in a cookie that does not come from a file; their
+// paths begin with sticky.cookie.
+func CookieMistakes(o balancer.CookieOptions) Mistakes {
+	r := newReport("")
+	r.validateCookie(o)
+	return r.mistakes
+}
+
 func (r *report) validateCookie(o balancer.CookieOptions) {
 	r.want(cookieName.MatchString(o.Name), "sticky.cookie.name", "got %q, want letters, digits or any of !#$%%&'*+-.^_`|~", o.Name)
 	r.want(len(o.Name)+pinLength <= longestCookie, "sticky.cookie.name", "got %d bytes, want at most %d, since browsers drop the cookie otherwise", len(o.Name), longestCookie-pinLength)

@@ -1,11 +1,12 @@
 package nginxconf
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/config"
 	"fermata/internal/nginxconf/syntax"
 )
 
@@ -61,19 +62,35 @@ func (d *draft) stickyDirective(directive syntax.Directive) bool {
 	default: // a module that is older than nginx's own
 		options = append([]string{"name=route"}, options...)
 	}
-	for _, option := range options {
-		d.cookieOption(&c, directive, option)
+	for _, option := range secureFirst(options) {
+		d.takeCookieOption(&c, directive, option)
 	}
 	d.writeCookie(c)
 	return true
 }
 
-// What a cookie's name and attributes can be, as internal/config has it.
-var (
-	cookieName   = regexp.MustCompile("^[!#%&'*+.^_`|~0-9A-Za-z-]+$")
-	cookiePath   = regexp.MustCompile(`^/[ -#%-:<-~]*$`)
-	cookieDomain = regexp.MustCompile(`^\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
-)
+// takeCookieOption takes an option over, unless the cookie would then be one
+// that no browser takes.
+func (d *draft) takeCookieOption(c *balancer.CookieOptions, directive syntax.Directive, option string) {
+	next := *c
+	d.cookieOption(&next, directive, option)
+	if found := config.CookieMistakes(next); len(found) > 0 {
+		about := directive
+		about.Args = []string{option}
+		d.note("sticky", about, "left out: %s: %s.", found[0].Path, found[0].Message)
+		return
+	}
+	*c = next
+}
+
+// secureFirst has the attribute first that others need.
+func secureFirst(options []string) []string {
+	options = slices.Clone(options)
+	if i := slices.Index(options, "secure"); i > 0 {
+		options = slices.Insert(slices.Delete(options, i, i+1), 0, "secure")
+	}
+	return options
+}
 
 func (d *draft) cookieOption(c *balancer.CookieOptions, directive syntax.Directive, option string) {
 	key, value, _ := strings.Cut(option, "=")
@@ -81,11 +98,11 @@ func (d *draft) cookieOption(c *balancer.CookieOptions, directive syntax.Directi
 	about.Args = []string{option}
 	age, isAge := parseDuration(value)
 	switch {
-	case key == "name" && cookieName.MatchString(value):
+	case key == "name" && isFixed(value):
 		c.Name = value
-	case key == "domain" && cookieDomain.MatchString(value):
+	case key == "domain" && isFixed(value):
 		c.Domain = value
-	case key == "path" && cookiePath.MatchString(value):
+	case key == "path" && isFixed(value):
 		c.Path = value
 	case option == "expires=max":
 		c.MaxAge = 10 * 365 * 24 * time.Hour // what nginx says in max-age
@@ -105,6 +122,10 @@ func (d *draft) cookieOption(c *balancer.CookieOptions, directive syntax.Directi
 		d.note("sticky", about, "no fixed value that Fermata could take; the default stays.")
 	}
 }
+
+// isFixed is whether the value is the same for all clients: no variable of
+// nginx is in it.
+func isFixed(value string) bool { return value != "" && !strings.Contains(value, "$") }
 
 func isSameSite(value string) bool {
 	value = strings.ToLower(value)
