@@ -19,6 +19,7 @@ import (
 	"fermata/internal/app"
 	"fermata/internal/certs"
 	"fermata/internal/config"
+	"fermata/internal/console"
 	"fermata/internal/demo"
 	"fermata/internal/secret"
 )
@@ -38,7 +39,9 @@ func newDemoCommand() *cobra.Command {
 		Long: "Try Fermata in front of embedded Reverb-like nodes, with a page to look at.\n\n" +
 			"Everything is in this process and listens on loopback. A port that is taken is replaced by a free one.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withLog(cmd.ErrOrStderr(), func(lines *console.Queue) error { return f.run(cmd, lines) })
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.page, "page", "127.0.0.1:8080", "`ADDRESS` of the page")
@@ -52,7 +55,7 @@ func newDemoCommand() *cobra.Command {
 
 // run starts the nodes, Fermata and the page, and stops them the other way
 // round when the context ends.
-func (f *demoFlags) run(cmd *cobra.Command) error {
+func (f *demoFlags) run(cmd *cobra.Command, lines *console.Queue) error {
 	if f.nodes < 1 {
 		return &exitError{exitUsage, fmt.Errorf("--nodes: got %d, want at least 1", f.nodes)}
 	}
@@ -71,7 +74,11 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	c := f.config(nodes, certificate)
-	a, err := app.New(func() (*config.Config, error) { return c, nil }, f.log(cmd))
+	if !f.verbose {
+		lines = console.StartQueue(io.Discard)
+		defer lines.Close()
+	}
+	a, err := app.New(func() (*config.Config, error) { return c, nil }, lines)
 	if err != nil {
 		return err
 	}
@@ -82,7 +89,9 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(cmd.OutOrStdout(), f.welcome(a, page.Addr()))
+	out := console.StartQueue(cmd.OutOrStdout())
+	defer out.Close()
+	fmt.Fprint(out, f.welcome(a, page.Addr()))
 	return f.serve(cmd.Context(), a, page)
 }
 
@@ -102,13 +111,6 @@ func (f *demoFlags) config(nodes *demo.Nodes, certificate certs.Pair) *config.Co
 	c.Admin.Address = freeAddress(f.admin)
 	c.Log.Format = "console"
 	return c
-}
-
-func (f *demoFlags) log(cmd *cobra.Command) io.Writer {
-	if f.verbose {
-		return cmd.ErrOrStderr()
-	}
-	return io.Discard
 }
 
 // freeAddress is the address, or one with a free port if that one is taken.

@@ -41,7 +41,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err == nil {
 		return exitDone
 	}
-	report(errOut, err)
+	if !errors.As(err, new(*reportedError)) {
+		report(errOut, err)
+	}
 	if !understood {
 		return exitUsage
 	}

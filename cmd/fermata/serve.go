@@ -10,6 +10,7 @@ import (
 
 	"fermata/internal/app"
 	"fermata/internal/config"
+	"fermata/internal/console"
 )
 
 func newServeCommand() *cobra.Command {
@@ -22,19 +23,23 @@ func newServeCommand() *cobra.Command {
 			"SIGHUP reloads the configuration; a wrong one changes nothing.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := app.New(func() (*config.Config, error) { return config.Load(file) }, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			if err := a.Listen(); err != nil {
-				return err
-			}
-			defer reloadOnHangup(cmd.Context(), a)()
-			return a.Run(cmd.Context())
+			return withLog(cmd.ErrOrStderr(), func(log *console.Queue) error { return serve(cmd.Context(), file, log) })
 		},
 	}
 	configFlag(cmd, &file)
 	return cmd
+}
+
+func serve(ctx context.Context, file string, log *console.Queue) error {
+	a, err := app.New(func() (*config.Config, error) { return config.Load(file) }, log)
+	if err != nil {
+		return err
+	}
+	if err := a.Listen(); err != nil {
+		return err
+	}
+	defer reloadOnHangup(ctx, a)()
+	return a.Run(ctx)
 }
 
 // configFlag adds -c, which is where every command that reads a configuration

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"fermata/balancer"
 	"fermata/internal/admin"
 	"fermata/internal/config"
+	"fermata/internal/console"
 	"fermata/internal/metrics"
 	"fermata/proxy"
 	"fermata/proxy/relay"
@@ -60,9 +60,9 @@ type App struct {
 	panics  bool            // whether the checks are not believed, as was last told
 }
 
-// New loads the configuration and builds a Fermata that logs to w. It opens
+// New loads the configuration and builds a Fermata that logs to out. It opens
 // nothing and starts nothing.
-func New(load Loader, w io.Writer) (*App, error) {
+func New(load Loader, out *console.Queue) (*App, error) {
 	c, err := load()
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 		return nil, err
 	}
 	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, maximum: clientsFor(files), shortages: newShortages()}
-	a.log, a.level = newLog(c.Log, w)
+	a.log, a.level = newLog(c.Log, out)
 	a.registry = prometheus.NewRegistry()
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -88,6 +88,7 @@ func New(load Loader, w io.Writer) (*App, error) {
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
 	metrics.ObserveWhole(a.registry, metrics.Whole{
 		Usable: func() int { return len(a.pool.UsableBeside(nil)) }, Panicking: a.pool.Panicking, Clients: a.handler.Clients,
+		LinesDropped: out.Dropped,
 	})
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil

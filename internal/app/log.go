@@ -1,8 +1,6 @@
 package app
 
 import (
-	"io"
-
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -11,16 +9,19 @@ import (
 )
 
 // newLog makes the log: one line an entry, none of them sampled away. The
-// level can be changed while it is in use.
-func newLog(o config.Log, w io.Writer) (*zap.Logger, zap.AtomicLevel) {
+// level can be changed while it is in use. What is dropped as nobody reads it is
+// told in a line of its own.
+func newLog(o config.Log, out *console.Queue) (*zap.Logger, zap.AtomicLevel) {
 	level := zap.NewAtomicLevelAt(logLevel(o))
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.ISO8601TimeEncoder
 	var encoder zapcore.Encoder = zapcore.NewJSONEncoder(encoding)
 	if o.Format == "console" {
-		encoder = console.NewEncoder(console.Coloured(w))
+		encoder = console.NewEncoder(out.Coloured())
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), level
+	log := zap.New(zapcore.NewCore(encoder, out, level), zap.ErrorOutput(out))
+	out.OnDrop(func(count int) { log.Warn("log lines dropped", zap.Int("count", count)) })
+	return log, level
 }
 
 // logLevel is the configured level, which the configuration has checked.

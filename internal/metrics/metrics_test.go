@@ -166,12 +166,15 @@ func TestTheWholeIsReadAtEachScrape(t *testing.T) {
 		Usable:    func() int { return usable },
 		Panicking: func() bool { return panics },
 		Clients:   func() (now, most int64) { return clients, 1000 },
+
+		LinesDropped: func() int64 { return 5 },
 	})
-	names := []string{"fermata_clients", "fermata_clients_max", "fermata_health_panic", "fermata_nodes_usable"}
+	names := []string{"fermata_clients", "fermata_clients_max", "fermata_health_panic", "fermata_log_lines_dropped_total", "fermata_nodes_usable"}
 	wantMetrics(t, registry, `
 fermata_clients 7
 fermata_clients_max 1000
 fermata_health_panic 0
+fermata_log_lines_dropped_total 5
 fermata_nodes_usable 3
 `, names...)
 	usable, panics, clients = 1, true, 8
@@ -179,6 +182,7 @@ fermata_nodes_usable 3
 fermata_clients 8
 fermata_clients_max 1000
 fermata_health_panic 1
+fermata_log_lines_dropped_total 5
 fermata_nodes_usable 1
 `, names...)
 }
@@ -203,7 +207,7 @@ func TestTheMetricsAreNamedAsPrometheusAdvises(t *testing.T) {
 	nodes := []balancer.Status{{Name: "a", MaxConnections: 1, Fault: "refused", Drain: &balancer.Drain{}}}
 	Observe(registry, func() []balancer.Status { return nodes }, func() relay.Totals { return relay.Totals{} })
 	ObserveTallies(registry, func() []Tally { return []Tally{{Node: "a", Apps: map[string]int{"key": 1}}} })
-	ObserveWhole(registry, Whole{func() int { return 1 }, func() bool { return false }, func() (int64, int64) { return 0, 1 }})
+	ObserveWhole(registry, Whole{func() int { return 1 }, func() bool { return false }, func() (int64, int64) { return 0, 1 }, func() int64 { return 0 }})
 	m.Picked("a", "hash")
 	m.Handshake("a", "ok")
 	m.Closed("a", "client", time.Second)

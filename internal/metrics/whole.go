@@ -4,9 +4,10 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Whole is where what concerns no single node is read, at each scrape.
 type Whole struct {
-	Usable    func() int               // nodes that can take a client now
-	Panicking func() bool              // whether the checks are not believed
-	Clients   func() (now, most int64) // of this process
+	Usable       func() int               // nodes that can take a client now
+	Panicking    func() bool              // whether the checks are not believed
+	Clients      func() (now, most int64) // of this process
+	LinesDropped func() int64             // of the log
 }
 
 // ObserveWhole registers the metrics of the whole. Every func must be set, and
@@ -25,6 +26,9 @@ func ObserveWhole(registry prometheus.Registerer, w Whole) {
 		_, most := w.Clients()
 		return float64(most)
 	})
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "fermata_log_lines_dropped_total", Help: "Lines of the log that are lost, as nobody reads it, or it cannot be written.",
+	}, func() float64 { return float64(w.LinesDropped()) }))
 	if localPorts() > 0 {
 		gauge("fermata_local_ports", "Local ports that there are for connections to one node.", func() float64 { return float64(localPorts()) })
 	}

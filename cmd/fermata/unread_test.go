@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"fermata/internal/devnode"
+)
+
+// apart is Fermata as a process whose output goes into a pipe, of which the
+// test has the other end.
+type apart struct {
+	t      *testing.T
+	pid    int
+	output *os.File
+	from   *bufio.Reader
+	exited func() error
+}
+
+// startApart starts Fermata with these arguments, and kills it when the test
+// ends. Whoever wants it to end well asks it to.
+func startApart(t *testing.T, args ...string) *apart {
+	t.Helper()
+	output, into, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer into.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*testTimeout)
+	command := exec.CommandContext(ctx, os.Args[0], args...)
+	command.Env = append(os.Environ(), asFermata+"=1")
+	command.Stdout, command.Stderr = into, into
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &apart{t: t, pid: command.Process.Pid, output: output, from: bufio.NewReader(output), exited: sync.OnceValue(command.Wait)}
+	t.Cleanup(func() {
+		cancel()
+		p.exited()
+		output.Close()
+	})
+	return p
+}
+
+// until reads its output up to what fits, and returns what that holds.
+func (p *apart) until(pattern string) []string {
+	p.t.Helper()
+	p.output.SetReadDeadline(time.Now().Add(testTimeout))
+	all := ""
+	for {
+		line, err := p.from.ReadString('\n')
+		if found := regexp.MustCompile(pattern).FindStringSubmatch(line); found != nil {
+			return found
+		}
+		if all += line; err != nil {
+			p.t.Fatalf("no %s in its output: %v\n%s", pattern, err, all)
+		}
+	}
+}
+
+// stop sends SIGTERM and wants it to end well, and by itself.
+func (p *apart) stop() {
+	p.t.Helper()
+	if err := syscall.Kill(p.pid, syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.exited(); err != nil {
+		p.t.Errorf("got %v, want exit 0", err)
+	}
+}
+
+// serveApart is a stack whose Fermata is a process of its own, which has told
+// that it serves.
+func serveApart(t *testing.T, extra string) (*stack, *apart) {
+	t.Helper()
+	s := &stack{t: t, urls: []string{startNode(t, devnode.Options{Name: "reverb-1"}).URL(), startNode(t, devnode.Options{Name: "reverb-2"}).URL()}}
+	dir := t.TempDir()
+	s.file, s.admin = filepath.Join(dir, "fermata.yaml"), "unix:"+filepath.Join(dir, "admin.sock")
+	s.configure("timeouts: {close: 1s}\n" + extra)
+	p := startApart(t, "serve", "-c", s.file)
+	s.client = p.until(`"listening","address":"([^"]+)"`)[1]
+	p.until(`"serving"`)
+	return s, p
+}
+
+// fillPipe has so many clients come and go that their log lines are more than a
+// pipe takes.
+func (s *stack) fillPipe() {
+	s.t.Helper()
+	const clients = 400 // whose lines have some 450 bytes; a pipe has 64 KiB
+	for range clients {
+		w := s.wire(wireUpgrade + "\r\n")
+		w.answer()
+		w.Close()
+	}
+	s.eventually("all who came have gone", func() bool {
+		return strings.Contains(s.metrics(), "fermata_connection_seconds_count "+fmt.Sprint(clients)+"\n")
+	})
+}
+
+// eventually looks again and again until it is so.
+func (s *stack) eventually(what string, so func() bool) {
+	s.t.Helper()
+	again, timeout := time.NewTicker(20*time.Millisecond), time.After(testTimeout)
+	defer again.Stop()
+	for !so() {
+		select {
+		case <-again.C:
+		case <-timeout:
+			s.t.Fatalf("not in %s: %s", testTimeout, what)
+		}
+	}
+}
+
+func TestALogThatNobodyReadsHoldsUpNoClient(t *testing.T) {
+	s, p := serveApart(t, "")
+	var live []*peer
+	for range 8 {
+		live = append(live, s.dial())
+	}
+	s.fillPipe()
+	for _, peer := range live {
+		peer.answers()
+	}
+	if code, _, errOut := s.cli("drain", "reverb-1", "--rate", "0", "--wait"); code != exitDone {
+		t.Errorf("drain: got exit %d, %s", code, errOut)
+	}
+	p.stop()
+}
+
+func TestALogThatIsReadAgainIsWhole(t *testing.T) {
+	s, p := serveApart(t, "")
+	s.fillPipe()
+	closed := 0
+	for range 400 {
+		p.until(`"client closed"`)
+		closed++
+	}
+	s.hasMetric("fermata_log_lines_dropped_total 0")
+	p.stop()
+	p.until(`"stopped"`)
+}
+
+func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
+	s, p := serveApart(t, "")
+	live := s.dial()
+	p.output.Close()
+	gone := s.wire(wireUpgrade + "\r\n")
+	gone.answer()
+	gone.Close()
+	s.eventually("lines are dropped", func() bool {
+		return !strings.Contains(s.metrics(), "fermata_log_lines_dropped_total 0\n")
+	})
+	live.answers()
+	p.stop()
+}
+
+func TestTheDemoOutlivesWhoReadsIt(t *testing.T) {
+	free := "127.0.0.1:0"
+	p := startApart(t, "demo", "-v", "--page", free, "--tls", free, "--plain", free, "--admin", free)
+	admin := p.until(`export FERMATA_ADMIN=(\S+)`)[1]
+	p.output.Close()
+	var out strings.Builder
+	for _, command := range []string{"drain", "undrain"} { // which the log tells
+		if code := run(t.Context(), []string{command, "reverb-1", "--admin", admin}, nil, io.Discard, &out); code != exitDone {
+			t.Errorf("%s: got exit %d, %s", command, code, out.String())
+		}
+	}
+	p.stop()
+}
+
+func TestAnErrorThatEndsServeIsPrintedOnce(t *testing.T) {
+	got := serveAlone(t, "listen: [{address: \"192.0.2.1:1\"}]\n")
+	if got.code != exitFailed || strings.Count(got.err, "fermata: listen[0]: ") != 1 {
+		t.Errorf("got exit %d and %q, want 1 and the error once", got.code, got.err)
+	}
+	var line map[string]any
+	if first, _, _ := strings.Cut(got.err, "\n"); json.Unmarshal([]byte(first), &line) == nil {
+		t.Errorf("got %q, want the error for people", first)
+	}
+}
