@@ -12,8 +12,8 @@ import (
 	"strings"
 	"syscall"
 
-	"fermata/internal/devnode"
 	"fermata/internal/lab/child"
+	"fermata/internal/lab/devnode"
 )
 
 const role = "devnode"
