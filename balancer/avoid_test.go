@@ -23,10 +23,10 @@ func TestAnAvoidedNodeKeepsItsOwnAndTakesNobodyElse(t *testing.T) {
 	}
 	drain(t, p, "b")
 	wantPick(t, p, ofB, "c", "b", ReasonDraining)
-	p.SetHealth("c", false, "dial refused")
+	p.SetCheck("c", Check{Reason: "dial refused"})
 	wantPick(t, p, ofB, "a", "b", ReasonDraining) // nobody else can
 	wantPick(t, p, byHash, "a", "a", ReasonHash)
-	p.SetHealth("c", true, "ok")
+	p.SetCheck("c", Check{Up: true, Passed: true, Reason: "ok"})
 	p.Avoid(nil)
 	wantPick(t, p, byHash, "a", "a", ReasonHash)
 }

@@ -116,7 +116,7 @@ func TestNoClientGoesAboveTheBoundWhileANodeIsBelow(t *testing.T) {
 			"another": c.acquire, // more come than go
 			"release": c.release,
 			"health": func(t *rapid.T) {
-				c.pool.SetHealth(c.name(t), rapid.Bool().Draw(t, "up"), "checked")
+				c.pool.SetCheck(c.name(t), Check{Up: rapid.Bool().Draw(t, "up"), Reason: "checked"})
 			},
 			"drain": func(t *rapid.T) {
 				_, err := c.pool.Drain(c.name(t), Drain{})

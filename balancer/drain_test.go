@@ -20,7 +20,7 @@ func TestDrainRefusesTheLastUsableNode(t *testing.T) {
 		}
 	}
 	refuses("nobody", true, ErrUnknownNode)
-	p.SetHealth("b", false, "dial refused")
+	p.SetCheck("b", Check{Reason: "dial refused"})
 	refuses("a", false, nil)
 	refuses("c", false, ErrLastNode)
 	refuses("a", false, nil) // again: it is draining already
@@ -35,7 +35,7 @@ func TestARemovedNodeIsNeverTheLastUsableOne(t *testing.T) {
 	p := New(nodes("a", "b"), unbounded())
 	acquire(t, p, pinned(t, p, client(1), "a"))
 	p.Replace(nodes("b"), unbounded())
-	p.SetHealth("b", false, "dial refused")
+	p.SetCheck("b", Check{Reason: "dial refused"})
 	if _, err := p.Forecast("a", Drain{}); err != nil {
 		t.Errorf("got %v, want no error: a takes nobody anyway", err)
 	}

@@ -23,7 +23,7 @@ func TestAPickExplainsItselfInWords(t *testing.T) {
 	says(byCookie, true, "by its cookie")
 	drain(t, p, "b")
 	says(byCookie, true, "by its cookie it would be b, which is draining; the next by the hash of its address is a")
-	p.SetHealth("b", false, "dial refused")
+	p.SetCheck("b", Check{Reason: "dial refused"})
 	says(byCookie, true, "by its cookie it would be b, which is down; the next by the hash of its address is a")
 }
 
@@ -53,13 +53,13 @@ func TestEachNodeSaysWhyItWouldBePassedOver(t *testing.T) {
 	says(pinned(t, p, client(1), "a"), "a", "can take it")
 	says(pinned(t, p, client(1), "b"), "b", "full: 3 of 3 clients")
 	says(client(1), "c", "can take it")
-	p.SetHealth("b", false, "no answer in 1s")
+	p.SetCheck("b", Check{Reason: "no answer in 1s"})
 	drain(t, p, "a")
 	says(client(1), "a", "draining: 9 clients left")
 	says(client(1), "b", "down: no answer in 1s")
 	p.Avoid([]string{"c"})
 	says(client(1), "c", "can take it") // as there is no other
-	p.SetHealth("b", true, "")
+	p.SetCheck("b", Check{Up: true, Passed: true, Reason: ""})
 	p.Replace(nodes("a", "b", "c"), DefaultSticky())
 	says(client(1), "c", "still to be drained in a roll")
 	says(pinned(t, p, client(1), "c"), "c", "can take it")
@@ -90,7 +90,7 @@ func TestTheFirstCandidateThatIsNotPassedOverIsThePick(t *testing.T) {
 		}
 		for _, name := range names {
 			if rapid.IntRange(0, 4).Draw(rt, "down "+name) == 0 {
-				p.SetHealth(name, false, "")
+				p.SetCheck(name, Check{Reason: ""})
 			}
 			if rapid.IntRange(0, 4).Draw(rt, "drained "+name) == 0 {
 				p.Drain(name, Drain{Force: true})

@@ -60,7 +60,7 @@ func TestAForecastGivesTheClientsOutByWeight(t *testing.T) {
 func TestAForecastHasTheClientsOfAllNodesThatLoseTheirs(t *testing.T) {
 	p := loaded(t, nodes("a", "b", "c", "d", "e"), 2, 2, 2, 2, 0)
 	drain(t, p, "b")
-	p.SetHealth("c", false, "dial refused")
+	p.SetCheck("c", Check{Reason: "dial refused"})
 	wantForecast(t, p, "a", Drain{}, "d 2→5 e 0→3", nil)
 }
 
@@ -69,7 +69,7 @@ func TestAForecastStopsAtTheCaps(t *testing.T) {
 	all[1].MaxConnections, all[2].MaxConnections = 3, 5
 	p := loaded(t, all, 10, 2, 2, 0)
 	wantForecast(t, p, "a", Drain{}, "b 2→3/3 c 2→5/5 d 0→6", nil)
-	p.SetHealth("d", false, "dial refused")
+	p.SetCheck("d", Check{Reason: "dial refused"})
 	wantForecast(t, p, "a", Drain{Force: true}, "b 2→6/3 c 2→8/5", nil)
 	wantForecast(t, p, "a", Drain{}, "b 2→6/3 c 2→8/5", ErrNoRoom)
 	if _, err := p.Drain("a", Drain{}); !errors.Is(err, ErrNoRoom) {
@@ -90,7 +90,7 @@ func TestADrainLeavesAsManyUsableNodesAsItMust(t *testing.T) {
 	wantForecast(t, p, "a", Drain{MinUsable: 3, Force: true}, "b 0→0 c 0→0", nil)
 	drain(t, p, "b")
 	wantForecast(t, p, "a", Drain{MinUsable: 2}, "c 0→0", ErrTooFewNodes)
-	p.SetHealth("c", false, "dial refused")
+	p.SetCheck("c", Check{Reason: "dial refused"})
 	wantForecast(t, p, "a", Drain{MinUsable: 2}, "", ErrLastNode)
 }
 

@@ -11,14 +11,19 @@ type Node struct {
 	options     NodeOptions
 	pin         string // the cookie value to give out
 	up          bool
-	refused     bool // nobody listens there
+	gone        bool // nobody listens there
+	restarts    bool // nobody did, and it has passed its checks since, but is not up yet
 	reason      string
-	fault       string // why it is down, in one word
-	checked     time.Time
-	drain       *Drain // nil: ready
-	removed     bool   // no longer configured, kept until its clients are gone
-	avoided     bool   // still to be drained: only for who can go nowhere else
-	shed        int    // clients that are to go elsewhere when they come
+	fault       string    // why it is down, in one word
+	checked     time.Time // when the last check that passed began; zero: none has
+	failing     time.Time // since when it has passed none; zero: the last one passed
+	down        time.Time // since when it is
+	lost        bool      // its clients are to go because of its checks
+	unsettled   bool      // lost has changed, and nobody has asked yet
+	drain       *Drain    // nil: ready
+	removed     bool      // no longer configured, kept until its clients are gone
+	avoided     bool      // still to be drained: only for who can go nowhere else
+	shed        int       // clients that are to go elsewhere when they come
 	connections int
 }
 
@@ -31,6 +36,9 @@ func (n *Node) full() bool {
 
 // serves is whether the node takes clients, or would if it were not full.
 func (n *Node) serves() bool { return n.up && n.drain == nil && !n.removed }
+
+// passes is whether the last check passed.
+func (n *Node) passes() bool { return n.failing.IsZero() && !n.checked.IsZero() }
 
 // Drain is what a node's drain was asked to do.
 type Drain struct {
@@ -55,6 +63,7 @@ type Status struct {
 	Up             bool
 	Reason         string    // of being up or down
 	Fault          string    // of being down, in one word of a few; empty while it is up
+	Lost           bool      // it is down, and its clients are to go
 	Checked        time.Time // when the last check that passed began; zero: none has
 	Drain          *Drain    // nil: ready
 	Removed        bool      // no longer configured
@@ -72,6 +81,7 @@ func (n *Node) status() Status {
 		MaxConnections: n.options.MaxConnections,
 		Up:             n.up,
 		Reason:         n.reason,
+		Lost:           n.lost,
 		Checked:        n.checked,
 		Removed:        n.removed,
 		Avoided:        n.avoided,

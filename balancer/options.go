@@ -26,7 +26,7 @@ type NodeOptions struct {
 
 // MaxWeight is the largest weight of a node. It is far above what tells nodes
 // apart, and below what a sum or a product could get wrong.
-const MaxWeight = 10_000
+const MaxWeight = 1_000_000
 
 // SetDefaults fills what a node's entry does not say.
 func (o *NodeOptions) SetDefaults() { o.Weight = 1 }

@@ -6,9 +6,9 @@ func TestChecksAreNotBelievedWhenTooManyFailAtOnce(t *testing.T) {
 	f := func(threshold, count, down int, want bool) {
 		t.Helper()
 		p := New(nodes([]string{"a", "b", "c", "d"}[:count]...), DefaultSticky())
-		p.SetPanicThreshold(threshold)
+		p.SetPanic(threshold, 0)
 		for _, n := range p.Nodes()[:down] {
-			p.SetHealth(n.Name, false, "dial refused")
+			p.SetCheck(n.Name, Check{Reason: "dial refused"})
 		}
 		if got := p.Panicking(); got != want {
 			t.Errorf("%d of %d down at %d %%: got %v, want %v", down, count, threshold, got, want)
@@ -28,9 +28,9 @@ func TestInAPanicClientsGoToNodesThatAreDownOnlyIfNoOtherCanTakeThem(t *testing.
 	options := nodes("a", "b", "c")
 	options[2].MaxConnections = 5
 	p := New(options, DefaultSticky())
-	p.SetPanicThreshold(50)
-	p.SetHealth("a", false, "no pong in 1s")
-	p.SetHealth("b", false, "no pong in 1s")
+	p.SetPanic(50, 0)
+	p.SetCheck("a", Check{Reason: "no pong in 1s"})
+	p.SetCheck("b", Check{Reason: "no pong in 1s"})
 	got := map[string]int{}
 	for i := range 25 {
 		pick, _ := acquire(t, p, client(i))
@@ -42,7 +42,7 @@ func TestInAPanicClientsGoToNodesThatAreDownOnlyIfNoOtherCanTakeThem(t *testing.
 	if p.CanMove(node(t, p, "c")) {
 		t.Error("the clients of the one node that is up can move, want them to stay")
 	}
-	p.SetHealth("a", true, "pong in 1ms")
+	p.SetCheck("a", Check{Up: true, Passed: true, Reason: "pong in 1ms"})
 	if p.Panicking() {
 		t.Error("got a panic with 1 of 3 down, want the checks believed")
 	}
@@ -50,10 +50,9 @@ func TestInAPanicClientsGoToNodesThatAreDownOnlyIfNoOtherCanTakeThem(t *testing.
 
 func TestNobodyPanicsOverNodesWhereNobodyListens(t *testing.T) {
 	p := New(nodes("a", "b", "c"), DefaultSticky())
-	p.SetPanicThreshold(50)
+	p.SetPanic(50, 0)
 	for _, name := range []string{"a", "b", "c"} {
-		p.SetHealth(name, false, "dial refused")
-		p.SetRefused(name, true)
+		p.SetCheck(name, Check{Reason: "dial refused", Gone: true})
 		if p.Panicking() {
 			t.Fatalf("got a panic when nobody listened at %s any more, want none", name)
 		}
@@ -64,7 +63,7 @@ func TestNobodyPanicsOverNodesWhereNobodyListens(t *testing.T) {
 	if _, err := p.Next(nil); err == nil {
 		t.Error("got a node for a plain request, want none: nobody listens")
 	}
-	p.SetRefused("b", false) // it takes connections, and does not answer
+	p.SetCheck("b", Check{Reason: "no answer"}) // it takes connections, and does not answer
 	if !p.Panicking() {
 		t.Error("got no panic with the one node that takes connections failing, want one")
 	}
@@ -75,18 +74,18 @@ func TestNobodyPanicsOverNodesWhereNobodyListens(t *testing.T) {
 
 func TestDrainingNodesAreNoReasonToPanic(t *testing.T) {
 	p := New(nodes("a", "b", "c"), DefaultSticky())
-	p.SetPanicThreshold(50)
+	p.SetPanic(50, 0)
 	all := p.Nodes()
 	for _, n := range all[:2] {
 		if _, err := p.Drain(n.Name, Drain{Force: true}); err != nil {
 			t.Fatal(err)
 		}
-		p.SetHealth(n.Name, false, "dial refused")
+		p.SetCheck(n.Name, Check{Reason: "dial refused"})
 	}
 	if p.Panicking() {
 		t.Error("got a panic over nodes that are draining, want none")
 	}
-	p.SetHealth(all[2].Name, false, "dial refused")
+	p.SetCheck(all[2].Name, Check{Reason: "dial refused"})
 	if !p.Panicking() {
 		t.Error("got no panic with all others down, want one")
 	}

@@ -71,7 +71,7 @@ func (p *Pool) choose(key Key) (Pick, bool) {
 		return Pick{Node: pinned, Preferred: pinned, Pinned: true, Reason: ReasonCookie}, true
 	}
 	first, best := p.hash(key)
-	if best == nil && p.panicking {
+	if best == nil {
 		first, best = p.desperately(key)
 	}
 	switch {
@@ -98,7 +98,7 @@ func (p *Pool) obstacle(n *Node, tried []*Node) Reason {
 	switch {
 	case slices.Contains(tried, n):
 		return ReasonRetry
-	case !n.up && (!p.desperate || n.refused):
+	case !n.up && (!p.desperate || p.hopeless(n)):
 		return ReasonDown
 	case n.drain != nil, n.removed:
 		return ReasonDraining

@@ -41,7 +41,7 @@ func TestTakingANodeAwayMovesOnlyItsOwnClients(t *testing.T) {
 		name := all[gone].Name
 		switch rapid.SampledFrom([]string{"down", "drain", "removed"}).Draw(t, "how") {
 		case "down":
-			p.SetHealth(name, false, "dial refused")
+			p.SetCheck(name, Check{Reason: "dial refused"})
 		case "drain":
 			p.Drain(name, Drain{})
 		case "removed":
@@ -164,7 +164,7 @@ func TestAClientWithoutAnAddressGetsANode(t *testing.T) {
 
 // hindrances are all that keeps a node from a client, but for load.
 var hindrances = map[Reason]func(*testing.T, *Pool, *Key){
-	ReasonDown:     func(_ *testing.T, p *Pool, _ *Key) { p.SetHealth("a", false, "no pong in 1s") },
+	ReasonDown:     func(_ *testing.T, p *Pool, _ *Key) { p.SetCheck("a", Check{Reason: "no pong in 1s"}) },
 	ReasonDraining: func(t *testing.T, p *Pool, _ *Key) { drain(t, p, "a") },
 	ReasonRetry:    func(t *testing.T, p *Pool, key *Key) { key.Tried = []*Node{node(t, p, "a")} },
 	ReasonFull: func(t *testing.T, p *Pool, key *Key) {
@@ -195,7 +195,7 @@ func TestAClientWhoseNodeCannotTakeItGetsAnotherAndTheReason(t *testing.T) {
 			p := New(nodes("a", "b"), unbounded())
 			key := pinned(t, p, client(1), "a")
 			hinder(t, p, &key)
-			p.SetHealth("b", false, "dial refused")
+			p.SetCheck("b", Check{Reason: "dial refused"})
 			if pick, err := p.Acquire(key); !errors.Is(err, ErrNoUsableNode) || pick != (Pick{}) {
 				t.Errorf("acquire: got error %v and %+v, want %v and no pick", err, pick, ErrNoUsableNode)
 			}

@@ -30,7 +30,9 @@ type Pool struct {
 	pins   map[string]*Node // by every accepted cookie value; none with by: ip
 	turn   int              // where Next begins
 
-	panicThreshold int // percent; 0: never
+	panicThreshold int           // percent; 0: never
+	patience       time.Duration // how long clients of a node that is down stay, at most, until it is clear whether that will be exceeded
+	now            time.Time     // when the last check ended
 	panicking      bool
 	desperate      bool // only while a pick tries nodes that are down
 }
@@ -135,7 +137,7 @@ func (p *Pool) Next(tried []*Node) (*Node, error) {
 				spare = at
 			}
 		case ReasonDown:
-			if last < 0 && p.panicking && !p.nodes[at].refused {
+			if last < 0 && !p.hopeless(p.nodes[at]) {
 				last = at
 			}
 		}
@@ -236,37 +238,6 @@ func (p *Pool) Status(n *Node) Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return n.status()
-}
-
-// SetHealth sets whether a node is up, and why. A name that the pool does not
-// know is ignored: the check was for a node that has just been removed.
-func (p *Pool) SetHealth(name string, up bool, reason string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := find(p.nodes, name); n != nil {
-		n.up, n.reason = up, reason
-		p.judge()
-	}
-}
-
-// SetFault notes why a node is down, in one word of a few. A name that the pool
-// does not know is ignored.
-func (p *Pool) SetFault(name, fault string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := find(p.nodes, name); n != nil {
-		n.fault = fault
-	}
-}
-
-// Checked notes when a check that passed began. A name that the pool does not
-// know is ignored.
-func (p *Pool) Checked(name string, began time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := find(p.nodes, name); n != nil {
-		n.checked = began
-	}
 }
 
 // Avoid says which nodes are still to be drained in a roll, and that the

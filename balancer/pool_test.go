@@ -53,7 +53,7 @@ func TestANodeThatKeepsItsNameKeepsItsState(t *testing.T) {
 	before := node(t, p, "a")
 	_, release := acquire(t, p, pinned(t, p, client(1), "a"))
 	drain(t, p, "a")
-	p.SetHealth("a", false, "dial refused")
+	p.SetCheck("a", Check{Reason: "dial refused"})
 
 	next := nodes("b", "a")
 	next[1].Weight, next[1].MaxConnections = 7, 3
@@ -94,7 +94,7 @@ func TestARemovedNodeTakesNoClientsAndGoesWithItsLast(t *testing.T) {
 			t.Fatalf("next: got %v and %v, want b", n, err)
 		}
 	}
-	p.SetHealth("b", false, "dial refused")
+	p.SetCheck("b", Check{Reason: "dial refused"})
 	if n, err := p.Next(nil); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("next: got %v and %v, want %v", n, err, ErrNoUsableNode)
 	}
@@ -109,7 +109,7 @@ func TestARemovedNodeTakesNoClientsAndGoesWithItsLast(t *testing.T) {
 	if got := p.Status(pick.Node); got.Connections != 0 || !got.Removed {
 		t.Errorf("got %+v, want a removed node without clients", got)
 	}
-	p.SetHealth("a", false, "a late check is ignored")
+	p.SetCheck("a", Check{Reason: "a late check is ignored"})
 }
 
 func TestARemovedNodeWithoutClientsGoesAtOnce(t *testing.T) {
@@ -173,11 +173,11 @@ func TestPlainRequestsGoToUsableNodesInTurn(t *testing.T) {
 	}
 	want(turns(t, p, 4), "a", "b", "c", "a")
 	want(turns(t, p, 2, node(t, p, "b")), "c", "a")
-	p.SetHealth("b", false, "dial refused")
+	p.SetCheck("b", Check{Reason: "dial refused"})
 	want(turns(t, p, 4), "c", "a", "c", "a") // not c, a, a
 	drain(t, p, "a")
 	want(turns(t, p, 2), "c", "c")
-	p.SetHealth("c", false, "dial refused")
+	p.SetCheck("c", Check{Reason: "dial refused"})
 	want(turns(t, p, 2), "a", "a") // draining, but it answers
 	if n, err := p.Next([]*Node{node(t, p, "a")}); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("got %v and %v, want %v", n, err, ErrNoUsableNode)
@@ -208,9 +208,9 @@ func TestAClientCanMoveWhileAnotherNodeIsUsable(t *testing.T) {
 	drain(t, p, "b")
 	can(false)
 	p.Undrain("b")
-	p.SetHealth("b", false, "dial refused")
+	p.SetCheck("b", Check{Reason: "dial refused"})
 	can(false)
-	p.SetHealth("b", true, "ok")
+	p.SetCheck("b", Check{Up: true, Passed: true, Reason: "ok"})
 	can(true)
 }
 
@@ -219,7 +219,7 @@ func TestThePoolIsUsableWhileANodeIs(t *testing.T) {
 	if !p.Usable() {
 		t.Error("got a pool that is not usable, want usable")
 	}
-	p.SetHealth("a", false, "dial refused")
+	p.SetCheck("a", Check{Reason: "dial refused"})
 	if p.Usable() {
 		t.Error("got a usable pool, want not usable")
 	}
@@ -246,8 +246,7 @@ func TestAFaultIsShownWhileTheNodeIsDown(t *testing.T) {
 	p := New(nodes("a"), DefaultSticky())
 	f := func(up bool, fault, want string) {
 		t.Helper()
-		p.SetFault("a", fault)
-		p.SetHealth("a", up, "as it is")
+		p.SetCheck("a", Check{Up: up, Fault: fault, Reason: "as it is"})
 		if got := p.Nodes()[0].Fault; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -255,5 +254,7 @@ func TestAFaultIsShownWhileTheNodeIsDown(t *testing.T) {
 	f(false, "refused", "refused")
 	f(false, "no_answer", "no_answer")
 	f(true, "", "")
-	p.SetFault("nobody", "refused") // a check's last word after a reload
+	if got := p.SetCheck("nobody", Check{}); got != (Change{}) { // a check's last word after a reload
+		t.Errorf("got %+v, want no change", got)
+	}
 }

@@ -75,9 +75,9 @@ func TestANodeShedsNobodyToAFullerOne(t *testing.T) {
 	p.Avoid([]string{"c"})
 	wantPick(t, p, key, "a", "a", ReasonCookie)
 	p.Avoid(nil)
-	p.SetHealth("c", false, "dial refused")
+	p.SetCheck("c", Check{Reason: "dial refused"})
 	wantPick(t, p, key, "a", "a", ReasonCookie)
-	p.SetHealth("c", true, "ok")
+	p.SetCheck("c", Check{Up: true, Passed: true, Reason: "ok"})
 	key.Tried = []*Node{node(t, p, "c")}
 	wantPick(t, p, key, "a", "a", ReasonCookie) // no second attempt
 	p.Shed(node(t, p, "a"), -9)

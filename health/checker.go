@@ -46,10 +46,11 @@ type Checker struct {
 	options Options
 	probe   probe
 	report  func(Result)
-	dials   chan error // of failed dials, with room for one: more say nothing new
-	verdict verdict    // Run's
-	fault   Fault      // Run's: of the last check that failed
-	skipped bool       // Run's: the last check was
+	dials   chan error    // of failed dials, with room for one: more say nothing new
+	hurry   chan struct{} // asks for a check now, with room for one
+	verdict verdict       // Run's
+	fault   Fault         // Run's: of the last check that failed
+	skipped bool          // Run's: the last check was
 }
 
 // New returns the checker of the node at address, HOST:PORT. It starts
@@ -62,6 +63,7 @@ func New(address string, o Options, report func(Result)) *Checker {
 		probe:   newProbe(address, o),
 		report:  report,
 		dials:   make(chan error, 1),
+		hurry:   make(chan struct{}, 1),
 		verdict: verdict{rise: o.Rise, fall: o.Fall},
 	}
 }
@@ -83,14 +85,26 @@ func (c *Checker) DialFailed(err error) {
 	}
 }
 
+// Hurry brings the next check forward, unless the last one speaks against the
+// verdict already, or the node is down: it is for the nodes beside one that has
+// begun to fail. It never blocks and may be called at any time from any
+// goroutine.
+func (c *Checker) Hurry() {
+	select {
+	case c.hurry <- struct{}{}:
+	default:
+	}
+}
+
 // Run checks the node, the first time at once, until ctx ends, and returns why
 // it ended. It may be called once. Checks start a gap apart, give or take a
 // tenth of it, so that nodes and balancers do not fall into step.
 func (c *Checker) Run(ctx context.Context) error {
 	clock := time.NewTimer(0)
 	defer clock.Stop()
+	hurries := c.hurry
 	var dials <-chan error // nil, which is never ready, until a check was made since the last failure
-	var hurry pace         // dials that go on failing get ten checks an interval at most
+	var hurry pace         // what goes on asking for checks gets ten an interval at most
 	for {
 		select {
 		case <-ctx.Done():
@@ -99,7 +113,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			began := time.Now()
 			c.forgetDial() // the check says more about the node than what was before it
 			c.check(ctx)
-			dials = c.dials
+			dials, hurries = c.dials, c.hurry
 			clock.Reset(time.Until(began.Add(jittered(c.gap()))))
 		case err := <-dials:
 			dials = nil
@@ -108,6 +122,11 @@ func (c *Checker) Run(ctx context.Context) error {
 				c.count(failed, finding{said: failed.Error()}, 0)
 			}
 			if c.verdict.up {
+				clock.Reset(hurry.wait(c.options.Interval / 10))
+			}
+		case <-hurries:
+			hurries = nil // until that check, which a second one would put off
+			if c.verdict.up && !c.verdict.doubted() {
 				clock.Reset(hurry.wait(c.options.Interval / 10))
 			}
 		}

@@ -273,12 +273,19 @@ func pass(d time.Duration) {
 type fakeNode struct {
 	checker *Checker
 	loop    time.Duration
-	starts  []time.Time // of the checks
 	results []Result
 
-	mu    sync.Mutex
-	takes time.Duration
-	err   error
+	mu     sync.Mutex
+	starts []time.Time // of the checks; read with checks while they go on
+	takes  time.Duration
+	err    error
+}
+
+// checks is when each check began, so far.
+func (n *fakeNode) checks() []time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.starts)
 }
 
 // check runs a checker until stop is called or the test ends; the first check
@@ -302,8 +309,8 @@ func (n *fakeNode) check(t *testing.T, o Options) (stop func(why error) error) {
 }
 
 func (n *fakeNode) probe(ctx context.Context) (finding, error) {
-	n.starts = append(n.starts, time.Now())
 	n.mu.Lock()
+	n.starts = append(n.starts, time.Now())
 	takes, err := n.takes, n.err
 	n.mu.Unlock()
 	if takes > 0 {
@@ -361,5 +368,47 @@ func TestHowLongTheNodeTookToAnswerIsReportedOfChecksThatPass(t *testing.T) {
 			Result{Up: true, Changed: true, Reason: "fine", Passed: true, Took: 5 * time.Millisecond, Loop: 3 * time.Millisecond},
 			Result{Changed: true, Reason: "no pong in 1s", Fault: FaultBadAnswer, Took: 5 * time.Millisecond},
 		)
+	})
+}
+
+func TestACheckIsBroughtForwardWhenAnotherNodeBeginsToFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		pass(500 * time.Millisecond)
+		asked := time.Now()
+		for range 100 {
+			node.checker.Hurry()
+		}
+		pass(time.Nanosecond)
+		if got := node.checks()[1]; !got.Equal(asked) {
+			t.Errorf("got a check after %v, want one at once", got.Sub(asked))
+		}
+		pass(500 * time.Millisecond)
+		if got := len(node.checks()); got > 3 {
+			t.Errorf("got %d checks, want 3 at most, however often it is asked for", got)
+		}
+	})
+}
+
+func TestANodeThatFailsIsNotCheckedMoreOftenBecauseAnotherDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3})
+		node.fails(errors.New("no pong in 1s"))
+		pass(2200 * time.Millisecond) // it has failed once or twice by now
+		before := len(node.checks())
+		node.checker.Hurry()
+		pass(time.Nanosecond)
+		if got := len(node.checks()); got != before {
+			t.Errorf("got %d checks at once, want none: fall counts checks that are apart", got-before)
+		}
+		pass(time.Minute) // it is down
+		before = len(node.checks())
+		node.checker.Hurry()
+		pass(time.Nanosecond)
+		if got := len(node.checks()); got != before {
+			t.Errorf("got %d checks of a node that is down at once, want none", got-before)
+		}
 	})
 }

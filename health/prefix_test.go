@@ -3,7 +3,7 @@ package health
 import (
 	"testing"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestANodeBehindAPathPrefixIsUp(t *testing.T) {

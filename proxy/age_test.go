@@ -109,13 +109,13 @@ func TestNobodyIsTooOldWhileNoNodeTakesClients(t *testing.T) {
 		if _, err := pool.Drain("reverb-2", balancer.Drain{MinUsable: 1}); err != nil {
 			t.Fatal(err)
 		}
-		pool.SetHealth("reverb-1", false, "dial refused")
+		pool.SetCheck("reverb-1", balancer.Check{Reason: "dial refused"})
 		w.mayGrow(t, time.Second, 100)
 		time.Sleep(time.Minute)
 		if got := len(w.gone()); got != 0 {
 			t.Errorf("got %d gone without a usable node, want none", got)
 		}
-		pool.SetHealth("reverb-1", true, "ok")
+		pool.SetCheck("reverb-1", balancer.Check{Up: true, Passed: true, Reason: "ok"})
 		time.Sleep(2 * time.Second)
 		if got := len(w.gone()); got != 50 {
 			t.Errorf("got %d gone to the node that they came from, want all", got)

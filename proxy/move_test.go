@@ -200,9 +200,9 @@ func TestNobodyGoesDuringTheGraceOrWhileNoOtherNodeCanTakeThem(t *testing.T) {
 		moved := make(chan struct{})
 		w.handler.Move(w.node, Move{Code: 4200, Rate: 100, Begin: start.Add(5 * time.Second)}, func() { close(moved) })
 		time.Sleep(6 * time.Second)
-		w.handler.Pool.SetHealth("reverb-2", false, "dial refused")
+		w.handler.Pool.SetCheck("reverb-2", balancer.Check{Reason: "dial refused"})
 		time.Sleep(10 * time.Second)
-		w.handler.Pool.SetHealth("reverb-2", true, "ok")
+		w.handler.Pool.SetCheck("reverb-2", balancer.Check{Up: true, Passed: true, Reason: "ok"})
 		<-moved
 		if first := w.gone()[0].Sub(start); first < 5*time.Second {
 			t.Errorf("got the first one after %s, want the grace of 5s", first)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestARequestIDReachesTheNodeAndStandsInTheLog(t *testing.T) {

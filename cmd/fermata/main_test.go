@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"fermata/internal/lab/devnode/process"
+	"fermata/internal/devnode/process"
 )
 
 // asFermata marks a process of this test's binary that is to be Fermata itself.

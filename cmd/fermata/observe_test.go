@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestTheMetricsOfTheContractAreThere(t *testing.T) {

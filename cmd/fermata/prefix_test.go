@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestSmokePassesBehindAPathPrefixAndTheNodesAreUp(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestARebalanceFillsANewNodeAndMovesEachClientOnceAtMost(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 const eventsPath = "/apps/" + devnode.DefaultAppID + "/events"

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestSmokeTellsAWorkingStackFromABrokenOne(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 // stack is a Fermata, run as main runs it, in front of Reverb-like nodes.
@@ -268,4 +269,12 @@ func (l *logs) waitFor(t *testing.T, what string, fits func(map[string]any) bool
 			t.Fatalf("no log line %q in %s; got %v", what, testTimeout, l.lines)
 		}
 	}
+}
+
+// has tells whether there has been a line with that message, which wait has not
+// returned.
+func (l *logs) has(message string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.lines, func(line map[string]any) bool { return line["msg"] == message })
 }

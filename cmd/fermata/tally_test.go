@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 // node's numbers as status --json has them.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestAMalformedUpgradeIsRefusedWithAReason(t *testing.T) {

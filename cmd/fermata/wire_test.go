@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 const (

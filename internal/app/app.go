@@ -78,7 +78,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.registry)
 	a.pool = balancer.New(c.Nodes, c.Sticky)
-	a.pool.SetPanicThreshold(c.Health.PanicThreshold)
+	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
 	a.checks = newChecks(a.checked)
 	a.engine = relay.New()
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{

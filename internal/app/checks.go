@@ -95,5 +95,19 @@ func (c *checks) dialFailed(node string, err error) {
 	}
 }
 
+// hurry brings the checks of all nodes but this one forward.
+func (c *checks) hurry(except string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for node, running := range c.running {
+		if node != except {
+			running.Hurry()
+		}
+	}
+}
+
 // wait returns when every check has ended.
 func (c *checks) wait() { c.wg.Wait() }
+
+// patience is how long it takes until every node has been checked once more.
+func patience(o health.Options) time.Duration { return o.Interval + o.Timeout }

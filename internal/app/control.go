@@ -77,7 +77,7 @@ func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error)
 	a.rememberDrains()
 	a.tell("drain", name, fmt.Sprintf("%d clients to move", n.Connections),
 		zap.Int("rate", n.Drain.Rate), zap.Time("deadline", n.Drain.Deadline), zap.Bool("force", n.Drain.Force))
-	a.settlePanic()
+	a.settleChecked()
 	a.settle(n, a.config.Drain)
 	return view(n), nil
 }
@@ -96,7 +96,7 @@ func (a *App) Undrain(name string) (admin.Node, error) {
 	}
 	a.rememberDrains()
 	a.tell("undrain", name, "takes clients again")
-	a.settlePanic()
+	a.settleChecked()
 	a.settle(n, a.config.Drain)
 	return view(n), nil
 }

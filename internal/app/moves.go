@@ -23,28 +23,22 @@ func (a *App) checked(name string, r health.Result) {
 	if r.Loop > 0 {
 		a.metrics.Answered(name, r.Loop)
 	}
-	before, _ := a.pool.Node(name)
-	a.pool.SetFault(name, string(r.Fault))
-	a.pool.SetHealth(name, r.Up, r.Reason)
-	a.pool.SetRefused(name, r.Refused)
-	if r.Passed {
-		a.pool.Checked(name, time.Now().Add(-r.Took))
+	now := time.Now()
+	change := a.pool.SetCheck(name, balancer.Check{
+		Up: r.Up, Passed: r.Passed, Reason: r.Reason, Fault: string(r.Fault), Gone: r.Refused, Began: now.Add(-r.Took), Ended: now,
+	})
+	if change.Doubted {
+		a.checks.hurry(name) // whether the others fail too decides about its clients
 	}
-	if r.Up && !before.Up && before.Node != nil {
-		a.handler.Returned(before.Node)
+	if change.Up {
+		a.handler.Returned(change.Node)
 	}
 	if r.Changed {
 		a.tellHealth(name, r)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.settlePanic()
-	if !r.Changed {
-		return
-	}
-	if n, err := a.pool.Node(name); err == nil && n.Drain == nil && !n.Removed {
-		a.settle(n, a.config.Drain)
-	}
+	a.settleChecked()
 }
 
 func (a *App) tellHealth(name string, r health.Result) {
@@ -55,23 +49,26 @@ func (a *App) tellHealth(name string, r health.Result) {
 	a.tell(kind, name, r.Reason, zap.Duration("dur", r.Took))
 }
 
-// settlePanic settles all nodes if the checks are believed again, or no longer.
-// It is called after whatever can change that: a check, a drain, a reload.
-func (a *App) settlePanic() {
-	panics := a.pool.Panicking()
-	if panics == a.panics {
-		return
+// settleChecked settles the nodes whose clients are to go because of the checks,
+// or no longer, and tells whether these are believed. It is called after
+// whatever can change that: a check, a drain, a reload.
+func (a *App) settleChecked() {
+	if panics := a.pool.Panicking(); panics != a.panics {
+		a.panics = panics
+		a.tellPanic()
 	}
-	a.panics = panics
-	if panics {
-		a.tell("panic", "", "too many nodes fail their checks at once: these are not believed, and nobody is moved because of them")
-	} else {
-		a.tell("panic_over", "", "the checks are believed again")
-	}
-	for _, n := range a.pool.Nodes() {
+	for _, n := range a.pool.Unsettled() {
 		if n.Drain == nil && !n.Removed {
 			a.settle(n, a.config.Drain)
 		}
+	}
+}
+
+func (a *App) tellPanic() {
+	if a.panics {
+		a.tell("panic", "", "too many nodes fail their checks at once: these are not believed, and nobody is moved because of them")
+	} else {
+		a.tell("panic_over", "", "the checks are believed again")
 	}
 }
 
@@ -82,7 +79,7 @@ func (a *App) settle(n balancer.Status, o proxy.DrainOptions) {
 		a.handler.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n) })
 	case n.Removed:
 		a.handler.Move(n.Node, removedMove(o, time.Now()), func() { a.drained(n) })
-	case !n.Up && !a.panics:
+	case n.Lost:
 		a.handler.Move(n.Node, lostMove(a.config.Limits.UpgradesPerSecond), nil)
 	default:
 		a.handler.Stay(n.Node)

@@ -60,7 +60,7 @@ func (a *App) reload() error {
 func (a *App) replaceNodes(next *config.Config) {
 	before := a.pool.Nodes()
 	a.pool.Replace(next.Nodes, next.Sticky)
-	a.pool.SetPanicThreshold(next.Health.PanicThreshold)
+	a.pool.SetPanic(next.Health.PanicThreshold, patience(next.Health))
 	a.checks.set(a.running, next.Nodes, next.Health)
 	for _, old := range before {
 		now := a.pool.Status(old.Node)
@@ -72,7 +72,7 @@ func (a *App) replaceNodes(next *config.Config) {
 	}
 	a.rememberDrains()
 	a.pool.Avoid(a.roll)
-	a.settlePanic()
+	a.settleChecked()
 }
 
 // fixed refuses what cannot change while Fermata runs.

@@ -222,9 +222,9 @@ func TestNodesAreChecked(t *testing.T) {
 	f("nodes:\n  - name: a\n    url: http://x/app\n", `4: nodes[0].url: got "http://x/app", want http://HOST:PORT with nothing behind it`)
 	f("nodes:\n  - name: a\n    url: http://x:0\n", `4: nodes[0].url: got port "0", want 1 to 65535`)
 	f("nodes: [{name: a, url: \"http://x\", weight: 1152921504606846976}]\n",
-		"2: nodes[0].weight: got 1152921504606846976, want 1 to 10000")
+		"2: nodes[0].weight: got 1152921504606846976, want 1 to 1000000")
 	f("nodes:\n  - name: a\n    url: http://x:80\n    weight: 0\n    max_connections: -1\n",
-		"5: nodes[0].weight: got 0, want 1 to 10000", "6: nodes[0].max_connections: got -1, want at least 0")
+		"5: nodes[0].weight: got 0, want 1 to 1000000", "6: nodes[0].max_connections: got -1, want at least 0")
 	f("nodes:\n  - name: a\n    url: http://x:80\n  - name: a\n    url: http://X\n",
 		`5: nodes[1].name: got "a", want another than nodes[0].name`, `6: nodes[1].url: got "X:80", want another than nodes[0].url`)
 }
@@ -354,6 +354,6 @@ drain: {grace: 5}
 		`8: nodes[0].url: got "ftp://x", want http://HOST:PORT`,
 		`9: nodes[0].weight: got "heavy", want a whole number`,
 		`10: nodes[1].name: got "a", want another than nodes[0].name`,
-		"10: nodes[1].weight: got 0, want 1 to 10000",
+		"10: nodes[1].weight: got 0, want 1 to 1000000",
 		`11: drain.grace: got "5", want a duration with its unit, such as 500ms, 2s or 10m`)
 }

@@ -134,7 +134,7 @@ func TestWhatIsTakenOver(t *testing.T) {
 	f(with("", "listen 8000-8010;"), "listen 8000-8010 (nginx.conf:1): no single port")
 	f(with("", "listen 80 proxy_protocol;"), "listen 80 proxy_protocol (nginx.conf:1): Fermata does not read the PROXY protocol")
 
-	f(with("server 10.0.0.1:80 weight=20000;", ""), "a weight is at most 10000 here")
+	f(with("server 10.0.0.1:80 weight=2000000;", ""), "a weight is at most 1000000 here")
 	f(with("server 10.0.0.1:80 weight=5;", ""), "server 10.0.0.1:80 weight=5 (nginx.conf:1): the same node again")
 	f(with("server $b; server c:0; server d resolve;", ""), "a-4, url: \"http://d:80\"}\n")
 	f("upstream '€ $' { server a; } server { location / { proxy_pass 'http://€ $'; } }", "{name: node-1,")

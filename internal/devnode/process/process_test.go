@@ -13,7 +13,7 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 const patience = 20 * time.Second

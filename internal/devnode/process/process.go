@@ -4,7 +4,6 @@ package process
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,18 +11,23 @@ import (
 	"strings"
 	"syscall"
 
-	"fermata/internal/lab/child"
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
-const role = "devnode"
+// variable marks a process that is to be a node.
+const variable = "FERMATA_DEVNODE"
 
 // Become turns the process into a node, and never returns, if Start has
 // started it for that. In any other process it does nothing.
 func Become() {
-	child.Become(map[string]func() error{
-		role: func() error { return devnode.Main(os.Args[1:], os.Stdout) },
-	})
+	if os.Getenv(variable) == "" {
+		return
+	}
+	if err := devnode.Main(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "devnode:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // Process is a running node.
@@ -40,10 +44,13 @@ type Process struct {
 // devnode.Main, and returns when it listens. The caller ends it with Kill or
 // Terminate.
 func Start(flags ...string) (*Process, error) {
-	command, err := child.Command(context.Background(), role, flags...)
+	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+	command := exec.Command(binary, flags...)
+	command.Env = append(os.Environ(), variable+"=1")
+	command.Stderr = os.Stderr
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -11,7 +11,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 //go:embed static

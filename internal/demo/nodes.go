@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"fermata/balancer"
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 // The app of the demo's nodes.

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/devnode"
 )
 
 // publish sends the pages an event, signed as an app's own server does it.
