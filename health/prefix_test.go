@@ -3,7 +3,7 @@ package health
 import (
 	"testing"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestANodeBehindAPathPrefixIsUp(t *testing.T) {

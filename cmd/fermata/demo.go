@@ -20,7 +20,7 @@ import (
 	"fermata/internal/certs"
 	"fermata/internal/config"
 	"fermata/internal/console"
-	"fermata/internal/demo"
+	"fermata/internal/lab/demo"
 	"fermata/internal/secret"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"fermata/internal/devnode"
 	"fermata/internal/lab/browser"
+	"fermata/internal/lab/devnode"
 )
 
 // A browser that blocks third-party cookies still keeps partitioned ones.

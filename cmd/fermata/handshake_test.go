@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // halfway connects a client that its node, the only one, leaves without an

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestARequestIDReachesTheNodeAndStandsInTheLog(t *testing.T) {

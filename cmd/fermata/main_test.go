@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"fermata/internal/devnode/process"
+	"fermata/internal/lab/devnode/process"
 )
 
 // asFermata marks a process of this test's binary that is to be Fermata itself.

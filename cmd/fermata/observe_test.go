@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestTheMetricsOfTheContractAreThere(t *testing.T) {

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestSmokePassesBehindAPathPrefixAndTheNodesAreUp(t *testing.T) {

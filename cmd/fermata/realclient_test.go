@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"fermata/internal/certs"
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/realclient"
 )
 

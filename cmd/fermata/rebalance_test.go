@@ -7,7 +7,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestARebalanceFillsANewNodeAndMovesEachClientOnceAtMost(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"fermata/internal/admin"
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // nodesNow are the nodes as the API shows them.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 const eventsPath = "/apps/" + devnode.DefaultAppID + "/events"

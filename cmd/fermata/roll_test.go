@@ -15,7 +15,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // operator restarts the stack's nodes for a command that asks for it, as a

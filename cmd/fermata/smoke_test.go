@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestSmokeTellsAWorkingStackFromABrokenOne(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // stack is a Fermata, run as main runs it, in front of Reverb-like nodes.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // node's numbers as status --json has them.

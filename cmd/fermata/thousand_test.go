@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/devnode"
-	"fermata/internal/devnode/process"
+	"fermata/internal/lab/devnode"
+	"fermata/internal/lab/devnode/process"
 	"fermata/internal/lab/realclient"
 )
 

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // apart is Fermata as a process whose output goes into a pipe, of which the

@@ -13,7 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestAMalformedUpgradeIsRefusedWithAReason(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 const (

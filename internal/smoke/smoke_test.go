@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/smoke"
 )
 

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/secret"
 	"fermata/internal/smoke"
 )

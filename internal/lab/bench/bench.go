@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"fermata/internal/certs"
-	"fermata/internal/lab/bench/child"
 	"fermata/internal/lab/bench/load"
 	"fermata/internal/lab/bench/proc"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/child"
 	"fermata/internal/lab/command"
 	"fermata/internal/lab/rival"
 	"fermata/internal/lab/sheet"

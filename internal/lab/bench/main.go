@@ -13,10 +13,10 @@ import (
 	"slices"
 	"time"
 
-	"fermata/internal/lab/bench/child"
 	"fermata/internal/lab/bench/load"
 	"fermata/internal/lab/bench/node"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/child"
 	"fermata/internal/lab/command"
 )
 
@@ -28,9 +28,9 @@ func main() {
 // become turns this process into a node or the load generator, if it is a
 // child.
 func become() {
-	child.Become(map[string]func() (any, error){
-		"node": func() (any, error) { return node.New() },
-		"load": func() (any, error) { return load.New() },
+	child.Become(map[string]func() error{
+		"node": func() error { return child.Serve(node.New) },
+		"load": func() error { return child.Serve(load.New) },
 	})
 }
 

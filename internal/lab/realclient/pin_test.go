@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/realclient"
 )
 

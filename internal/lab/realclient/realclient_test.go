@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/realclient"
 )
 

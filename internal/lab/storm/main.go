@@ -13,8 +13,8 @@ import (
 	"io"
 	"time"
 
-	"fermata/internal/devnode/process"
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/devnode/process"
 )
 
 func main() {

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"fermata/internal/devnode/process"
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/devnode/process"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"fermata/internal/devnode"
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/devnode"
 )
 
 // sampling is how often a node is asked.

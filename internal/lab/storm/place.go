@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/rival"
 )
 

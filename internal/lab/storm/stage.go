@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"fermata/internal/devnode"
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/storm/crowd"
 	"fermata/internal/lab/storm/report"
 )

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"fermata/internal/devnode/process"
+	"fermata/internal/lab/devnode/process"
 	"fermata/internal/lab/storm/report"
 )
 

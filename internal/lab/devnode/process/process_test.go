@@ -13,7 +13,7 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 const patience = 20 * time.Second

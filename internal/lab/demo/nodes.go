@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"fermata/balancer"
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // The app of the demo's nodes.

@@ -15,7 +15,7 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

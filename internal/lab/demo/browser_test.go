@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"fermata/internal/devnode"
 	"fermata/internal/lab/browser"
+	"fermata/internal/lab/devnode"
 )
 
 // road is what stands between the page and the nodes here: it takes every

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // publish sends the pages an event, signed as an app's own server does it.

@@ -11,7 +11,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 //go:embed static

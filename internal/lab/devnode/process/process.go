@@ -4,6 +4,7 @@ package process
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,23 +12,18 @@ import (
 	"strings"
 	"syscall"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/child"
+	"fermata/internal/lab/devnode"
 )
 
-// variable marks a process that is to be a node.
-const variable = "FERMATA_DEVNODE"
+const role = "devnode"
 
 // Become turns the process into a node, and never returns, if Start has
 // started it for that. In any other process it does nothing.
 func Become() {
-	if os.Getenv(variable) == "" {
-		return
-	}
-	if err := devnode.Main(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "devnode:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	child.Become(map[string]func() error{
+		role: func() error { return devnode.Main(os.Args[1:], os.Stdout) },
+	})
 }
 
 // Process is a running node.
@@ -44,13 +40,10 @@ type Process struct {
 // devnode.Main, and returns when it listens. The caller ends it with Kill or
 // Terminate.
 func Start(flags ...string) (*Process, error) {
-	binary, err := os.Executable()
+	command, err := child.Command(context.Background(), role, flags...)
 	if err != nil {
 		return nil, err
 	}
-	command := exec.Command(binary, flags...)
-	command.Env = append(os.Environ(), variable+"=1")
-	command.Stderr = os.Stderr
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err
