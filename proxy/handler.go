@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/internal/connlimit"
 	"fermata/internal/metrics"
 	"fermata/proxy/relay"
 )
@@ -22,6 +23,7 @@ import (
 type Options struct {
 	Timeouts       Timeouts
 	Limits         Limits // MaxClients must be set
+	MaxConnections int    // from accept to close, those of clients with them
 	Keepalive      Keepalive
 	Rate           int // clients per second that go for Limits.MaxAge; 0: all at once
 	TrustedProxies []Network
@@ -55,8 +57,8 @@ type Handler struct {
 	govern   governor
 	away     turnedAway
 	tallies  tallies
-	open     atomic.Int64 // connections, from accept to close
-	clients  atomic.Int64 // those of them that are clients, or are becoming it
+	open     *connlimit.Limit
+	clients  atomic.Int64 // connections that are clients, or are becoming it
 	admitted atomic.Int64 // clients that ever were
 	// hijacked are clients that are taken from the http.Server, from before
 	// that, until the engine has them or they are gone.
@@ -75,6 +77,7 @@ type Handler struct {
 func New(o Options, deps Deps) *Handler {
 	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move), changed: make(chan struct{}, 1)}
 	h.stopping, h.stop = context.WithCancel(context.Background())
+	h.open = connlimit.New(func() int { return h.options.Load().MaxConnections }, false, nil)
 	h.plain = newPlain(h)
 	h.SetOptions(o)
 	return h
@@ -90,20 +93,10 @@ func (h *Handler) SetOptions(o Options) {
 	}
 }
 
-// ConnState counts connections; it is for http.Server.ConnState. Beyond the
-// limit, with some to spare for polite refusals, a connection is closed as
-// soon as it is accepted, since the file descriptors are running out.
-func (h *Handler) ConnState(c net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		limit := int64(h.options.Load().Limits.MaxClients)
-		if h.open.Add(1) > limit+limit/16+16 {
-			c.Close()
-		}
-	case http.StateClosed:
-		h.open.Add(-1)
-	}
-}
+// ConnState counts connections; it is for http.Server.ConnState. Beyond
+// Options.MaxConnections one that says nothing is closed, else the newest, since
+// the file descriptors are running out.
+func (h *Handler) ConnState(c net.Conn, state http.ConnState) { h.open.ConnState(c, state) }
 
 // Returned tells that a node has come back: it gets its clients slowly at
 // first.

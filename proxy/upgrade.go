@@ -202,7 +202,7 @@ func (c *client) NodeLost() relay.Close { return c.handler.lost(c, c.handler.opt
 // Ended implements relay.Owner. It is the end of the client's road.
 func (c *client) Ended(end relay.End) {
 	h, now := c.handler, time.Now()
-	h.open.Add(-1)
+	h.open.Left()
 	h.leave()
 	h.live.remove(c)
 	h.tallies.leave(c)

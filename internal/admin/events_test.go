@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
+	"fermata/internal/connlimit"
 )
 
 func event(n int) admin.Event {
@@ -147,7 +148,7 @@ func TestShutdownEndsTheStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := s.HTTPServer()
+	web := s.HTTPServer(connlimit.New(func() int { return 100 }, true, nil))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"fermata/internal/connlimit"
 )
 
 // Server answers the API and serves the dashboard. It is an http.Handler; its
@@ -26,12 +28,14 @@ func New(o Options, control Control, metrics http.Handler) *Server {
 }
 
 // HTTPServer is an http.Server for s with its timeouts set, which ends the
-// event streams when it is shut down. The caller runs it.
-func (s *Server) HTTPServer() *http.Server {
+// event streams when it is shut down. Of its connections, beyond the limit, those
+// go first that say nothing. The caller runs it.
+func (s *Server) HTTPServer(open *connlimit.Limit) *http.Server {
 	server := &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
+		ConnState:         open.ConnState,
+		ReadHeaderTimeout: 2 * time.Second,
+		ReadTimeout:       5 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,

@@ -13,6 +13,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
+	"fermata/internal/connlimit"
 	"fermata/internal/secret"
 )
 
@@ -298,7 +299,7 @@ func start(t *testing.T, s *admin.Server) string {
 
 // serve runs s on the listener until stop is called or the test ends.
 func serve(t *testing.T, s *admin.Server, listener net.Listener) (stop func()) {
-	web := s.HTTPServer()
+	web := s.HTTPServer(connlimit.New(func() int { return 100 }, true, nil))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -51,7 +51,7 @@ type App struct {
 	listeners     []listener
 	adminListener net.Listener // nil: there is no admin endpoint
 	stopping      atomic.Bool
-	maximum       int // clients that the file descriptors allow
+	fileLimit     uint64
 
 	mu      sync.Mutex // makes reloads and drains happen one at a time
 	config  *config.Config
@@ -71,7 +71,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, maximum: clientsFor(files), shortages: newShortages()}
+	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, fileLimit: files, shortages: newShortages()}
 	a.log, a.level = newLog(c.Log, out)
 	a.registry = prometheus.NewRegistry()
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
@@ -95,12 +95,12 @@ func New(load Loader, out *console.Queue) (*App, error) {
 }
 
 func (a *App) proxyOptions(c *config.Config) proxy.Options {
-	limits := c.Limits
-	if limits.MaxClients == 0 || limits.MaxClients > a.maximum {
-		limits.MaxClients = a.maximum
+	limits, files := c.Limits, a.share(c)
+	if limits.MaxClients == 0 || limits.MaxClients > files.clients {
+		limits.MaxClients = files.clients
 	}
 	return proxy.Options{
-		Timeouts: c.Timeouts, Limits: limits, Keepalive: c.Keepalive, Rate: c.Drain.Rate,
+		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive, Rate: c.Drain.Rate,
 		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
 		PathPrefix: c.PathPrefix,
 	}
@@ -115,13 +115,21 @@ func (a *App) warn(c *config.Config) {
 }
 
 // noteLimit warns of clients that the configuration wants and the file
-// descriptors do not allow.
+// descriptors do not allow, and of too few of these for anything.
 func (a *App) noteLimit(c *config.Config) {
-	if wanted := c.Limits.MaxClients; wanted > a.maximum {
-		a.log.Warn("limits.max_clients is more than the limit of open files allows",
-			zap.Int("max_clients", wanted), zap.Int("allowed", a.maximum))
+	files := a.share(c)
+	if wanted := c.Limits.MaxClients; wanted > files.clients {
+		a.log.Warn("limits.max_clients is more than the limit of open files allows", zap.Int("max_clients", wanted),
+			zap.Int("allowed", files.clients), zap.Uint64("open_files", a.fileLimit), zap.Int("open_files_wanted", filesFor(wanted, files.own)))
+	}
+	if files.operators < operatorFiles {
+		a.log.Warn("the limit of open files is very low: raise it (ulimit -n, LimitNOFILE), a client takes two", zap.Uint64("open_files", a.fileLimit),
+			zap.Int("allowed", files.clients), zap.Int("open_files_wanted", filesFor(fewClients, files.own)))
 	}
 }
+
+// fewClients are the least for which anybody runs a balancer.
+const fewClients = 100
 
 // Run serves until asked ends, and then moves all clients away and stops.
 // Listen must have been called. The error says what kept it from serving; nil
@@ -129,8 +137,7 @@ func (a *App) noteLimit(c *config.Config) {
 func (a *App) Run(asked context.Context) error {
 	ctx, cancel := context.WithCancelCause(asked)
 	defer cancel(nil)
-	clients, operators := a.clientServer(), a.admin.HTTPServer()
-	operators.ErrorLog = a.quietLog("admin")
+	clients, operators := a.clientServer(), a.adminServer()
 	var servers sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
 		servers.Go(func() {

@@ -2,14 +2,12 @@ package app
 
 import (
 	"fmt"
+	"runtime"
 
 	"golang.org/x/sys/unix"
-)
 
-// A client costs two file descriptors, and so does a plain request, which is
-// served beyond the limit of clients too; the rest is for listeners, checks,
-// the admin endpoint and files.
-const spareFiles = 144
+	"fermata/internal/config"
+)
 
 // raiseFileLimit raises the process's limit of open files as far as it may,
 // and returns it.
@@ -27,10 +25,48 @@ func raiseFileLimit() (uint64, error) {
 	return uint64(limit.Cur), nil
 }
 
-// clientsFor is how many clients fit into a limit of open files, with a
-// sixteenth more for plain requests and for clients that are turned away.
-func clientsFor(files uint64) int {
-	const most = 1 << 24
-	files = min(files, most)
-	return max(1, (int(files)-spareFiles)*8/17)
+// share is how the descriptors that a process may have are shared out. Whatever
+// one part takes of its own, the others keep theirs.
+type share struct {
+	own         int // of the process: see ownFiles
+	operators   int // connections to the admin endpoint
+	connections int // of clients, at two descriptors each, those without a node yet with them
+	clients     int // of those
+}
+
+const (
+	mostFiles     = 1 << 25 // that are worth counting with
+	operatorFiles = 64      // for operators, dashboards and Prometheus
+	sparePlaces   = 16      // connections beside a sixteenth of the clients, for plain requests and polite refusals
+)
+
+// ownFiles are the descriptors that the process itself needs: for standard
+// output, for the runtime's poller and the shards', for each listener, for what
+// is read and written for a moment, and for each node's check and look-up.
+func ownFiles(listeners, nodes int) int { return 24 + 2*runtime.NumCPU() + listeners + 3*nodes }
+
+// shareFiles shares out a limit of open files. Of too few, each part gets a
+// little.
+func shareFiles(limit uint64, own int) share {
+	left := max(0, int(min(limit, mostFiles))-own)
+	s := share{own: own}
+	s.operators = min(max(left/4, 4), operatorFiles)
+	s.connections = max(2, (left-s.operators)/2)
+	s.clients = max(1, (s.connections-min(sparePlaces, s.connections/8))*16/17)
+	return s
+}
+
+// connectionsFor is how many connections there may be with so many clients.
+func (s share) connectionsFor(clients int) int {
+	return min(s.connections, clients+clients/16+sparePlaces)
+}
+
+// filesFor is the limit of open files for so many clients.
+func filesFor(clients, own int) int {
+	return own + operatorFiles + 2*(clients+clients/16+sparePlaces+1)
+}
+
+// share shares the process's descriptors out, for this configuration.
+func (a *App) share(c *config.Config) share {
+	return shareFiles(a.fileLimit, ownFiles(len(c.Listen)+1, len(c.Nodes)))
 }

@@ -16,6 +16,7 @@ import (
 	"fermata/internal/admin"
 	"fermata/internal/certs"
 	"fermata/internal/config"
+	"fermata/internal/connlimit"
 	"fermata/internal/secret"
 	"fermata/proxy/relay"
 )
@@ -114,6 +115,15 @@ func (a *App) clientServer() *http.Server {
 		MaxHeaderBytes:    a.config.Limits.MaxHeaderBytes,
 		ErrorLog:          a.quietLog("http"),
 	}
+}
+
+// adminServer is the http.Server of the admin endpoint.
+func (a *App) adminServer() *http.Server {
+	most := a.share(a.config).operators
+	open := connlimit.New(func() int { return most }, true, func(c net.Conn) { a.crowded(c.RemoteAddr(), most) })
+	server := a.admin.HTTPServer(open)
+	server.ErrorLog = a.quietLog("admin")
+	return server
 }
 
 // quietLog takes what net/http says about strangers' connections.

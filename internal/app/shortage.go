@@ -9,9 +9,9 @@ import (
 )
 
 // shortages are the log lines for what this machine has run out of.
-type shortages struct{ checks, accepts *seldom }
+type shortages struct{ checks, accepts, operators *seldom }
 
-func newShortages() shortages { return shortages{newSeldom(), newSeldom()} }
+func newShortages() shortages { return shortages{newSeldom(), newSeldom(), newSeldom()} }
 
 // notChecked is told of a check that could not be made: what is known of the
 // node stays.
@@ -27,6 +27,13 @@ func (a *App) notAccepted(address net.Addr, err error) {
 	a.metrics.AcceptFailed()
 	a.shortages.accepts.warn(a.log, "connection not accepted, trying again",
 		zap.Stringer("address", address), zap.String("short_of", shortage.Of(err)), zap.NamedError("err", err))
+}
+
+// crowded is told of a connection to the admin endpoint that was cut, since there
+// are more than it may have.
+func (a *App) crowded(peer net.Addr, most int) {
+	a.shortages.operators.warn(a.log, "too many connections to the admin endpoint, silent and old ones are closed",
+		zap.Stringer("peer", peer), zap.Int("allowed", most))
 }
 
 // steady is l, but a connection that cannot be accepted does not end its server.

@@ -1,0 +1,123 @@
+// Package connlimit bounds how many connections an http.Server has, since each
+// costs a file descriptor.
+package connlimit
+
+import (
+	"container/list"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// Limit bounds the connections of http.Servers, of which it must get each
+// ConnState. Beyond the limit the newest connection stays, and another is cut:
+// the one that has been there longest without having sent a request, else the
+// one that has been idle for longest behind its last. So whoever opens
+// connections and says nothing keeps nobody out. Its methods may be called
+// concurrently.
+type Limit struct {
+	most     func() int
+	requests bool
+	cut      func(net.Conn)
+
+	mu     sync.Mutex
+	open   int
+	states [http.StateIdle + 1]list.List // of *place, the one that is in its state for longest first
+	places map[net.Conn]*place
+}
+
+// place is where a connection stands.
+type place struct {
+	conn  net.Conn
+	state http.ConnState
+	at    *list.Element
+}
+
+// New returns a Limit of as many connections as most says when one comes. With
+// requests, one whose request is under way may be cut, too, if there is nothing
+// else; without, the newest is. Cut is told of each connection that was, on the
+// goroutine that accepts; it must not block. Nil: nobody wants to know.
+func New(most func() int, requests bool, cut func(net.Conn)) *Limit {
+	return &Limit{most: most, requests: requests, cut: cut, places: make(map[net.Conn]*place)}
+}
+
+// ConnState is for http.Server.ConnState.
+func (l *Limit) ConnState(conn net.Conn, state http.ConnState) {
+	surplus := l.note(conn, state, l.most())
+	if surplus == nil {
+		return
+	}
+	if secure, ok := surplus.(*tls.Conn); ok {
+		secure.NetConn().Close() // its own Close may wait for a peer that reads nothing
+	} else {
+		surplus.Close()
+	}
+	if l.cut != nil {
+		l.cut(surplus)
+	}
+}
+
+// Left says that a connection was closed which is hijacked.
+func (l *Limit) Left() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+}
+
+// note returns the connection that is one too many, or nil.
+func (l *Limit) note(conn net.Conn, state http.ConnState, most int) (surplus net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		l.open++
+		l.put(&place{conn: conn, state: state})
+		if l.open > most {
+			return l.evict(conn)
+		}
+	case http.StateActive, http.StateIdle:
+		if p := l.take(conn); p != nil {
+			p.state = state
+			l.put(p)
+		}
+	case http.StateHijacked:
+		l.take(conn)
+	case http.StateClosed:
+		if l.take(conn) != nil {
+			l.open--
+		}
+	}
+	return nil
+}
+
+func (l *Limit) put(p *place) {
+	l.places[p.conn] = p
+	p.at = l.states[p.state].PushBack(p)
+}
+
+// take returns nil for a connection that was cut.
+func (l *Limit) take(conn net.Conn) *place {
+	p := l.places[conn]
+	if p != nil {
+		delete(l.places, conn)
+		l.states[p.state].Remove(p.at)
+	}
+	return p
+}
+
+// evict takes the connection that is to go so that the newest can stay.
+func (l *Limit) evict(newest net.Conn) net.Conn {
+	surplus := newest
+	for _, state := range [...]http.ConnState{http.StateNew, http.StateIdle, http.StateActive} {
+		first := l.states[state].Front()
+		if first == nil || first.Value.(*place).conn == newest || state == http.StateActive && !l.requests {
+			continue
+		}
+		surplus = first.Value.(*place).conn
+		break
+	}
+	l.take(surplus)
+	l.open--
+	return surplus
+}
