@@ -99,3 +99,11 @@ func TestCurvesHaveRoomBelow(t *testing.T) {
 	f(0.55, 0.5)
 	f(0, 0)
 }
+
+func TestTheLastSecondIsNotCutOff(t *testing.T) {
+	const half = 14 // of "10 s", in the chart's units
+	a := axes{until: 10, least: 0.9}
+	if right := sheet.Column + a.x(10) + half; right > sheet.Width {
+		t.Errorf("got a label that ends at %.0f, want it within %d", right, sheet.Width)
+	}
+}

@@ -13,7 +13,7 @@ import (
 // Sizes of the chart, in its own units, which are pixels at full size.
 const (
 	plotLeft     = 44
-	plotWidth    = 366
+	plotWidth    = 362 // leaves room for half of the last second's label
 	plotTop      = 30
 	plotHeight   = 130
 	panelHeight  = plotTop + plotHeight + 36
