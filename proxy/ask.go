@@ -33,14 +33,18 @@ const (
 	answerBuffer  = 512      // has room for each line of a 101, and for a greeting
 )
 
-// ask sends the upgrade to a node and reads the head of its answer.
+// ask sends the upgrade to a node and reads the head of its answer, which is
+// there with errSilent, too.
 func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
 	conn, err := h.dial(ctx, n, o)
 	if err != nil {
 		return nil, err
 	}
-	a, err := exchange(ctx, conn, head, r, o.Timeouts.Answer)
-	if err != nil {
+	a, err := exchange(ctx, conn, head, r, o)
+	switch {
+	case errors.Is(err, errSilent):
+		return a, fmt.Errorf("handshake with node %s: %w", n.Name(), err)
+	case err != nil:
 		conn.Close()
 		return nil, fmt.Errorf("handshake with node %s: %w", n.Name(), bare(err))
 	}
@@ -48,19 +52,26 @@ func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *htt
 }
 
 // exchange asks on a connection. If ctx ends before the answer is there, the
-// error is its cause.
-func exchange(ctx context.Context, conn net.Conn, head []byte, r *http.Request, limit time.Duration) (*answer, error) {
-	conn.SetDeadline(time.Now().Add(limit))
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	a, err := converse(conn, head, r)
+// error is its cause. With errSilent there is an answer.
+func exchange(ctx context.Context, conn net.Conn, head []byte, r *http.Request, o *Options) (*answer, error) {
+	conn.SetDeadline(time.Now().Add(o.Timeouts.Answer))
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		conn.SetDeadline(time.Unix(1, 0))
+	})
+	a, err := converse(conn, head, r, o)
 	if !stop() {
-		return nil, context.Cause(ctx)
+		<-interrupted
+		if !errors.Is(err, errSilent) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, context.Cause(ctx)
+		}
 	}
 	conn.SetDeadline(time.Time{})
 	return a, err
 }
 
-func converse(conn net.Conn, head []byte, r *http.Request) (*answer, error) {
+func converse(conn net.Conn, head []byte, r *http.Request, o *Options) (*answer, error) {
 	if _, err := conn.Write(head); err != nil {
 		return nil, err
 	}
@@ -77,7 +88,7 @@ func converse(conn net.Conn, head []byte, r *http.Request) (*answer, error) {
 	if err := checkAnswer(response, r); err != nil {
 		return nil, err
 	}
-	if response.StatusCode == http.StatusSwitchingProtocols && speaksFirst(r.URL.Path) {
+	if response.StatusCode == http.StatusSwitchingProtocols && o.greets(r.URL.Path) {
 		return a, a.checkGreeting()
 	}
 	return a, nil

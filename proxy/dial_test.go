@@ -97,7 +97,7 @@ func TestAClientThatLeavesDuringTheHandshakeIsCountedAsGone(t *testing.T) {
 		nodes.Read(make([]byte, 1))
 		cancel()
 	}()
-	_, err := exchange(ctx, ours, []byte("x"), r, time.Minute)
+	_, err := exchange(ctx, ours, []byte("x"), r, &Options{Timeouts: Timeouts{Answer: time.Minute}})
 	if got := result(nil, err); got != "client_gone" {
 		t.Errorf("got %s (%v), want client_gone", got, err)
 	}

@@ -6,7 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"os"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fermata/balancer"
 )
 
 // errOverQuota is a node that has accepted a client and then says that it has
@@ -14,26 +20,46 @@ import (
 // a place.
 var errOverQuota = errors.New("over quota (pusher:error 4004)")
 
-// speaksFirst is whether a node says something before the client does, as
-// Reverb does on the paths of its apps.
-func speaksFirst(path string) bool { return strings.Contains(path, appPath) }
+// errSilent is a node that says nothing in time after its 101. Reverb greets its
+// clients, but other servers wait for theirs.
+var errSilent = errors.New("nothing came after the 101")
 
-// appPath stands before the key of an app.
-const appPath = "/app/"
+// greets is whether the node speaks first on this path, as Reverb does on those
+// of its apps, and has to be waited for.
+func (o *Options) greets(path string) bool { return o.AwaitGreeting && appKey(path, o.PathPrefix) != "" }
 
-// checkGreeting reads the first frame behind a 101, without taking it: with
+// checkGreeting reads the first frame after a 101, without taking it: with
 // Reverb the 101 alone does not mean accepted. It errors on a node that ends
-// there, and on one that is over quota; what else it says is for the client.
+// there, on one that says nothing, and on one that is over quota; what else it
+// says is for the client.
 func (a *answer) checkGreeting() error {
 	payload, err := a.peekFrame()
-	if err != nil {
-		return fmt.Errorf("no greeting behind the 101: %w", err)
-	}
-	if errorCode(payload) == 4004 {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && a.rest.Buffered() == 0:
+		return fmt.Errorf("%w: %w", errSilent, err)
+	case err != nil:
+		return fmt.Errorf("no greeting after the 101: %w", err)
+	case errorCode(payload) == 4004:
 		return errOverQuota
 	}
 	a.greeted = bytes.Contains(payload, []byte("pusher:connection_established"))
 	return nil
+}
+
+// takesSilence is whether a client is let in by a node that says nothing: when
+// another one said nothing either, or there is none left to ask. To be turned
+// away would be worse, and with such nodes it would go on for ever.
+func (h *Handler) takesSilence(n *balancer.Node, tried []*balancer.Node, last error) bool {
+	untried := func(other *balancer.Node) bool { return !slices.Contains(tried, other) }
+	return errors.Is(last, errSilent) || !slices.ContainsFunc(h.Pool.UsableBeside(n), untried)
+}
+
+// noteSilent says once a minute at the most why clients have to wait.
+func (h *Handler) noteSilent(n *balancer.Node, c *client) {
+	if count := h.silent.add(time.Now(), time.Minute); count > 0 {
+		h.Log.Warn("a node says nothing after its 101", zap.String("node", n.Name()), zap.Int("count", count), c.requestField(), zap.String("path", c.path.Value()),
+			zap.String("reason", "clients of /app/KEY wait for a greeting, up to timeouts.answer; where nodes send none, set await_greeting: false"))
+	}
 }
 
 // peekFrame is the payload of the first frame, as far as it fits the buffer:

@@ -32,6 +32,9 @@ type Options struct {
 	// PathPrefix is the path before all of a node's paths, such as /ws; empty:
 	// none. It stays in what a node gets.
 	PathPrefix string
+	// AwaitGreeting lets a client of PathPrefix/app/KEY in once its node has
+	// said something, as Reverb does; otherwise with the node's 101.
+	AwaitGreeting bool
 }
 
 // Deps are the parts that a Handler works with.
@@ -55,7 +58,8 @@ type Handler struct {
 	plain    *httputil.ReverseProxy
 	live     registry
 	govern   governor
-	away     turnedAway
+	away     occasional // clients turned away
+	silent   occasional // nodes that say nothing after a 101
 	tallies  tallies
 	open     *connlimit.Limit
 	clients  atomic.Int64 // connections that are clients, or are becoming it

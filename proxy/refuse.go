@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -100,32 +99,10 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// turnedAway counts the clients that were turned away since the log last said
-// so. Its zero value is ready.
-type turnedAway struct {
-	mu    sync.Mutex
-	said  time.Time
-	count int
-}
-
-// add counts one more, and returns how many the log is to tell of: all since
-// the last time, once a second, and otherwise 0.
-func (t *turnedAway) add(now time.Time) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.count++
-	if now.Sub(t.said) < time.Second {
-		return 0
-	}
-	count := t.count
-	t.said, t.count = now, 0
-	return count
-}
-
 // noteTurnedAway writes one line a second at the most, with the latest client,
 // since clients that are turned away come again every second, all of them.
 func (h *Handler) noteTurnedAway(c *client, why error) {
-	if count := h.away.add(time.Now()); count > 0 {
+	if count := h.away.add(time.Now(), time.Second); count > 0 {
 		h.Log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", why),
 			zap.Int32("tries", c.tries), zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
 	}

@@ -111,19 +111,21 @@ func (ts *tallies) all() (all []metrics.Tally) {
 }
 
 // app is the key of the client's app; empty: the node has not let it in.
-func (a *answer) app(path string) string {
+func (a *answer) app(path, prefix string) string {
 	if !a.greeted {
 		return ""
 	}
-	return appKey(path)
+	return appKey(path, prefix)
 }
 
-// appKey is the key in /app/{key}, with or without a path before that; empty:
-// it is another path.
-func appKey(path string) string {
-	_, key, found := strings.Cut(path, appPath)
-	key, _, _ = strings.Cut(key, "/")
-	if found && (len(key) > 64 || !utf8.ValidString(key)) {
+// appKey is the key in PREFIX/app/{key}; empty: it is another path.
+func appKey(path, prefix string) string {
+	below, found := strings.CutPrefix(path, prefix)
+	key, isApp := strings.CutPrefix(below, "/app/")
+	switch {
+	case !found || !isApp || strings.Contains(key, "/"):
+		return ""
+	case len(key) > 64 || !utf8.ValidString(key):
 		return otherApps
 	}
 	return key

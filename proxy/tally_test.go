@@ -72,15 +72,21 @@ func TestAppsBeyondTheMostAreCountedTogetherUntilThereIsRoom(t *testing.T) {
 }
 
 func TestTheAppsKeyIsInThePath(t *testing.T) {
-	f := func(path, want string) {
+	below := func(prefix, path, want string) {
 		t.Helper()
-		if got := appKey(path); got != want {
-			t.Errorf("%q: got %q, want %q", path, got, want)
+		if got := appKey(path, prefix); got != want {
+			t.Errorf("%q below %q: got %q, want %q", path, prefix, got, want)
 		}
 	}
+	f := func(path, want string) { t.Helper(); below("", path, want) }
 	f("/app/key", "key")
-	f("/ws/app/key", "key")
-	f("/app/key/more", "key")
+	f("/ws/app/key", "")
+	f("/chat/app/room", "")
+	f("/app/key/more", "")
+	below("/ws", "/ws/app/key", "key")
+	below("/ws", "/app/key", "")
+	below("/ws", "/ws2/app/key", "")
+	below("/ws", "/ws/ws/app/key", "")
 	f("/app/", "")
 	f("/apps/key", "")
 	f("/", "")

@@ -107,6 +107,14 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		}
 		c.pick, c.tries = pick, c.tries+1
 		answer, err := h.try(ctx, pick.Node, head, r, o)
+		if errors.Is(err, errSilent) {
+			h.noteSilent(pick.Node, c)
+			if h.takesSilence(pick.Node, key.Tried, last) {
+				err = nil
+			} else {
+				answer.conn.Close()
+			}
+		}
 		h.Metrics.Handshake(pick.Node.Name(), result(answer, err))
 		if err == nil {
 			h.Metrics.Picked(pick.Node.Name(), string(pick.Reason))
@@ -136,7 +144,8 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 // client can wait.
 var errBusy = errors.New("busy with upgrades")
 
-// try asks one node, as soon as that may get another upgrade.
+// try asks one node, as soon as that may get another upgrade. With errSilent
+// there is an answer.
 func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
 	if err := h.govern.wait(ctx, n, o.Limits); err != nil {
 		return nil, fmt.Errorf("node %s: %w: %w", n.Name(), errBusy, err)
@@ -144,11 +153,11 @@ func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *htt
 	asked := time.Now()
 	a, err := h.ask(ctx, n, head, r, o)
 	var dial *dialError
-	if r.Context().Err() == nil && !errors.As(err, &dial) {
+	if r.Context().Err() == nil && !errors.As(err, &dial) && !errors.Is(err, errSilent) {
 		h.govern.answered(n, time.Since(asked))
 	}
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	if err := a.readRefusal(ctx); err != nil {
 		a.conn.Close()
@@ -171,7 +180,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 	}
 	h.Metrics.Connected(time.Since(c.started))
 	c.handler = h
-	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(r.URL.Path))
+	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(r.URL.Path, o.PathPrefix))
 	c.conn = h.Engine.Start(relay.Pair{
 		Client:   conn,
 		Node:     a.conn,

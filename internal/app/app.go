@@ -102,7 +102,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	return proxy.Options{
 		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive, Rate: c.Drain.Rate,
 		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
-		PathPrefix: c.PathPrefix,
+		PathPrefix: c.PathPrefix, AwaitGreeting: c.AwaitGreeting,
 	}
 }
 

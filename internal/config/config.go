@@ -25,12 +25,15 @@ type Config struct {
 	Nodes []balancer.NodeOptions `yaml:"nodes"`
 	// PathPrefix is the path before all of the nodes' paths, such as /ws for
 	// nodes with REVERB_SERVER_PATH=/ws; it has no slash at its end. Empty: none.
-	PathPrefix string                 `yaml:"path_prefix"`
-	Sticky     balancer.StickyOptions `yaml:"sticky"`
-	Health     health.Options         `yaml:"health"`
-	Drain      proxy.DrainOptions     `yaml:"drain"`
-	Timeouts   proxy.Timeouts         `yaml:"timeouts"`
-	Limits     proxy.Limits           `yaml:"limits"`
+	PathPrefix string `yaml:"path_prefix"`
+	// AwaitGreeting is whether a client of PathPrefix/app/KEY is let in when its
+	// node has said something, as Reverb does; otherwise with the 101.
+	AwaitGreeting bool                   `yaml:"await_greeting"`
+	Sticky        balancer.StickyOptions `yaml:"sticky"`
+	Health        health.Options         `yaml:"health"`
+	Drain         proxy.DrainOptions     `yaml:"drain"`
+	Timeouts      proxy.Timeouts         `yaml:"timeouts"`
+	Limits        proxy.Limits           `yaml:"limits"`
 	// Keepalive is for clients that are connected and silent.
 	Keepalive proxy.Keepalive `yaml:"keepalive"`
 	// NoUsableNode is proxy.NoNodeClose or proxy.NoNode503: what an upgrade
@@ -93,16 +96,17 @@ type Log struct {
 // the nodes that a file must have.
 func Default() *Config {
 	return &Config{
-		Sticky:       balancer.DefaultSticky(),
-		Health:       health.Default(),
-		Drain:        proxy.DefaultDrain(),
-		Timeouts:     proxy.DefaultTimeouts(),
-		Limits:       proxy.DefaultLimits(),
-		NoUsableNode: proxy.NoNodeClose,
-		StopTimeout:  30 * time.Second,
-		Headers:      proxy.DefaultHeaders(),
-		Admin:        admin.Options{Address: "unix:/run/fermata/admin.sock"},
-		Log:          Log{Level: "info", Format: "json"},
+		AwaitGreeting: true,
+		Sticky:        balancer.DefaultSticky(),
+		Health:        health.Default(),
+		Drain:         proxy.DefaultDrain(),
+		Timeouts:      proxy.DefaultTimeouts(),
+		Limits:        proxy.DefaultLimits(),
+		NoUsableNode:  proxy.NoNodeClose,
+		StopTimeout:   30 * time.Second,
+		Headers:       proxy.DefaultHeaders(),
+		Admin:         admin.Options{Address: "unix:/run/fermata/admin.sock"},
+		Log:           Log{Level: "info", Format: "json"},
 	}
 }
 

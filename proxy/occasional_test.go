@@ -6,11 +6,11 @@ import (
 )
 
 func TestTheLogTellsOfClientsTurnedAwayOnceASecond(t *testing.T) {
-	var away turnedAway
+	var away occasional
 	now := time.Now()
 	f := func(after time.Duration, want int) {
 		t.Helper()
-		if got := away.add(now.Add(after)); got != want {
+		if got := away.add(now.Add(after), time.Second); got != want {
 			t.Errorf("after %v: got %d to tell of, want %d", after, got, want)
 		}
 	}
