@@ -26,7 +26,9 @@ var errSilent = errors.New("nothing came after the 101")
 
 // greets is whether the node speaks first on this path, as Reverb does on those
 // of its apps, and has to be waited for.
-func (o *Options) greets(path string) bool { return o.AwaitGreeting && appKey(path, o.PathPrefix) != "" }
+func (o *Options) greets(path string) bool {
+	return o.AwaitGreeting && appKey(path, o.PathPrefix) != ""
+}
 
 // checkGreeting reads the first frame after a 101, without taking it: with
 // Reverb the 101 alone does not mean accepted. It errors on a node that ends

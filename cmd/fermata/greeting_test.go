@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"fermata/internal/devnode"
+	"fermata/internal/lab/devnode"
 )
 
 // listensFirst is a WebSocket server that says nothing before its client does.

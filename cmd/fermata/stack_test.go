@@ -114,14 +114,17 @@ func (s *stack) configure(extra string) {
 func (s *stack) serve() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan int, 1)
-	go func() { done <- run(ctx, []string{"serve", "-c", s.file}, strings.NewReader(""), io.Discard, s.logs) }()
+	done, ended := make(chan int, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		done <- run(ctx, []string{"serve", "-c", s.file}, strings.NewReader(""), io.Discard, s.logs)
+	}()
 	s.stop = sync.OnceValue(func() int {
 		cancel()
 		return <-done
 	})
 	s.t.Cleanup(func() { s.stop() })
-	s.client = s.logs.wait(s.t, "listening")["address"].(string)
+	s.client = s.logs.waitUntil(s.t, "listening", hasMessage("listening"), ended)["address"].(string)
 	s.logs.wait(s.t, "serving")
 }
 
@@ -246,10 +249,20 @@ func (l *logs) Write(p []byte) (int, error) {
 // wait returns the first line, not returned before, with that message.
 func (l *logs) wait(t *testing.T, message string) map[string]any {
 	t.Helper()
-	return l.waitFor(t, message, func(line map[string]any) bool { return line["msg"] == message })
+	return l.waitFor(t, message, hasMessage(message))
+}
+
+func hasMessage(message string) func(map[string]any) bool {
+	return func(line map[string]any) bool { return line["msg"] == message }
 }
 
 func (l *logs) waitFor(t *testing.T, what string, fits func(map[string]any) bool) map[string]any {
+	t.Helper()
+	return l.waitUntil(t, what, fits, nil)
+}
+
+// waitUntil also ends the test when ended is closed before.
+func (l *logs) waitUntil(t *testing.T, what string, fits func(map[string]any) bool, ended <-chan struct{}) map[string]any {
 	t.Helper()
 	timeout := time.After(testTimeout)
 	for {
@@ -265,6 +278,8 @@ func (l *logs) waitFor(t *testing.T, what string, fits func(map[string]any) bool
 		l.mu.Unlock()
 		select {
 		case <-grown:
+		case <-ended:
+			t.Fatalf("no log line %q before the end; got %v", what, l.lines)
 		case <-timeout:
 			t.Fatalf("no log line %q in %s; got %v", what, testTimeout, l.lines)
 		}

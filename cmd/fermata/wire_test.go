@@ -190,7 +190,7 @@ func says101(fields, behind string) func(net.Conn, string) {
 // first is the configuration of two nodes of which practically every client
 // without a cookie gets the one called first.
 func first(first, second string) string {
-	return fmt.Sprintf("nodes:\n  - {name: first, url: %q, weight: 1000000}\n  - {name: second, url: %q}\n", first, second)
+	return fmt.Sprintf("nodes:\n  - {name: first, url: %q, weight: 10000}\n  - {name: second, url: %q}\n", first, second)
 }
 
 // hasMetric is whether a scrape brings this line.
