@@ -35,17 +35,21 @@ const (
 
 // ask sends the upgrade to a node and reads the head of its answer, which is
 // there with errSilent, too.
-func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
+func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (a *answer, err error) {
 	conn, err := h.dial(ctx, n, o)
 	if err != nil {
 		return nil, err
 	}
-	a, err := exchange(ctx, conn, head, r, o)
+	defer func() {
+		if a == nil {
+			conn.Close()
+		}
+	}()
+	a, err = exchange(ctx, conn, head, r, o)
 	switch {
 	case errors.Is(err, errSilent):
 		return a, fmt.Errorf("handshake with node %s: %w", n.Name(), err)
 	case err != nil:
-		conn.Close()
 		return nil, fmt.Errorf("handshake with node %s: %w", n.Name(), bare(err))
 	}
 	return a, nil

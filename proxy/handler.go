@@ -123,6 +123,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newClient(r, o)
+	defer h.surviveRequest(c)
 	if wantsUpgrade(r) {
 		h.serveUpgrade(w, r, c, o)
 		return

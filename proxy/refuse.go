@@ -73,6 +73,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o 
 	go func() {
 		defer h.hijacked.Done()
 		defer h.open.Left()
+		defer h.survive(c)
 		acceptAndClose(conn, r.Header.Get("Sec-WebSocket-Key"), told, o.Timeouts.Close)
 	}()
 }

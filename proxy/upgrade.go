@@ -70,20 +70,26 @@ func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client
 		h.turnAway(w, r, c, o, errTooMany)
 		return
 	}
+	defer h.leaveUnlessJoined(c)
 	answer, err := h.findNode(r, c, head, o)
 	switch {
 	case err != nil && r.Context().Err() != nil:
-		h.leave()
 		refuse(w, http.StatusRequestTimeout, hasGone)
 	case err != nil:
-		h.leave()
 		h.turnAway(w, r, c, o, err)
 	case answer.StatusCode != http.StatusSwitchingProtocols:
 		answer.passOn(w)
-		c.pick.Release()
-		h.leave()
 	default:
 		h.join(w, r, c, answer, o)
+	}
+}
+
+// leaveUnlessJoined is the end of a client that was admitted, unless the relay
+// has it, whose end comes later.
+func (h *Handler) leaveUnlessJoined(c *client) {
+	if c.conn == nil {
+		c.pick.Release()
+		h.leave()
 	}
 }
 
@@ -174,25 +180,36 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 	conn, early, err := hijack(w)
 	if err != nil {
 		a.conn.Close()
-		c.pick.Release()
-		h.leave()
 		return
 	}
+	defer h.closeUnlessJoined(c, conn, a.conn)
 	h.Metrics.Connected(time.Since(c.started))
 	c.handler = h
-	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(r.URL.Path, o.PathPrefix))
-	c.conn = h.Engine.Start(relay.Pair{
+	pair := relay.Pair{
 		Client:   conn,
 		Node:     a.conn,
 		Head:     a.head(h.pinCookie(r, c)),
 		ToNode:   early,
 		ToClient: a.early(),
 		Options:  relayOptions(o),
-		Counts:   &c.tally.traffic,
 		Owner:    c,
-	})
+	}
+	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(r.URL.Path, o.PathPrefix))
+	pair.Counts = &c.tally.traffic
+	c.conn = h.Engine.Start(pair)
 	h.live.add(c)
 	h.closeIfStopped(c)
+}
+
+// closeUnlessJoined closes what net/http has given away and no relay has taken:
+// there was a panic.
+func (h *Handler) closeUnlessJoined(c *client, client, node net.Conn) {
+	if c.conn == nil {
+		client.Close()
+		node.Close()
+		h.tallies.leave(c)
+		h.open.Left()
+	}
 }
 
 func relayOptions(o *Options) relay.Options {

@@ -25,6 +25,7 @@ type Metrics struct {
 	reloadOK          prometheus.Gauge
 	reloadTime        prometheus.Gauge
 	certificateExpiry prometheus.Gauge
+	panics            prometheus.Counter
 }
 
 // New registers the metrics.
@@ -70,12 +71,15 @@ func New(registry prometheus.Registerer) *Metrics {
 		certificateExpiry: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fermata_certificate_not_after_timestamp_seconds", Help: "When the first of the certificates expires; 0 without TLS.",
 		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "fermata_panics_total", Help: "Panics in Fermata itself, each of which ended one client.",
+		}),
 	}
 	for _, resource := range shortage.Resources {
 		m.dialShortages.WithLabelValues(resource) // a counter that begins at 1 has not grown for Prometheus
 	}
 	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.closed, m.connectionSeconds,
-		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry)
+		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics)
 	return m
 }
 
@@ -91,6 +95,9 @@ func (m *Metrics) DialShort(resource string) { m.dialShortages.WithLabelValues(r
 
 // AcceptFailed counts a connection that could not be accepted.
 func (m *Metrics) AcceptFailed() { m.acceptFailures.Inc() }
+
+// Panicked counts a panic.
+func (m *Metrics) Panicked() { m.panics.Inc() }
 
 // Connected notes how long a client waited for its 101.
 func (m *Metrics) Connected(wait time.Duration) { m.handshakeSeconds.Observe(wait.Seconds()) }

@@ -237,12 +237,9 @@ func (c *closing) cut(by By, err error) {
 	c.node.Close()
 }
 
-// finish closes both legs and fills in what is known about the end. Neither
+// finish fills in what is known about the end. Both legs are closed, and neither
 // goroutine does anything any more.
 func (c *closing) finish(end *End) {
-	c.node.Close()
-	c.client.Close()
-
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bound.Stop()

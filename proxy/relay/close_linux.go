@@ -160,9 +160,14 @@ func (c *epollConn) cut(by By, err error) {
 
 // finish is the relay's end.
 func (c *epollConn) finish() {
-	c.ended = true
 	c.node.close(&c.shard.wire)
 	c.client.close(&c.shard.wire)
+	c.leave()
+}
+
+// leave takes the relay, both of whose legs are closed, out of its shard.
+func (c *epollConn) leave() {
+	c.ended = true
 	c.shard.conns.remove(c.handle)
 	c.shard.leave()
 
@@ -171,5 +176,20 @@ func (c *epollConn) finish() {
 		BytesToClient: c.toClient.bytes, MessagesToClient: c.toClient.messages,
 	}
 	c.ending.end(&end)
-	c.owner.Ended(end)
+	tellEnded(c.owner, end)
+}
+
+// survive is deferred by whatever the shard calls: a panic ends this relay, and
+// the shard goes on.
+func (c *epollConn) survive() {
+	value := recover()
+	if value == nil {
+		return
+	}
+	err := survived(c.owner, value)
+	c.shard.wire.reset() // what is in it must reach nobody else
+	if !c.ended {
+		c.cut(ByInternalError, err)
+		c.leave()
+	}
 }

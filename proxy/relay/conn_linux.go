@@ -56,6 +56,7 @@ func newEpollConn(s *shard, p Pair) *epollConn {
 // Close implements Conn.
 func (c *epollConn) Close(wish Close) {
 	c.shard.post(func() {
+		defer c.survive()
 		if !c.ended {
 			c.want(wish, nil)
 			c.settle()
@@ -67,6 +68,7 @@ func (c *epollConn) Close(wish Close) {
 // goes all at once, behind the head.
 func (c *epollConn) start(head, toNode, toClient []byte) {
 	c.handle = c.shard.conns.add(c)
+	defer c.survive()
 	c.client.queue(&c.shard.wire, head)
 	room := c.shard.space.buffer.room()
 	for len(toNode) > 0 && !c.client.over {
@@ -89,6 +91,7 @@ func (c *epollConn) start(head, toNode, toClient []byte) {
 
 // wake is told what has happened at a leg.
 func (c *epollConn) wake(isClient bool, events uint32) {
+	defer c.survive()
 	l := &c.node
 	if isClient {
 		l = &c.client

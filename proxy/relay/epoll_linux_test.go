@@ -21,6 +21,8 @@ func newEpollAlone(t testing.TB) func() Engine {
 
 func TestEpoll(t *testing.T) { testEngine(t, newEpollAlone(t)) }
 
+func TestAPanicInCryptoTLSEndsItsClientAlone(t *testing.T) { testPanicInTLS(t, NewEpoll(1)) }
+
 // epollAlone is an Epoll that must not fall back on Plain.
 type epollAlone struct {
 	t testing.TB

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -28,8 +29,10 @@ var lostClose = Close{Code: 4200, Reason: "node lost", By: ByNodeLost}
 
 // owner is an Owner for tests.
 type owner struct {
-	lost  func() Close // nil: it says lostClose
-	ended chan End     // nil: nobody wants to know
+	lost     func() Close     // nil: it says lostClose
+	end      func(End)        // nil: ended is told
+	ended    chan End         // nil: nobody wants to know
+	panicked chan *PanicError // nil: the test ends by it
 }
 
 func (o *owner) NodeLost() Close {
@@ -40,9 +43,20 @@ func (o *owner) NodeLost() Close {
 }
 
 func (o *owner) Ended(e End) {
-	if o.ended != nil {
+	switch {
+	case o.end != nil:
+		o.end(e)
+	case o.ended != nil:
 		o.ended <- e
 	}
+}
+
+func (o *owner) Panicked(err *PanicError) {
+	if o.panicked == nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, err.Stack)
+		os.Exit(1)
+	}
+	o.panicked <- err
 }
 
 // loses has the pair's owner say what lost does.

@@ -41,6 +41,8 @@ import (
 //     not passed on, and does not count as something that passes for
 //     Options.Idle; all other pongs are the node's. A client from which
 //     nothing comes for two pings is closed, by ByTimeout.
+//   - A panic ends the relay that it comes from, at once and by
+//     ByInternalError, and no other.
 //
 // Only NewPlain makes one.
 type Plain struct {
@@ -109,6 +111,7 @@ func (r *plainConn) Close(c Close) { r.closing.want(c, nil) }
 // toNode passes the client's frames on until the client is over.
 func (r *plainConn) toNode() {
 	defer r.leave()
+	defer r.survive()
 	s := r.newStream(r.pair.Client, r.pair.Node, r.pair.ToNode)
 	s.frames.follower = newFollower(true, r.pair.Options.MaxMessage)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToNode, &r.engine.messagesToNode
@@ -149,6 +152,7 @@ func (r *plainConn) moveToNode(s *stream) error {
 // client, then drops what comes until the node is over.
 func (r *plainConn) toClient() {
 	defer r.leave()
+	defer r.survive()
 	s := r.newStream(r.pair.Node, r.pair.Client, r.pair.ToClient)
 	s.frames.follower = newFollower(false, 0)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToClient, &r.engine.messagesToClient
@@ -248,6 +252,13 @@ func (r *plainConn) newStream(from, to net.Conn, early []byte) *stream {
 	}
 }
 
+// survive is deferred by both goroutines: a panic ends this relay alone.
+func (r *plainConn) survive() {
+	if value := recover(); value != nil {
+		r.closing.cut(ByInternalError, survived(r.pair.Owner, value))
+	}
+}
+
 // leave is the last thing that each goroutine does; the second one's ends the
 // relay.
 func (r *plainConn) leave() {
@@ -260,7 +271,15 @@ func (r *plainConn) leave() {
 	if r.pings != nil {
 		r.pings.timer.Stop()
 	}
+	r.close()
 	r.closing.finish(&r.end)
-	r.pair.Owner.Ended(r.end)
+	tellEnded(r.pair.Owner, r.end)
 	r.engine.running.end()
+}
+
+// close closes both legs.
+func (r *plainConn) close() {
+	defer r.survive()
+	r.pair.Node.Close()
+	r.pair.Client.Close()
 }

@@ -15,6 +15,8 @@ import (
 
 func TestPlain(t *testing.T) { testEngine(t, NewPlain) }
 
+func TestAPanicInCryptoTLSEndsItsClientAloneOnPlain(t *testing.T) { testPanicInTLS(t, NewPlain()) }
+
 const (
 	stall = 30 * time.Second
 	bound = 5 * time.Second

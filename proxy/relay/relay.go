@@ -24,6 +24,8 @@ const (
 	ByRebalance By = "rebalance"
 	// ByMaxAge is a client that had been connected for too long.
 	ByMaxAge By = "max_age"
+	// ByInternalError is a panic in Fermata itself, see PanicError.
+	ByInternalError By = "internal_error"
 )
 
 // Close is a Close frame for a client, and who wants it sent.
@@ -81,6 +83,9 @@ type Owner interface {
 	NodeLost() Close
 	// Ended is called once, after both legs are closed.
 	Ended(End)
+	// Panicked is called for each panic in the engine's work for this relay and
+	// in the methods above, before Ended or after it. The relay ends by that.
+	Panicked(*PanicError)
 }
 
 // End is how a relay ended.

@@ -65,6 +65,7 @@ func (c *epollConn) stallBy(l *leg) ticks {
 
 // expire is told when the wheel has come to the time now.
 func (c *epollConn) expire(now ticks) {
+	defer c.survive()
 	if c.wakes == 0 || c.wakes > now {
 		return // of an earlier wish
 	}

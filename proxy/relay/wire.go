@@ -27,6 +27,9 @@ func (w *wire) take() []byte {
 	return out
 }
 
+// reset forgets everything.
+func (w *wire) reset() { w.in, w.end, w.out = nil, nil, nil }
+
 // Read implements net.Conn.
 func (w *wire) Read(b []byte) (int, error) {
 	if len(w.in) == 0 {
