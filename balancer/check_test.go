@@ -165,7 +165,7 @@ func TestANodeThatHasJustBegunToListenIsBetterThanNone(t *testing.T) {
 	if pick, err := c.Acquire(client(1)); err != nil || pick.Node.Name() != "b" {
 		t.Errorf("got %v and %v, want b, which has passed a check", pick.Node, err)
 	}
-	if n, err := c.Next(nil); err != nil || n.Name() != "b" {
+	if n, err := c.Next(Demand{}); err != nil || n.Name() != "b" {
 		t.Errorf("for a plain request: got %v and %v, want b", n, err)
 	}
 	c.passes("a", 3000)

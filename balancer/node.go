@@ -25,13 +25,17 @@ type Node struct {
 	avoided     bool      // still to be drained: only for who can go nowhere else
 	shed        int       // clients that are to go elsewhere when they come
 	connections int
+
+	requests int     // plain ones that it has now
+	allowed  float64 // how many of those it may have; 0: it was never slow
+	cuts     int     // how often that was halved
 }
 
 // Name is the node's name. It may be called concurrently.
 func (n *Node) Name() string { return n.name }
 
 func (n *Node) full() bool {
-	return n.options.MaxConnections > 0 && n.connections >= n.options.MaxConnections
+	return n.options.MaxConnections > 0 && n.connections+n.requests >= n.options.MaxConnections
 }
 
 // serves is whether the node takes clients, or would if it were not full.

@@ -60,14 +60,14 @@ func TestNobodyPanicsOverNodesWhereNobodyListens(t *testing.T) {
 	if pick, err := p.Acquire(client(1)); err == nil {
 		t.Errorf("got %s, where nobody listens", pick.Node.Name())
 	}
-	if _, err := p.Next(nil); err == nil {
+	if _, err := p.Next(Demand{}); err == nil {
 		t.Error("got a node for a plain request, want none: nobody listens")
 	}
 	p.SetCheck("b", Check{Reason: "no answer"}) // it takes connections, and does not answer
 	if !p.Panicking() {
 		t.Error("got no panic with the one node that takes connections failing, want one")
 	}
-	if n, err := p.Next(nil); err != nil || n.Name() != "b" {
+	if n, err := p.Next(Demand{}); err != nil || n.Name() != "b" {
 		t.Errorf("for a plain request: got %v, want b", err)
 	}
 }

@@ -211,7 +211,7 @@ func TestAPoolWithoutNodesHasNoUsableNode(t *testing.T) {
 	if _, err := p.Acquire(client(1)); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("acquire: got %v, want %v", err, ErrNoUsableNode)
 	}
-	if _, err := p.Next(nil); !errors.Is(err, ErrNoUsableNode) {
+	if _, err := p.Next(Demand{}); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("next: got %v, want %v", err, ErrNoUsableNode)
 	}
 	if p.Usable() {

@@ -120,44 +120,6 @@ func (p *Pool) Explain(key Key) (Pick, error) {
 	return pick, nil
 }
 
-// Next returns a node for a plain request: usable ones in turn, and when
-// there are none a draining or full one, which still answers. The error is
-// ErrNoUsableNode.
-func (p *Pool) Next(tried []*Node) (*Node, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	spare, last := -1, -1
-	for i := range p.nodes {
-		at := (p.turn + i) % len(p.nodes)
-		switch p.obstacle(p.nodes[at], tried) {
-		case "":
-			return p.take(at), nil
-		case ReasonDraining, ReasonFull:
-			if spare < 0 && !p.nodes[at].removed {
-				spare = at
-			}
-		case ReasonDown:
-			if last < 0 && !p.hopeless(p.nodes[at]) {
-				last = at
-			}
-		}
-	}
-	switch {
-	case spare >= 0:
-		return p.take(spare), nil
-	case last >= 0:
-		return p.take(last), nil
-	}
-	return nil, ErrNoUsableNode
-}
-
-// take begins the next turn behind this node, so that a node which is passed
-// over does not double the share of its neighbour.
-func (p *Pool) take(at int) *Node {
-	p.turn = at + 1
-	return p.nodes[at]
-}
-
 // Address is where a node listens now, as HOST:PORT.
 func (p *Pool) Address(n *Node) string {
 	p.mu.Lock()

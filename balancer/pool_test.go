@@ -90,12 +90,12 @@ func TestARemovedNodeTakesNoClientsAndGoesWithItsLast(t *testing.T) {
 	}
 	wantPick(t, p, key, "b", "b", ReasonHash)
 	for range 4 {
-		if n, err := p.Next(nil); err != nil || n.Name() != "b" {
+		if n, err := p.Next(Demand{}); err != nil || n.Name() != "b" {
 			t.Fatalf("next: got %v and %v, want b", n, err)
 		}
 	}
 	p.SetCheck("b", Check{Reason: "dial refused"})
-	if n, err := p.Next(nil); !errors.Is(err, ErrNoUsableNode) {
+	if n, err := p.Next(Demand{}); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("next: got %v and %v, want %v", n, err, ErrNoUsableNode)
 	}
 	release()
@@ -154,10 +154,11 @@ func TestANodeThatComesBackAfterItsLastClientIsANewOne(t *testing.T) {
 func turns(t *testing.T, p *Pool, count int, tried ...*Node) (names []string) {
 	t.Helper()
 	for range count {
-		n, err := p.Next(tried)
+		n, err := p.Next(Demand{Tried: tried})
 		if err != nil {
 			t.Fatal(err)
 		}
+		n.Release(AnswerNothing)
 		names = append(names, n.Name())
 	}
 	return names
@@ -179,7 +180,7 @@ func TestPlainRequestsGoToUsableNodesInTurn(t *testing.T) {
 	want(turns(t, p, 2), "c", "c")
 	p.SetCheck("c", Check{Reason: "dial refused"})
 	want(turns(t, p, 2), "a", "a") // draining, but it answers
-	if n, err := p.Next([]*Node{node(t, p, "a")}); !errors.Is(err, ErrNoUsableNode) {
+	if n, err := p.Next(Demand{Tried: []*Node{node(t, p, "a")}}); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("got %v and %v, want %v", n, err, ErrNoUsableNode)
 	}
 }

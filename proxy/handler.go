@@ -58,7 +58,9 @@ type Handler struct {
 	plain    *httputil.ReverseProxy
 	live     registry
 	govern   governor
+	queue    queue
 	away     occasional // clients turned away
+	surplus  occasional // plain requests turned away
 	silent   occasional // nodes that say nothing after a 101
 	tallies  tallies
 	open     *connlimit.Limit

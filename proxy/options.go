@@ -50,6 +50,10 @@ type Limits struct {
 	MaxAge time.Duration `yaml:"max_age"`
 	// MaxClients caps all clients together; 0: what the file descriptors allow.
 	MaxClients int `yaml:"max_clients"`
+	// RequestsPerNode caps the plain requests that each node has at once, those
+	// of strangers at half of it; the others wait, and get a 503 then. A node
+	// that answers slowly gets fewer.
+	RequestsPerNode int `yaml:"requests_per_node"`
 	// UpgradesPerSecond paces the upgrades that each node gets; those beyond
 	// wait, up to Timeouts.Handshake. A node that takes long to answer gets
 	// fewer. 0: no pacing.
@@ -111,7 +115,7 @@ func DefaultTimeouts() Timeouts {
 
 // DefaultLimits is what a configuration without limits means.
 func DefaultLimits() Limits {
-	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20, UpgradesPerSecond: 500, SlowStart: 10 * time.Second}
+	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20, RequestsPerNode: 64, UpgradesPerSecond: 500, SlowStart: 10 * time.Second}
 }
 
 // DefaultDrain is what a configuration without a drain section means.

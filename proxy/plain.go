@@ -122,25 +122,40 @@ type nodeKey struct{}
 // dialled. Once bytes may have been sent there is no second try: Reverb's API
 // would publish an event twice.
 func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
-	var tried []*balancer.Node
-	var last error
 	c := r.Context().Value(clientKey{}).(*client)
 	if err := c.fitPlain(r); err != nil {
 		return nil, err
 	}
+	d := balancer.Demand{Signed: isSigned(r)}
+	var last error
 	for {
-		n, err := t.h.Pool.Next(tried)
+		turn, err := t.h.place(r.Context(), d, c.options)
 		if err != nil {
 			return nil, errors.Join(err, last)
 		}
-		c.sentTo(n)
-		response, err := t.base.RoundTrip(toNode(r, n))
+		c.sentTo(turn.Node)
+		response, err := t.ask(r, &turn)
 		var dial *dialError
 		if r.Context().Err() != nil || !errors.As(err, &dial) {
-			return response, noSwitch(response, err)
+			return response, err
 		}
-		last, tried = err, append(tried, n)
+		last, d.Tried = err, append(d.Tried, turn.Node)
 	}
+}
+
+// ask sends the request to a node, whose place it gives back when the answer is
+// over.
+func (t *nodes) ask(r *http.Request, turn *balancer.Turn) (*http.Response, error) {
+	asked := time.Now()
+	response, err := t.base.RoundTrip(toNode(r, turn.Node))
+	err = noSwitch(response, err)
+	shown := shows(r, err, time.Since(asked))
+	if err != nil {
+		t.h.giveBack(turn, shown)
+		return nil, err
+	}
+	response.Body = placed{response.Body, func() { t.h.giveBack(turn, shown) }}
+	return response, nil
 }
 
 // reasonTurn is for a plain request, of which nodes get one after the other.
@@ -191,24 +206,49 @@ func noSwitch(response *http.Response, err error) error {
 
 // plainFailed answers a plain request that no node has answered.
 func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) {
-		refuse(w, http.StatusRequestTimeout, hasGone)
-		return
-	}
 	c := r.Context().Value(clientKey{}).(*client)
+	status, text := plainFault(err, c.options)
 	c.explain(w.Header())
-	status, text := http.StatusBadGateway, "the node did not answer properly"
 	switch {
-	case errors.Is(err, errHead):
-		refuse(w, http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("got more than %d bytes of head as they would reach the node, want at most that", c.options.Limits.MaxHeaderBytes))
+	case errors.Is(err, context.Canceled), errors.Is(err, errHead):
+		refuse(w, status, text)
 		return
-	case errors.Is(err, balancer.ErrNoUsableNode):
-		status, text = http.StatusServiceUnavailable, "no node can take this request now"
+	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		status, text = http.StatusGatewayTimeout, "the node did not answer in time"
 	}
-	h.Log.Warn("request failed", zap.Stringer("client", c.ip), c.requestField(), c.nodeField(), zap.String("method", r.Method), zap.String("path", c.path.Value()),
-		zap.Int("status", status), zap.Duration("dur", time.Since(c.started)), zap.NamedError("err", err))
+	h.noteFailed(r, c, status, err)
 	http.Error(w, text, status)
+}
+
+// plainFault is what a client is told whose request no node has answered.
+func plainFault(err error, o *Options) (status int, text string) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return http.StatusRequestTimeout, hasGone
+	case errors.Is(err, errHead):
+		return http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("got a head of more than %d bytes as it would reach the node, want at most that", o.Limits.MaxHeaderBytes)
+	case errors.Is(err, balancer.ErrNoUsableNode), errors.Is(err, balancer.ErrBusy):
+		return http.StatusServiceUnavailable, "no node can take this request now"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusGatewayTimeout, "the node did not answer in time"
+	}
+	return http.StatusBadGateway, "the node did not answer properly"
+}
+
+// noteFailed writes a line for each request, but for those of a flood, of which
+// one a second says how many there were.
+func (h *Handler) noteFailed(r *http.Request, c *client, status int, err error) {
+	message, count := "request failed", 0
+	if errors.Is(err, balancer.ErrBusy) {
+		if count = h.surplus.add(time.Now(), time.Second); count == 0 {
+			return
+		}
+		message = "requests turned away"
+	}
+	fields := []zap.Field{zap.Stringer("client", c.ip), c.requestField(), c.nodeField(), zap.String("method", r.Method), zap.String("path", c.path.Value()),
+		zap.Int("status", status), zap.Duration("dur", time.Since(c.started)), zap.NamedError("err", err)}
+	if count > 0 {
+		fields = append(fields, zap.Int("count", count))
+	}
+	h.Log.Warn(message, fields...)
 }

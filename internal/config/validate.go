@@ -151,6 +151,7 @@ func (r *report) validateLimits(o proxy.Limits) {
 	r.want(o.MaxSilence >= 0, "limits.max_silence", "got %v, want at least 0s", o.MaxSilence)
 	r.offOrAtLeast("limits.max_age", o.MaxAge, time.Second)
 	r.atLeast("limits.max_clients", o.MaxClients, 0)
+	r.between("limits.requests_per_node", o.RequestsPerNode, 1, 10_000)
 	r.atLeast("limits.upgrades_per_second", o.UpgradesPerSecond, 0)
 	r.want(o.SlowStart >= 0, "limits.slow_start", "got %v, want at least 0s", o.SlowStart)
 }

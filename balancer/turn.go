@@ -1,0 +1,156 @@
+package balancer
+
+import (
+	"errors"
+	"math"
+)
+
+// ErrBusy is that the nodes have as many plain requests as they may.
+var ErrBusy = errors.New("the nodes have as many requests as they may")
+
+// Demand is a plain request that needs a node.
+type Demand struct {
+	// Tried are nodes that could not be dialled for it just now.
+	Tried []*Node
+	// Most is how many requests a node may have at once; 0: any number.
+	Most int
+	// Signed is whether it is signed by an app. Requests of strangers get half
+	// of a node's places, so that a flood of them leaves room for the others.
+	Signed bool
+}
+
+// Turn is a node with a place for one plain request, which takes one of the
+// node's connections. It must be released once the connection is closed.
+type Turn struct {
+	*Node
+	holder *Pool
+	most   int // as in Demand
+	cuts   int // the node's, when it began
+}
+
+// Next takes a place for a plain request: usable nodes get one in turn, and when
+// there are none a full or draining one, which still answers. The error is
+// ErrNoUsableNode, or ErrBusy until a turn is released.
+func (p *Pool) Next(d Demand) (Turn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, choice := range []choice{first, spare, last} {
+		busy := false
+		for i := range p.nodes {
+			at := (p.turn + i) % len(p.nodes)
+			switch n := p.nodes[at]; {
+			case p.choice(n, d.Tried) != choice:
+			case n.requests >= n.places(d):
+				busy = true
+			default:
+				return p.take(at, d), nil
+			}
+		}
+		if busy {
+			return Turn{}, ErrBusy
+		}
+	}
+	return Turn{}, ErrNoUsableNode
+}
+
+// choice is when a node gets a plain request.
+type choice int
+
+const (
+	never choice = iota
+	first
+	spare // only while there is no usable node
+	last  // only while there is none that is up
+)
+
+func (p *Pool) choice(n *Node, tried []*Node) choice {
+	switch p.obstacle(n, tried) {
+	case "":
+		return first
+	case ReasonDraining, ReasonFull:
+		if !n.removed {
+			return spare
+		}
+	case ReasonDown:
+		if !p.hopeless(n) {
+			return last
+		}
+	}
+	return never
+}
+
+// places is how many plain requests the node may have for this one to get there:
+// as many as its answers allow, and its clients leave connections for. A node
+// that is full of clients still has a few, since events are published there.
+func (n *Node) places(d Demand) int {
+	places := n.window(d.Most)
+	if most := n.options.MaxConnections; most > 0 {
+		places = min(places, max(most-n.connections, 1+most/64))
+	}
+	if !d.Signed {
+		places -= places / 2
+	}
+	return places
+}
+
+// take begins the next turn behind this node, so that a node which is passed
+// over does not double the share of its neighbour.
+func (p *Pool) take(at int, d Demand) Turn {
+	n := p.nodes[at]
+	p.turn = at + 1
+	n.requests++
+	return Turn{Node: n, holder: p, most: d.Most, cuts: n.cuts}
+}
+
+// Answer is what a node's answer to a plain request shows of its load.
+type Answer int
+
+// Answers.
+const (
+	AnswerNothing Answer = iota // there was none, or it had to wait for others
+	AnswerPrompt
+	AnswerSlow
+)
+
+// Release gives the place back. A second call does nothing. It must not be
+// called concurrently.
+func (t *Turn) Release(a Answer) {
+	if t.holder == nil {
+		return
+	}
+	t.holder.mu.Lock()
+	defer t.holder.mu.Unlock()
+	t.holder = nil
+	t.requests--
+	t.Node.answered(a, t.cuts, t.most)
+}
+
+// leastWindow is how many requests at once even the slowest node gets, one of
+// them a stranger's.
+const leastWindow = 2
+
+// window is how many requests the node may have at once, of so many at most.
+func (n *Node) window(most int) int {
+	switch {
+	case most == 0:
+		return math.MaxInt
+	case n.allowed == 0:
+		return most // all of them, until it is slow
+	}
+	return min(int(n.allowed), most)
+}
+
+// answered halves the window of a node that answers slowly, once for all the
+// requests that it had then, and widens that of one which answers promptly, by
+// one when so many have been answered.
+func (n *Node) answered(a Answer, cuts, most int) {
+	window := float64(n.window(most))
+	switch {
+	case most == 0, a == AnswerNothing:
+	case a == AnswerPrompt && n.allowed > 0:
+		n.allowed = min(n.allowed+1/window, float64(most))
+	case a == AnswerSlow && cuts == n.cuts:
+		n.allowed = max(window/2, float64(min(leastWindow, most)))
+		n.cuts++
+	}
+}

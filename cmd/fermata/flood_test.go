@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fermata/internal/lab/devnode"
+)
+
+// slowNode answers one plain request after the other, as Reverb does, and
+// counts the connections that it has for them.
+type slowNode struct {
+	mu        sync.Mutex
+	now, peak int
+	turn      sync.Mutex // held by the one that is answered
+	took      time.Duration
+}
+
+func (n *slowNode) serve(c net.Conn, head string) {
+	n.count(1)
+	defer n.count(-1)
+	n.turn.Lock()
+	<-time.After(n.took)
+	n.turn.Unlock()
+	says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")(c, head)
+}
+
+func (n *slowNode) count(step int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.now += step
+	n.peak = max(n.peak, n.now)
+}
+
+// flood asks for /up from so many connections, over and over, and returns how
+// to end that.
+func (s *stack) flood(connections int) (end func(statuses map[int]int)) {
+	s.t.Helper()
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	count := make(map[int]int)
+	for range connections {
+		all.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				status := s.up()
+				mu.Lock()
+				count[status]++
+				mu.Unlock()
+			}
+		})
+	}
+	return func(statuses map[int]int) {
+		close(over)
+		all.Wait()
+		for status, n := range count {
+			statuses[status] = n
+		}
+	}
+}
+
+// up is the status of a GET of /up; 0: there was none.
+func (s *stack) up() int {
+	conn, err := net.Dial("tcp", s.client)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(testTimeout))
+	fmt.Fprint(conn, "GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0
+	}
+	return r.StatusCode
+}
+
+func TestAFloodOfRequestsTakesFewConnectionsOfANode(t *testing.T) {
+	node := &slowNode{took: 2 * time.Millisecond}
+	s := newFront(t, []string{fakeNode(t, node.serve)}, "limits: {requests_per_node: 16}\n")
+	end := s.flood(100)
+	post := s.wire(signedPost(event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(event)) + event)
+	if r, body := post.answer(); r.StatusCode != 200 {
+		t.Errorf("a signed POST during the flood: got %d %s, want 200", r.StatusCode, body)
+	}
+	statuses := make(map[int]int)
+	end(statuses)
+	if statuses[200] == 0 || statuses[200]+statuses[503] < 100 || statuses[0] > 0 {
+		t.Errorf("got the answers %v, want 200 and maybe 503 only", statuses)
+	}
+	node.mu.Lock()
+	defer node.mu.Unlock()
+	if node.peak > 10 { // a connection ends a moment after its answer
+		t.Errorf("got %d connections of requests at once, want 8 and the signed one", node.peak)
+	}
+}
+
+func TestRequestsStayWithinMaxConnections(t *testing.T) {
+	node := &slowNode{took: time.Millisecond}
+	url := fakeNode(t, node.serve)
+	s := newFront(t, []string{url}, fmt.Sprintf("nodes: [{name: reverb-1, url: %q, max_connections: 4}]\n", url))
+	statuses := make(map[int]int)
+	end := s.flood(50)
+	for range 20 {
+		s.up()
+	}
+	end(statuses)
+	node.mu.Lock()
+	defer node.mu.Unlock()
+	if statuses[200] == 0 || node.peak > 5 {
+		t.Errorf("got %d connections at once, and the answers %v, want at most 4", node.peak, statuses)
+	}
+}
+
+// A node that does not answer keeps what it has; nobody else waits there.
+func TestWhoWaitsForAPlaceInVainIsToldWhenToComeBack(t *testing.T) {
+	s := newStack(t, 1, "limits: {requests_per_node: 2}\n")
+	s.bystander()
+	s.nodes[0].SetFaults(devnode.Faults{Delay: time.Hour})
+	w := s.wire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n")
+	waitNode(t, s.nodes[0], func(n devnode.Stats) bool { return n.Requests > 1 })
+	r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\n")
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(body, "no node can take this request now") {
+		t.Errorf("got %d %s, Retry-After: %q, want 503 and some", r.StatusCode, body, r.Header.Get("Retry-After"))
+	}
+	if line := s.logs.wait(t, "requests turned away"); line["count"] != 1.0 {
+		t.Errorf("got the line %v, want a count of 1", line)
+	}
+	w.Close()
+	s.nodes[0].SetFaults(devnode.Faults{})
+	if status := s.up(); status != 200 {
+		t.Errorf("behind a client that has left: got %d, want 200", status)
+	}
+}
+
+func TestAWaitingRequestGetsThePlaceThatBecomesFree(t *testing.T) {
+	answer := make(chan struct{})
+	arrived := make(chan string, 8)
+	node := fakeNode(t, func(c net.Conn, head string) {
+		line, _, _ := strings.Cut(head, "?")
+		arrived <- line
+		<-answer
+		says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")(c, head)
+	})
+	s := newFront(t, []string{node}, "limits: {requests_per_node: 1}\n")
+	get := func(target string) *wire {
+		return s.wire("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	}
+	asked := []*wire{get("/first?")}
+	<-arrived
+	asked = append(asked, get("/apps/1/channels?auth_signature=x"))
+	answer <- struct{}{}
+	if got := <-arrived; got != "GET /apps/1/channels" {
+		t.Errorf("got %s at the node, want the one that waits", got)
+	}
+	answer <- struct{}{}
+	for _, w := range asked {
+		if r, body := w.answer(); r.StatusCode != 200 {
+			t.Errorf("got %d %s, want 200", r.StatusCode, body)
+		}
+	}
+}
