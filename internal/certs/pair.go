@@ -7,11 +7,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"fermata/internal/regular"
 )
 
 // Pair names the PEM files of one certificate and its private key. Both may be
@@ -55,34 +55,12 @@ func read(p Pair) (text pairText, err error) {
 // maxFileSize is far above what a chain of certificates needs.
 const maxFileSize = 1 << 20
 
-// readFile reads regular files only: opening a pipe would block for ever.
 func readFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+	text, err := regular.Read(name, maxFileSize)
 	if err != nil {
-		return nil, fileError(name, err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFileSize {
-		return nil, fmt.Errorf("%s: got a folder, a device or more than 1 MiB, want a PEM file", name)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, fileError(name, err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFileSize))
-	if err != nil {
-		return nil, fileError(name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return text, nil
-}
-
-// fileError puts the name in front and leaves the system call out.
-func fileError(name string, err error) error {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
-		err = pathErr.Err
-	}
-	return fmt.Errorf("%s: %w", name, err)
 }
 
 func parse(p Pair, text pairText) (tls.Certificate, error) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -77,8 +78,14 @@ func TestCheckSaysWhatIsWrongWithAPair(t *testing.T) {
 	}
 	f(Pair{filepath.Join(dir, "none.pem"), good.Key}, now, "none.pem: no such file")
 	f(Pair{good.Cert, filepath.Join(dir, "none.key")}, now, "none.key: no such file")
-	f(Pair{dir, good.Key}, now, dir, "want a PEM file")
-	f(Pair{huge, good.Key}, now, "more than 1 MiB")
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(Pair{dir, good.Key}, now, dir+": got a directory, want a regular file")
+	f(Pair{pipe, good.Key}, now, pipe+": got a named pipe, want a regular file")
+	f(Pair{good.Cert, pipe}, now, pipe+": got a named pipe, want a regular file")
+	f(Pair{huge, good.Key}, now, "got more than 1048576 bytes, want fewer")
 	f(Pair{garbage, good.Key}, now, "garbage.pem: got no certificate")
 	f(Pair{half, good.Key}, now, "half.pem: got no certificate")
 	f(Pair{good.Key, good.Key}, now, "got no certificate")

@@ -5,14 +5,13 @@ package config
 import (
 	"crypto/tls"
 	"errors"
-	"io"
-	"os"
 	"time"
 
 	"fermata/balancer"
 	"fermata/health"
 	"fermata/internal/admin"
 	"fermata/internal/certs"
+	"fermata/internal/regular"
 	"fermata/internal/secret"
 	"fermata/proxy"
 )
@@ -126,31 +125,14 @@ func Check(path string) (*Config, error) {
 }
 
 func load(r *report) (*Config, error) {
-	text, err := readFile(r.file)
-	if err != nil {
+	text, err := regular.Read(r.file, maxFileSize)
+	switch {
+	case errors.As(err, new(regular.Unfit)):
+		return nil, Mistakes{{File: r.file, Message: err.Error()}}
+	case err != nil:
 		return nil, Mistakes{{File: r.file, Message: "got " + err.Error() + ", want a readable file"}}
 	}
 	return parse(r, text)
-}
-
-// readFile stops reading where Parse will say that it is too much.
-func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
-	return text, reason(err)
-}
-
-// reason leaves out what the mistake says already: the file's name.
-func reason(err error) error {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
 }
 
 // Parse takes the text of a file of that name, to which its relative paths are

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,12 +125,17 @@ func TestLoadSaysWhyAFileCannotBeRead(t *testing.T) {
 		}
 	}
 	f(filepath.Join(dir, "none.yaml"), "got no such file or directory, want a readable file")
-	f(dir, "got is a directory, want a readable file")
+	f(dir, "got a directory, want a regular file")
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(pipe, "got a named pipe, want a regular file")
 	huge := filepath.Join(dir, "huge.yaml")
 	if err := os.WriteFile(huge, []byte(strings.Repeat("#\n", 600_000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f(huge, "got more than 1048576 bytes, want a smaller file")
+	f(huge, "got more than 1048576 bytes, want fewer")
 }
 
 func TestSecretsAreNeverPrinted(t *testing.T) {
