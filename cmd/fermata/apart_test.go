@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"fermata/internal/admin"
 	"fermata/internal/lab/devnode"
 )
 
@@ -190,4 +191,23 @@ func TestAnErrorThatEndsServeIsPrintedOnce(t *testing.T) {
 	if first, _, _ := strings.Cut(got.err, "\n"); json.Unmarshal([]byte(first), &line) == nil {
 		t.Errorf("got %q, want the error for people", first)
 	}
+}
+
+func TestAStateDirectoryIsForOneProcessAndFreeOnceThatIsKilled(t *testing.T) {
+	state := fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state"))
+	s, p := serveApart(t, state)
+	if code, _, errOut := s.cli("drain", "reverb-1"); code != exitDone {
+		t.Fatal(errOut)
+	}
+	got := serveAlone(t, "listen: [{address: \"127.0.0.1:0\"}]\n"+state)
+	got.has(t, exitFailed, "", "another Fermata uses it: ")
+	if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.exited()
+	again, p := serveApart(t, state)
+	if got := again.nodesNow()["reverb-1"].State; got == admin.StateReady {
+		t.Errorf("got %s, want reverb-1 to drain still", got)
+	}
+	p.stop()
 }

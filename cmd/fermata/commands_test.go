@@ -18,6 +18,16 @@ func TestUndrainIsIdempotent(t *testing.T) {
 	fermata(t.Context(), "undrain", "reverb-1", "--json").has(t, 0, `"state": "ready"`, "")
 }
 
+func TestWhatIsNotSavedIsSaidOnStandardErrorAndIsDone(t *testing.T) {
+	control := threeNodes()
+	control.Warning = "done, but not saved: no space"
+	running(t, control, "")
+	fermata(t.Context(), "drain", "reverb-1").has(t, 0, "draining", "fermata: warning: reverb-1: done, but not saved: no space\n")
+	fermata(t.Context(), "undrain", "reverb-1").want(t, 0, "reverb-1 is ready, health up\n", "fermata: warning: reverb-1: done, but not saved: no space\n")
+	fermata(t.Context(), "undrain", "reverb-1", "--json").has(t, 0, `"warning": "done, but not saved: no space"`, "fermata: warning: reverb-1: ")
+	fermata(t.Context(), "roll", "--cancel").want(t, 0, "", "fermata: warning: roll: done, but not saved: no space\n")
+}
+
 func TestExplainSaysWhichNodeAndWhy(t *testing.T) {
 	running(t, threeNodes(), "")
 	fermata(t.Context(), "explain", "--ip", "10.1.2.3", "--cookie", "x=y&z").

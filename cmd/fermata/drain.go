@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 // drainFlags are those of the drain command.
@@ -74,6 +75,7 @@ func (f *drainFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return hintForce(err)
 	}
+	warn(cmd.ErrOrStderr(), name, node.Warning)
 	if f.wait {
 		wait := drainWait{client: client, out: cmd.OutOrStdout(), timeout: f.timeout, every: pollEvery}
 		if f.json {
@@ -149,6 +151,13 @@ func (f *drainFlags) sentence(node admin.Node) string {
 	}
 	return fmt.Sprintf("%s is draining: %s to move, %s, until %s", node.Name,
 		clients(node.Drain.Remaining), rateOf(node.Drain.Rate), node.Drain.Deadline.Local().Format(time.TimeOnly))
+}
+
+// warn prints a warning of the API's, if there is one.
+func warn(w io.Writer, about, warning string) {
+	if warning != "" {
+		fmt.Fprintf(w, "fermata: warning: %s: %s\n", about, console.Printable(warning))
+	}
 }
 
 func clients(n int) string {

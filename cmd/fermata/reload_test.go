@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -172,6 +173,37 @@ func hangup(t *testing.T) {
 	t.Helper()
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Opening a pipe waits for somebody to write into it, and nobody does.
+func TestAPipeInPlaceOfTheConfigurationHoldsUpNothing(t *testing.T) {
+	s := newStack(t, 2, "")
+	s.bystander()
+	if err := errors.Join(os.Remove(s.file), syscall.Mkfifo(s.file, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	hangup(t)
+	line := s.logs.wait(t, "configuration not taken over, the old one stays")
+	if err, _ := line["err"].(string); !strings.Contains(err, "got a named pipe, want a regular file") {
+		t.Errorf("got %v, want that it is a pipe", line)
+	}
+	for _, command := range []string{"drain", "undrain"} {
+		if code, _, errOut := s.cli(command, "reverb-1"); code != exitDone {
+			t.Errorf("%s: got exit %d, %s", command, code, errOut)
+		}
+	}
+	fermata(t.Context(), "check", "-c", s.file).has(t, exitUsage, "", "got a named pipe, want a regular file")
+}
+
+func TestAStateDirectoryThatCannotBeUsedStopsTheStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below"), "/proc/self/fdinfo"} {
+		got := serveAlone(t, fmt.Sprintf("listen: [{address: \"127.0.0.1:0\"}]\nstate_dir: %q\n", dir))
+		got.has(t, exitFailed, "", "fermata: state_dir: got "+dir+", which cannot be used, want another: ")
 	}
 }
 

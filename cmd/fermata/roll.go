@@ -63,7 +63,9 @@ func (f *rollFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if f.cancel {
-		return client.SetRoll(cmd.Context(), nil)
+		roll, err := client.SetRoll(cmd.Context(), nil)
+		warn(cmd.ErrOrStderr(), "roll", roll.Warning)
+		return err
 	}
 	r := &roller{
 		client: client, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr(),

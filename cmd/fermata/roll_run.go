@@ -28,7 +28,7 @@ type roller struct {
 
 // run rolls over the nodes and stops at the first failure.
 func (r *roller) run(ctx context.Context) error {
-	if err := r.client.SetRoll(ctx, r.nodes); err != nil {
+	if err := r.leave(ctx, r.nodes); err != nil {
 		return err
 	}
 	r.sayHowOften(ctx)
@@ -36,12 +36,19 @@ func (r *roller) run(ctx context.Context) error {
 		if err := r.roll(ctx, name); err != nil {
 			return r.stopped(ctx, i, err)
 		}
-		if err := r.client.SetRoll(ctx, r.nodes[i+1:]); err != nil {
+		if err := r.leave(ctx, r.nodes[i+1:]); err != nil {
 			return r.stopped(ctx, i, err)
 		}
 		fmt.Fprintf(r.out, "%s: done, %d of %d\n", name, i+1, len(r.nodes))
 	}
 	return nil
+}
+
+// leave tells Fermata which nodes are left.
+func (r *roller) leave(ctx context.Context, nodes []string) error {
+	roll, err := r.client.SetRoll(ctx, nodes)
+	warn(r.errOut, "roll", roll.Warning)
+	return err
 }
 
 // roll takes one node through its steps.
@@ -54,6 +61,7 @@ func (r *roller) roll(ctx context.Context, name string) error {
 	if node, err = r.client.Drain(ctx, name, r.request); err != nil {
 		return err
 	}
+	warn(r.errOut, name, node.Warning)
 	wait := drainWait{client: r.client, out: r.out, timeout: r.timeout, every: r.every}
 	if node, err = wait.run(ctx, node); err != nil {
 		return err
@@ -65,7 +73,8 @@ func (r *roller) roll(ctx context.Context, name string) error {
 	if err := r.healthy(ctx, wait, name); err != nil {
 		return err
 	}
-	_, err = r.client.Undrain(ctx, name)
+	node, err = r.client.Undrain(ctx, name)
+	warn(r.errOut, name, node.Warning)
 	return err
 }
 
@@ -111,7 +120,7 @@ func (r *roller) stopped(ctx context.Context, at int, err error) error {
 	defer cancel()
 	node, unknown := r.client.Node(ctx, r.nodes[at])
 	untouched := unknown == nil && node.State == admin.StateReady && at == 0 && !r.resumed
-	if untouched && r.client.SetRoll(ctx, nil) == nil {
+	if untouched && r.leave(ctx, nil) == nil {
 		return &exitError{code, fmt.Errorf("%s: %w; nothing was done", node.Name, err)}
 	}
 	text := fmt.Sprintf("roll stopped at %s: %v", r.nodes[at], err)

@@ -25,6 +25,7 @@ func newUndrainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			warn(cmd.ErrOrStderr(), node.Name, node.Warning)
 			if asJSON {
 				return admin.Encode(cmd.OutOrStdout(), node)
 			}

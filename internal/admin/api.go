@@ -74,6 +74,9 @@ type Node struct {
 	// Loop is how many seconds the node took to answer its last check,
 	// connecting apart; left out: it did not, or the check asks nothing.
 	Loop float64 `json:"loop_seconds,omitempty"`
+	// Warning is, in the answer to a drain or an undrain, why a restart of Fermata
+	// will forget it; left out: it will not, or no state_dir is configured.
+	Warning string `json:"warning,omitempty"`
 	// Forecast is, in the answer to a dry run, what the drain would make of
 	// the nodes that are left.
 	Forecast []Load `json:"forecast,omitempty"`
@@ -141,6 +144,8 @@ type DrainRequest struct {
 // order. They are avoided: they get clients only when no other node can.
 type Roll struct {
 	Nodes []string `json:"nodes"`
+	// Warning is as in Node; it is never in a request.
+	Warning string `json:"warning,omitempty"`
 }
 
 // RebalanceRequest is the body of a rebalance.

@@ -113,11 +113,13 @@ func (c *Client) Roll(ctx context.Context) (Roll, error) {
 }
 
 // SetRoll says which nodes are still to be drained; none ends the roll.
-func (c *Client) SetRoll(ctx context.Context, nodes []string) error {
+func (c *Client) SetRoll(ctx context.Context, nodes []string) (roll Roll, err error) {
 	if len(nodes) == 0 {
-		return c.call(ctx, http.MethodDelete, "/v1/roll", nil, nil)
+		err = c.call(ctx, http.MethodDelete, "/v1/roll", nil, &roll)
+	} else {
+		err = c.call(ctx, http.MethodPut, "/v1/roll", Roll{Nodes: nodes}, &roll)
 	}
-	return c.call(ctx, http.MethodPut, "/v1/roll", Roll{nodes}, nil)
+	return roll, err
 }
 
 // Rebalance starts a rebalance and returns at once with what it will do.

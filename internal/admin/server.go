@@ -163,7 +163,10 @@ func (s *Server) endRoll(r *http.Request) (any, error) {
 }
 
 // orEmpty makes the JSON of no nodes a list too.
-func (r Roll) orEmpty() Roll { return Roll{Nodes: append([]string{}, r.Nodes...)} }
+func (r Roll) orEmpty() Roll {
+	r.Nodes = append([]string{}, r.Nodes...)
+	return r
+}
 
 func (s *Server) reload(r *http.Request) (any, error) {
 	if err := readBody(r, &struct{}{}); err != nil {

@@ -44,17 +44,19 @@ type App struct {
 	handler  *proxy.Handler
 	admin    *admin.Server
 	checks   *checks
-	drains   drainFile
-	rolls    rollFile
+	state    *stateDir
 
 	shortages     shortages
 	listeners     []listener
-	adminListener net.Listener // nil: there is no admin endpoint
+	watches       sync.WaitGroup // of the certificates' files
+	adminListener net.Listener   // nil: there is no admin endpoint
 	stopping      atomic.Bool
 	fileLimit     uint64
 
-	mu      sync.Mutex // makes reloads and drains happen one at a time
-	config  *config.Config
+	reloading sync.Mutex // makes reloads happen one at a time; comes before mu
+
+	mu      sync.Mutex      // makes all changes happen one at a time
+	config  *config.Config  // changes with reloading held, too
 	roll    []string        // nodes that a roll has still to drain
 	running context.Context // of Run, ends when the stop begins; nil before
 	panics  bool            // whether the checks are not believed, as was last told
@@ -71,7 +73,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, drains: drainFile{c.StateDir}, rolls: rollFile{c.StateDir}, fileLimit: files, shortages: newShortages()}
+	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages()}
 	a.log, a.level = newLog(c.Log, out)
 	a.registry = prometheus.NewRegistry()
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
@@ -137,6 +139,7 @@ const fewClients = 100
 func (a *App) Run(asked context.Context) error {
 	ctx, cancel := context.WithCancelCause(asked)
 	defer cancel(nil)
+	defer a.state.close()
 	clients, operators := a.clientServer(), a.adminServer()
 	var servers sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
@@ -148,7 +151,7 @@ func (a *App) Run(asked context.Context) error {
 	}
 	recording, stopRecording := context.WithCancel(context.Background()) // through the stop too
 	servers.Go(func() { a.admin.Record(recording, a.registry, admin.SampleEvery) })
-	a.begin(ctx)
+	a.begin(ctx, a.recall())
 	for _, l := range a.listeners {
 		serve(clients, l)
 	}
@@ -168,13 +171,12 @@ func (a *App) Run(asked context.Context) error {
 
 // begin starts what runs beside the servers, before they let anybody in: a
 // node that was draining must get no client.
-func (a *App) begin(ctx context.Context) {
+func (a *App) begin(ctx context.Context, before memory) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.running = ctx
 	a.metrics.Reloaded(true, time.Now())
-	a.restoreDrains()
-	a.restoreRoll()
+	a.restore(before)
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
@@ -206,7 +208,26 @@ func (a *App) stop(clients *http.Server) {
 	requests.Wait()
 	a.handler.Wait()
 	a.checks.wait()
+	waitAtMost(watchLimit, a.watches.Wait)
 	a.log.Info("stopped")
+}
+
+// watchLimit is how long a stop waits for reads of files.
+const watchLimit = 100 * time.Millisecond
+
+// waitAtMost returns with wait, or without it if that takes too long.
+func waitAtMost(limit time.Duration, wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C: // a file system does not answer
+	}
 }
 
 // stopCode makes pusher-js come back after a second. By then another Fermata,

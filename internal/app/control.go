@@ -58,47 +58,75 @@ func view(n balancer.Status) admin.Node {
 
 // Drain implements admin.Control.
 func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error) {
+	if request.DryRun {
+		return a.rehearse(name, request)
+	}
+	n, save, err := a.drain(name, request)
+	if err != nil {
+		return admin.Node{}, controlError(err)
+	}
+	v := view(n)
+	v.Warning = a.saved("drain", save)
+	return v, nil
+}
+
+func (a *App) drain(name string, request admin.DrainRequest) (n balancer.Status, save func() error, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n, err = a.pool.Node(name); err != nil {
+		return n, nil, err
+	}
+	if n, err = a.pool.Drain(name, newDrain(request, n.Drain, a.config.Drain, time.Now())); err != nil {
+		return n, nil, err
+	}
+	a.tell("drain", name, fmt.Sprintf("%d clients to move", n.Connections),
+		zap.Int("rate", n.Drain.Rate), zap.Time("deadline", n.Drain.Deadline), zap.Bool("force", n.Drain.Force))
+	a.settleChecked()
+	a.settle(n, a.config.Drain)
+	return n, a.drainsNow(), nil
+}
+
+// rehearse says what a drain would do.
+func (a *App) rehearse(name string, request admin.DrainRequest) (admin.Node, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n, err := a.pool.Node(name)
 	if err != nil {
 		return admin.Node{}, controlError(err)
 	}
-	d := newDrain(request, n.Drain, a.config.Drain, time.Now())
-	if request.DryRun {
-		loads, err := a.pool.Forecast(name, d)
-		v := view(n)
-		v.Forecast = forecast(loads)
-		return v, controlError(err)
-	}
-	if n, err = a.pool.Drain(name, d); err != nil {
-		return admin.Node{}, controlError(err)
-	}
-	a.rememberDrains()
-	a.tell("drain", name, fmt.Sprintf("%d clients to move", n.Connections),
-		zap.Int("rate", n.Drain.Rate), zap.Time("deadline", n.Drain.Deadline), zap.Bool("force", n.Drain.Force))
-	a.settleChecked()
-	a.settle(n, a.config.Drain)
-	return view(n), nil
+	loads, err := a.pool.Forecast(name, newDrain(request, n.Drain, a.config.Drain, time.Now()))
+	v := view(n)
+	v.Forecast = forecast(loads)
+	return v, controlError(err)
 }
 
 // Undrain implements admin.Control.
 func (a *App) Undrain(name string) (admin.Node, error) {
+	n, save, err := a.undrain(name)
+	if err != nil {
+		return admin.Node{}, controlError(err)
+	}
+	v := view(n)
+	v.Warning = a.saved("undrain", save)
+	return v, nil
+}
+
+// undrain has something to save for a node that is ready, too: it may not have
+// been saved before.
+func (a *App) undrain(name string) (n balancer.Status, save func() error, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	before, err := a.pool.Node(name)
 	if err != nil || before.Drain == nil {
-		return view(before), controlError(err)
+		return before, a.drainsNow(), err
 	}
-	n, err := a.pool.Undrain(name)
-	if err != nil {
-		return admin.Node{}, controlError(err)
+	if n, err = a.pool.Undrain(name); err != nil {
+		return n, nil, err
 	}
-	a.rememberDrains()
 	a.tell("undrain", name, "takes clients again")
 	a.settleChecked()
 	a.settle(n, a.config.Drain)
-	return view(n), nil
+	return n, a.drainsNow(), nil
 }
 
 // newDrain is the drain that is running, or else the configuration's, with

@@ -27,13 +27,24 @@ type listener struct {
 	certificates *certs.Store // nil: no TLS
 }
 
-// Listen opens every address of the configuration, the admin endpoint's too;
-// if one cannot be had, none stays open.
+// Listen opens every address of the configuration, the admin endpoint's too, and
+// the state directory; if one cannot be had, none stays open.
 func (a *App) Listen() error {
+	if err := a.openState(); err != nil {
+		return err
+	}
+	if err := a.openListeners(); err != nil {
+		a.closeListeners()
+		a.state.close()
+		return err
+	}
+	return nil
+}
+
+func (a *App) openListeners() error {
 	for i, o := range a.config.Listen {
 		l, err := listen(a.engine, o, ticketSecrets(o, a.config))
 		if err != nil {
-			a.closeListeners()
 			return fmt.Errorf("listen[%d]: %w", i, err)
 		}
 		a.listeners = append(a.listeners, l)
@@ -44,7 +55,6 @@ func (a *App) Listen() error {
 	}
 	l, err := admin.Listen(a.config.Admin.Address)
 	if err != nil {
-		a.closeListeners()
 		return fmt.Errorf("admin: %w", err)
 	}
 	a.adminListener = l
@@ -145,7 +155,7 @@ func (a *App) watchCertificates(ctx context.Context) {
 		if l.certificates == nil {
 			continue
 		}
-		a.checks.wg.Go(func() {
+		a.watches.Go(func() {
 			l.certificates.Watch(ctx, certificateInterval, func(err error) { a.certificateChanged(l, err) })
 		})
 	}

@@ -124,37 +124,3 @@ func (a *App) forget(n balancer.Status) {
 	a.metrics.Forget(n.Name)
 	a.handler.Forget(n.Node)
 }
-
-// restoreDrains takes up the drains of the time before a restart.
-func (a *App) restoreDrains() {
-	drains, err := a.drains.load()
-	if err != nil {
-		a.log.Error("drains not restored", zap.NamedError("err", err))
-	}
-	for name, d := range drains {
-		n, err := a.restoreDrain(name, d)
-		if err != nil {
-			a.log.Warn("drain not restored", zap.String("node", name), zap.NamedError("err", err))
-			continue
-		}
-		a.log.Info("still draining, as before the restart", zap.String("node", name))
-		a.settle(n, a.config.Drain)
-	}
-}
-
-// restoreDrain asks twice: it was allowed then, whatever it would be now, and
-// once it is draining it can be as it was.
-func (a *App) restoreDrain(name string, d balancer.Drain) (balancer.Status, error) {
-	forced := d
-	forced.Force = true
-	if n, err := a.pool.Drain(name, forced); err != nil {
-		return n, err
-	}
-	return a.pool.Drain(name, d)
-}
-
-func (a *App) rememberDrains() {
-	if err := a.drains.save(a.pool.Nodes()); err != nil {
-		a.log.Error("a restart will forget the drains", zap.NamedError("err", err))
-	}
-}

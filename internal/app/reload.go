@@ -1,60 +1,118 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
+	"fermata/internal/certs"
 	"fermata/internal/config"
 )
+
+// errNotServing refuses a reload before the start, and behind the stop.
+var errNotServing = errors.New("starting or stopping: nothing can be reloaded now")
 
 // Reload loads the configuration anew and swaps it in, without touching a
 // client: nodes that stay keep everything, removed ones are drained. A
 // configuration that cannot be taken over changes nothing; the error says all
-// that is wrong with it.
+// that is wrong with it. Reading the files holds up nothing but other reloads, and
+// a stop ends it.
 func (a *App) Reload() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.running == nil || a.running.Err() != nil {
-		return errors.New("starting or stopping: nothing can be reloaded now")
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	ctx := a.serving()
+	if ctx == nil {
+		return errNotServing
 	}
-	err := a.reload()
+	next := a.readAll(ctx)
+	err := next.err
+	if err == nil {
+		err = a.takeOver(next)
+	}
+	if errors.Is(err, errNotServing) {
+		return err
+	}
 	a.metrics.Reloaded(err == nil, time.Now())
 	if err != nil {
 		a.log.Error("configuration not taken over, the old one stays", zap.NamedError("err", err))
+	}
+	return err
+}
+
+// serving is Run's context; nil before the start, and behind the stop.
+func (a *App) serving() context.Context {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running == nil || a.running.Err() != nil {
+		return nil
+	}
+	return a.running
+}
+
+// files are a configuration and what it names.
+type files struct {
+	config       *config.Config
+	certificates []*certs.Store // one a listener, nil where there is no TLS
+	err          error          // what keeps them from being taken over
+}
+
+// readAll reads the files, unless ctx ends before: a file system that does not
+// answer is left alone then.
+func (a *App) readAll(ctx context.Context) files {
+	read := make(chan files, 1)
+	go func(now *config.Config) { read <- a.read(now) }(a.config)
+	select {
+	case next := <-read:
+		return next
+	case <-ctx.Done():
+		return files{err: errNotServing}
+	}
+}
+
+// read finds all that could keep the files from being taken over.
+func (a *App) read(now *config.Config) (next files) {
+	if next.config, next.err = a.load(); next.err != nil {
+		return next
+	}
+	if next.err = fixed(now, next.config); next.err != nil {
+		return next
+	}
+	next.certificates, next.err = a.loadCertificates(next.config)
+	return next
+}
+
+// takeOver swaps everything, and tells. From the first swap on nothing can fail.
+func (a *App) takeOver(next files) error {
+	save, err := a.swap(next)
+	if err != nil {
 		return err
 	}
-	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(a.config.Nodes)))
+	a.noteExpiry()
+	a.warn(next.config)
+	a.saved("drains", save)
+	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(next.config.Nodes)))
 	return nil
 }
 
-// reload builds everything first; from the first swap on nothing can fail.
-func (a *App) reload() error {
-	next, err := a.load()
-	if err != nil {
-		return err
-	}
-	if err := fixed(a.config, next); err != nil {
-		return err
-	}
-	certificates, err := a.loadCertificates(next)
-	if err != nil {
-		return err
+func (a *App) swap(next files) (save func() error, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running.Err() != nil {
+		return nil, errNotServing
 	}
 	for i, l := range a.listeners {
 		if l.certificates != nil {
-			l.certificates.Replace(certificates[i])
+			l.certificates.Replace(next.certificates[i])
 		}
 	}
-	a.noteExpiry()
-	a.level.SetLevel(logLevel(next.Log))
-	a.warn(next)
-	a.handler.SetOptions(a.proxyOptions(next))
-	a.replaceNodes(next)
-	a.config = next
-	return nil
+	a.level.SetLevel(logLevel(next.config.Log))
+	a.handler.SetOptions(a.proxyOptions(next.config))
+	a.replaceNodes(next.config)
+	a.config = next.config
+	return a.drainsNow(), nil
 }
 
 func (a *App) replaceNodes(next *config.Config) {
@@ -70,7 +128,6 @@ func (a *App) replaceNodes(next *config.Config) {
 			a.settle(now, next.Drain)
 		}
 	}
-	a.rememberDrains()
 	a.pool.Avoid(a.roll)
 	a.settleChecked()
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"fermata/internal/admin"
 )
 
@@ -18,23 +16,28 @@ func (a *App) Roll() admin.Roll {
 
 // SetRoll implements admin.Control.
 func (a *App) SetRoll(roll admin.Roll) (admin.Roll, error) {
+	save, err := a.setRoll(roll)
+	if err != nil {
+		return admin.Roll{}, err
+	}
+	roll.Warning = a.saved("roll", save)
+	return roll, nil
+}
+
+func (a *App) setRoll(roll admin.Roll) (save func() error, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, name := range roll.Nodes {
 		if _, err := a.pool.Node(name); err != nil {
-			return admin.Roll{}, controlError(err)
+			return nil, controlError(err)
 		}
 	}
-	if len(roll.Nodes) == 0 && len(a.roll) == 0 {
-		return roll, nil
+	if len(roll.Nodes) > 0 || len(a.roll) > 0 {
+		a.roll = roll.Nodes
+		a.pool.Avoid(a.roll)
+		a.tell("roll", "", rollText(a.roll))
 	}
-	a.roll = roll.Nodes
-	a.pool.Avoid(a.roll)
-	if err := a.rolls.save(a.roll); err != nil {
-		a.log.Error("a restart will forget the roll", zap.NamedError("err", err))
-	}
-	a.tell("roll", "", rollText(a.roll))
-	return roll, nil
+	return a.state.roll.snapshot(a.roll), nil
 }
 
 func rollText(nodes []string) string {
@@ -42,15 +45,4 @@ func rollText(nodes []string) string {
 		return "ended"
 	}
 	return fmt.Sprintf("still to be drained: %s", strings.Join(nodes, ", "))
-}
-
-// restoreRoll takes up the roll of the time before a restart.
-func (a *App) restoreRoll() {
-	nodes, err := a.rolls.load()
-	if err != nil {
-		a.log.Error("roll not restored", zap.NamedError("err", err))
-		return
-	}
-	a.roll = nodes
-	a.pool.Avoid(nodes)
 }

@@ -56,12 +56,15 @@ func (r *report) between(path string, got, least, most int) {
 
 var nodeName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
 
+// IsNodeName is whether a node can have that name.
+func IsNodeName(name string) bool { return nodeName.MatchString(name) }
+
 func (r *report) validateNodes(nodes []balancer.NodeOptions) {
 	r.want(len(nodes) > 0, "nodes", "got no nodes, want at least one")
 	names, urls := map[string]string{}, map[string]string{}
 	for i, node := range nodes {
 		path := fmt.Sprintf("nodes[%d]", i)
-		r.want(nodeName.MatchString(node.Name), path+".name", "got %q, want 1 to 63 letters, digits or . _ -", node.Name)
+		r.want(IsNodeName(node.Name), path+".name", "got %q, want 1 to 63 letters, digits or . _ -", node.Name)
 		r.unique(names, path+".name", node.Name)
 		r.want(node.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT")
 		r.wantPort(path+".url", node.URL.Host, 1)

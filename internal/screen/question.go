@@ -55,7 +55,7 @@ func (m *model) answer(k key) task {
 		q.stage = draining
 		return q.drain(admin.DrainRequest{Force: q.force}, func(m *model, node admin.Node) {
 			m.question = nil
-			m.say(fmt.Sprintf("%s is %s", node.Name, node.State))
+			m.say(fmt.Sprintf("%s is %s", node.Name, node.State) + warning(node))
 		})
 	case k == 'f' && q.stage == refused:
 		return m.ask(&question{node: q.node, force: true, refused: q.refused})
@@ -89,6 +89,14 @@ func isRefusal(err error) bool {
 	return errors.As(err, &api) && api.Status == http.StatusConflict
 }
 
+// warning is what Fermata adds to its answer.
+func warning(node admin.Node) string {
+	if node.Warning == "" {
+		return ""
+	}
+	return ": " + node.Warning
+}
+
 func undrain(name string) task {
 	return func(ctx context.Context, client *admin.Client) change {
 		ctx, cancel := context.WithTimeout(ctx, patience)
@@ -99,7 +107,7 @@ func undrain(name string) task {
 				m.complain(err)
 				return
 			}
-			m.say(fmt.Sprintf("%s is %s, health %s", node.Name, node.State, node.Health))
+			m.say(fmt.Sprintf("%s is %s, health %s", node.Name, node.State, node.Health) + warning(node))
 		}
 	}
 }

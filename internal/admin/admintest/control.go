@@ -19,6 +19,8 @@ type Control struct {
 	Step int
 	// ReloadError is what Reload returns.
 	ReloadError error
+	// Warning is in the answer to each drain, undrain and roll.
+	Warning string
 	// Unready makes Ready false.
 	Unready bool
 	// Looked, when set, is called after each look at the nodes.
@@ -96,7 +98,12 @@ func (c *Control) Drain(name string, request admin.DrainRequest) (admin.Node, er
 	}
 	n.State = admin.StateDraining
 	n.Drain = newDrain(n.Connections, request)
-	return *n, nil
+	return c.warned(*n), nil
+}
+
+func (c *Control) warned(n admin.Node) admin.Node {
+	n.Warning = c.Warning
+	return n
 }
 
 // withForecast gives the node's clients to the first other node that is ready.
@@ -141,7 +148,7 @@ func (c *Control) Undrain(name string) (admin.Node, error) {
 		return admin.Node{}, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
 	}
 	n.State, n.Drain = admin.StateReady, nil
-	return *n, nil
+	return c.warned(*n), nil
 }
 
 // Change lets change have the named node to itself.
@@ -204,6 +211,7 @@ func (c *Control) SetRoll(roll admin.Roll) (admin.Roll, error) {
 		}
 	}
 	c.roll = roll
+	roll.Warning = c.Warning
 	return roll, nil
 }
 

@@ -79,8 +79,9 @@ function ask({ title, text, verb, act, rehearse, refused }) {
   dry.hidden = !rehearse;
   dry.onclick = () => attempt(rehearse);
   yes.onclick = () => attempt(async () => {
-    await act();
-    dialog.close();
+    const { warning } = await act();
+    if (warning) set($("confirm-error"), warning);
+    else dialog.close();
   });
   dialog.showModal();
   attempt(rehearse ?? (async () => {}));

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"fermata/balancer"
+	"fermata/internal/config"
+	"fermata/internal/console"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// waiting is how long a test waits for what must happen.
+const waiting = 20 * time.Second
+
+// twoNodes is a configuration of nodes where nobody listens.
+func twoNodes(stateDir string) *config.Config {
+	c := config.Default()
+	c.Listen = []config.Listen{{Address: "127.0.0.1:0"}}
+	c.Nodes = []balancer.NodeOptions{
+		{Name: "a", URL: balancer.URL{Host: "127.0.0.1:9"}, Weight: 1},
+		{Name: "b", URL: balancer.URL{Host: "127.0.0.2:9"}, Weight: 1},
+	}
+	c.Admin.Address, c.StateDir = "", stateDir
+	return c
+}
+
+// lines keeps a log.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// of are those with that message.
+func (l *lines) of(t *testing.T, message string) (found []map[string]any) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range bytes.Lines(l.text.Bytes()) {
+		var entry map[string]any
+		if err := json.Unmarshal(line, &entry); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if entry["msg"] == message {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+// run runs an App until the test ends or stop is called.
+func run(t *testing.T, load Loader) (a *App, log *lines, stop func()) {
+	t.Helper()
+	log = new(lines)
+	out := console.StartQueue(log)
+	a, err := New(load, out)
+	if err == nil {
+		err = a.Listen()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := within(t, "the stop", done); err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+		out.Close()
+	})
+	t.Cleanup(stop)
+	for until := time.Now().Add(waiting); a.serving() == nil; {
+		if time.Now().After(until) {
+			t.Fatal("does not serve")
+		}
+	}
+	return a, log, stop
+}
+
+// within wants something to end.
+func within[T any](t *testing.T, what string, done <-chan T) (value T) {
+	t.Helper()
+	select {
+	case value = <-done:
+	case <-time.After(waiting):
+		t.Fatalf("%s: not done in %s", what, waiting)
+	}
+	return value
+}
+
+// does wants f to return.
+func does(t *testing.T, what string, f func() error) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	if err := within(t, what, done); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+}
+
+func stateOf(t *testing.T) string { return filepath.Join(t.TempDir(), "state") }

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fermata/balancer"
+)
+
+// openState opens the state directory. A full one is no reason not to serve.
+func (a *App) openState() error {
+	err := a.state.open()
+	if isFull(err) {
+		a.log.Warn("state_dir is full, a restart will forget drains and rolls", zap.NamedError("err", err))
+		return nil
+	}
+	if err != nil {
+		a.state.close()
+		return fmt.Errorf("state_dir: got %s, which cannot be used, want another: %w", a.state.path, err)
+	}
+	return nil
+}
+
+// drainsNow takes the drains to be remembered. mu is held.
+func (a *App) drainsNow() (save func() error) {
+	drains := make(map[string]balancer.Drain)
+	for _, n := range a.pool.Nodes() {
+		if n.Drain != nil {
+			drains[n.Name] = *n.Drain
+		}
+	}
+	return a.state.drains.snapshot(drains)
+}
+
+// saveLimit is how long an answer waits for a file.
+const saveLimit = 2 * time.Second
+
+var errNotYetSaved = errors.New("the file system does not answer")
+
+// saved is empty when save has saved, and what to tell the operator when it has
+// not. mu is not held: a file system may take its time.
+func (a *App) saved(what string, save func() error) (warning string) {
+	done := make(chan error, 1)
+	go func() { done <- save() }() // which ends with the file system's answer
+	limit := time.NewTimer(saveLimit)
+	defer limit.Stop()
+	var err error
+	select {
+	case err = <-done:
+	case <-limit.C:
+		err = errNotYetSaved
+	}
+	if err == nil {
+		return ""
+	}
+	a.log.Error("not saved, a restart will forget it", zap.String("what", what), zap.NamedError("err", err))
+	return fmt.Sprintf("done, but not saved: a restart of Fermata will forget it, unless it is done again by then (%v)", err)
+}
