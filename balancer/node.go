@@ -1,6 +1,9 @@
 package balancer
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Node is one Reverb server as the pool knows it. Its identity lasts over
 // reloads for as long as its name does. All fields are guarded by the pool's
@@ -9,7 +12,8 @@ type Node struct {
 	name string
 
 	options     NodeOptions
-	pin         string // the cookie value to give out
+	addresses   []netip.AddrPort // where to dial it, the best one first; never changed, only replaced
+	pin         string           // the cookie value to give out
 	up          bool
 	gone        bool // nobody listens there
 	restarts    bool // nobody did, and it has passed its checks since, but is not up yet
@@ -33,6 +37,16 @@ type Node struct {
 
 // Name is the node's name. It may be called concurrently.
 func (n *Node) Name() string { return n.name }
+
+// configure keeps the addresses of a name that stays.
+func (n *Node) configure(o NodeOptions) {
+	if literal, ok := o.URL.Literal(); ok {
+		n.addresses = []netip.AddrPort{literal}
+	} else if n.options.URL != o.URL {
+		n.addresses = nil
+	}
+	n.options = o
+}
 
 func (n *Node) full() bool {
 	return n.options.MaxConnections > 0 && n.connections+n.requests >= n.options.MaxConnections

@@ -3,7 +3,9 @@ package balancer
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 
 	"fermata/internal/secret"
@@ -111,5 +113,21 @@ func (u *URL) UnmarshalText(text []byte) error {
 
 // MarshalText writes what UnmarshalText reads.
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// Literal is the address where that is no name.
+func (u URL) Literal() (address netip.AddrPort, ok bool) {
+	address, err := netip.ParseAddrPort(u.Host)
+	return address, err == nil
+}
+
+// Name is the host and the port where the host is a name.
+func (u URL) Name() (host string, port uint16, ok bool) {
+	if _, literal := u.Literal(); literal {
+		return "", 0, false
+	}
+	host, digits, err := net.SplitHostPort(u.Host)
+	number, numberErr := strconv.ParseUint(digits, 10, 16)
+	return host, uint16(number), err == nil && numberErr == nil
+}
 
 func (u URL) String() string { return "http://" + u.Host }

@@ -61,7 +61,8 @@ func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) {
 		if n == nil {
 			n = &Node{name: o.Name, up: true, reason: "not checked yet"}
 		}
-		n.options, n.removed = o, false
+		n.configure(o)
+		n.removed = false
 		p.nodes = append(p.nodes, n)
 		p.accept(n)
 	}
@@ -118,13 +119,6 @@ func (p *Pool) Explain(key Key) (Pick, error) {
 		return pick, ErrNoUsableNode
 	}
 	return pick, nil
-}
-
-// Address is where a node listens now, as HOST:PORT.
-func (p *Pool) Address(n *Node) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return n.options.URL.Host
 }
 
 // Pin is the cookie value that pins a client to a node; empty when clients

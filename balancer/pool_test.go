@@ -3,6 +3,7 @@ package balancer
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 )
@@ -26,9 +27,46 @@ func TestANewNodeIsUpUntilACheckSaysOtherwise(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("got %+v and %v, want %+v", got, err, want)
 	}
-	if got := p.Address(got.Node); got != want.Address {
-		t.Errorf("got address %s, want %s", got, want.Address)
+	if got := p.Addresses(got.Node); fmt.Sprint(got) != "["+want.Address+"]" {
+		t.Errorf("got addresses %s, want %s alone", got, want.Address)
 	}
+}
+
+func TestANameIsAtTheAddressesThatItWasFoundAt(t *testing.T) {
+	named := func(host string) []NodeOptions { return []NodeOptions{{Name: "a", URL: URL{Host: host}, Weight: 1}} }
+	p := New(named("one.test:8080"), DefaultSticky())
+	a := node(t, p, "a")
+	want := func(when, want string) {
+		t.Helper()
+		if got := fmt.Sprint(p.Addresses(a)); got != want {
+			t.Errorf("%s: got %s, want %s", when, got, want)
+		}
+	}
+	set := func(host string, addresses ...string) {
+		var all []netip.AddrPort
+		for _, address := range addresses {
+			all = append(all, netip.MustParseAddrPort(address))
+		}
+		p.SetAddresses("a", host, all)
+	}
+	want("before the first look-up", "[]")
+	set("one.test:8080", "10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080")
+	want("found", "[10.0.0.1:8080 10.0.0.2:8080 10.0.0.3:8080]")
+	before := p.Addresses(a)
+	p.Prefer(a, netip.MustParseAddrPort("10.0.0.2:8080"))
+	want("the second took a connection", "[10.0.0.2:8080 10.0.0.1:8080 10.0.0.3:8080]")
+	if fmt.Sprint(before) != "[10.0.0.1:8080 10.0.0.2:8080 10.0.0.3:8080]" {
+		t.Errorf("got %s for whoever had them before, want them as they were", before)
+	}
+	p.Prefer(a, netip.MustParseAddrPort("10.0.0.9:8080"))
+	p.Replace(named("one.test:8080"), DefaultSticky())
+	want("after a reload", "[10.0.0.2:8080 10.0.0.1:8080 10.0.0.3:8080]")
+	p.Replace(named("two.test:8080"), DefaultSticky())
+	want("with another name", "[]")
+	set("one.test:8080", "10.0.0.1:8080")
+	want("a late answer for the old name", "[]")
+	p.Replace(named("10.0.0.4:8080"), DefaultSticky())
+	want("without a name", "[10.0.0.4:8080]")
 }
 
 func TestTheCookieHasTheAttributesOfTheConfiguration(t *testing.T) {

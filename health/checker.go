@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"fermata/internal/names"
 	"fermata/internal/shortage"
 )
 
@@ -24,8 +25,8 @@ type Result struct {
 	Reason string
 	// Passed says that it was a check, and that it passed.
 	Passed bool
-	// Refused says that nobody listens there, which no check can be wrong
-	// about.
+	// Refused says that nobody listens there, or that no address of it is known,
+	// which no check can be wrong about.
 	Refused bool
 	// Fault is what the last check that failed met; empty while Up.
 	Fault Fault
@@ -53,14 +54,14 @@ type Checker struct {
 	skipped bool          // Run's: the last check was
 }
 
-// New returns the checker of the node at address, HOST:PORT. It starts
-// nothing, and it trusts the options: Interval and Timeout are positive, and a
+// New returns the checker of the node at address, HOST:PORT, which it dials so.
+// It starts nothing, and it trusts the options: Interval and Timeout are positive, and a
 // Type that it does not know is tcp. Run calls report, one call at a time,
 // after every check and every failed dial that counts; it must not block.
-func New(address string, o Options, report func(Result)) *Checker {
+func New(address string, dial Dial, o Options, report func(Result)) *Checker {
 	return &Checker{
 		options: o,
-		probe:   newProbe(address, o),
+		probe:   newProbe(place{address, dial}, o),
 		report:  report,
 		dials:   make(chan error, 1),
 		hurry:   make(chan struct{}, 1),
@@ -142,7 +143,7 @@ func (c *Checker) gap() time.Duration {
 	switch {
 	case c.skipped:
 		return c.options.Interval / 5
-	case !c.verdict.up && c.fault == FaultRefused:
+	case !c.verdict.up && (c.fault == FaultRefused || c.fault == FaultNoAddress):
 		return c.options.Interval / 5
 	case c.verdict.doubted():
 		return c.options.Interval / 2
@@ -186,12 +187,18 @@ func (c *Checker) count(err error, found finding, took time.Duration) {
 	}
 	r := Result{
 		Up: c.verdict.up, Changed: changed, Reason: c.verdict.progress() + plain(found.said),
-		Passed: err == nil, Refused: errors.Is(err, errNobodyListens), Took: took, Loop: found.loop,
+		Passed: err == nil, Refused: isGone(err), Took: took, Loop: found.loop,
 	}
 	if !r.Up {
 		r.Fault = c.fault
 	}
 	c.report(r)
+}
+
+// isGone is whether no check can be wrong about it: nobody listens there, or
+// there is no address at all.
+func isGone(err error) bool {
+	return errors.Is(err, errNobodyListens) || errors.Is(err, names.ErrNoAddress)
 }
 
 func isTimeout(err error) bool {

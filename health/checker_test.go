@@ -292,7 +292,7 @@ func (n *fakeNode) checks() []time.Time {
 // has then begun.
 func (n *fakeNode) check(t *testing.T, o Options) (stop func(why error) error) {
 	t.Helper()
-	n.checker = New("", o, func(r Result) { n.results = append(n.results, r) })
+	n.checker = New("", nil, o, func(r Result) { n.results = append(n.results, r) })
 	n.checker.probe = n.probe
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var err error

@@ -3,13 +3,14 @@ package health
 import "errors"
 
 // Fault is what is wrong with a node, in one word of these; it is a label of
-// the metrics. A check of type tcp finds only the first two.
+// the metrics. A check of type tcp finds only the first three.
 type Fault string
 
 // What a Fault can be.
 const (
 	FaultRefused     Fault = "refused"     // its host is there, nobody listens
 	FaultUnreachable Fault = "unreachable" // it cannot be dialled, for another reason
+	FaultNoAddress   Fault = "no_address"  // its name has not been found so far
 	FaultNoAnswer    Fault = "no_answer"   // it takes connections and answers nothing in time: it is frozen, or has too much to do
 	FaultBadAnswer   Fault = "bad_answer"  // it answers something else than it should, or hangs up
 )

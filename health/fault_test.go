@@ -23,7 +23,7 @@ func TestAFaultTellsAFrozenNodeFromADeadOne(t *testing.T) {
 	f := func(ctx context.Context, o Options, address string, want Fault) {
 		t.Helper()
 		o.Timeout = limit
-		_, err := newProbe(address, o)(ctx)
+		_, err := newProbe(at(address), o)(ctx)
 		if got := faultOf(err); err == nil || got != want {
 			t.Errorf("%s: got %q (%v), want %q", o.Type, got, err, want)
 		}

@@ -11,10 +11,10 @@ import (
 )
 
 // httpProbe sends one GET and compares the status. Redirects are not followed.
-func httpProbe(address string, o Options) probe {
+func httpProbe(at place, o Options) probe {
 	what := "GET " + o.PathPrefix + o.HTTP.Path
 	return func(ctx context.Context) (finding, error) {
-		status, waited, err := get(ctx, address, o)
+		status, waited, err := get(ctx, at, o)
 		switch {
 		case err != nil:
 			return finding{}, err
@@ -35,16 +35,16 @@ func prefixHint(status int, o Options) string {
 
 // get returns the status with which the node answers, and how long that took
 // once it was asked.
-func get(ctx context.Context, address string, o Options) (status int, waited time.Duration, err error) {
+func get(ctx context.Context, at place, o Options) (status int, waited time.Duration, err error) {
 	path := o.PathPrefix + o.HTTP.Path
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.address+path, nil)
 	if err != nil {
 		return 0, 0, err
 	}
 	request.Close = true
 	request.Header.Set("User-Agent", "fermata")
 
-	link, err := dial(ctx, address, o.Timeout)
+	link, err := dial(ctx, at, o.Timeout)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -87,7 +87,7 @@ func TestHTTPIsTimedFromTheRequestToTheAnswersFirstByte(t *testing.T) {
 }
 
 func TestTCPAsksNothingAndTimesNoAnswer(t *testing.T) {
-	found, err := newProbe(listen(t, func(net.Conn) {}), Options{Type: TypeTCP, Timeout: limit})(t.Context())
+	found, err := newProbe(at(listen(t, func(net.Conn) {})), Options{Type: TypeTCP, Timeout: limit})(t.Context())
 	if err != nil || found.loop != 0 {
 		t.Errorf("got %v, %v, want no time", found.loop, err)
 	}

@@ -15,6 +15,13 @@ import (
 // never to be reached: where time has to be up, the node calls giveUp.
 const limit = time.Minute
 
+// at is the node there.
+func at(address string) place { return place{address, dialTCP} }
+
+func dialTCP(ctx context.Context, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", address)
+}
+
 // listen is a node that does what serve does with every connection. Serve's
 // connection is closed when it returns; listen waits for that at the end.
 func listen(t *testing.T, serve func(net.Conn)) (address string) {
@@ -74,7 +81,7 @@ func wantUp(t *testing.T, o Options, address, want string) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	o.Timeout = limit
-	found, err := newProbe(address, o)(ctx)
+	found, err := newProbe(at(address), o)(ctx)
 	if err != nil {
 		t.Fatalf("down: %v, want up", err)
 	}
@@ -89,7 +96,7 @@ func wantLoop(t *testing.T, o Options, address string, least time.Duration) {
 	t.Helper()
 	o.Timeout = limit
 	start := time.Now()
-	found, err := newProbe(address, o)(t.Context())
+	found, err := newProbe(at(address), o)(t.Context())
 	took := time.Since(start)
 	if err != nil || found.loop < least || found.loop >= took {
 		t.Errorf("got %v of %v, %v; want at least %v", found.loop, took, err, least)
@@ -106,7 +113,7 @@ func wantDown(t *testing.T, o Options, address, want string) {
 func wantDownWithin(ctx context.Context, t *testing.T, o Options, address, want string) {
 	t.Helper()
 	o.Timeout = limit
-	_, err := newProbe(address, o)(ctx)
+	_, err := newProbe(at(address), o)(ctx)
 	wantText(t, err, want)
 }
 

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"net"
 	"time"
 )
 
@@ -15,12 +16,21 @@ type finding struct {
 	loop time.Duration // from what was asked to the answer, connected; 0: nothing was
 }
 
-func newProbe(address string, o Options) probe {
+// Dial connects to the node at HOST:PORT until ctx ends.
+type Dial func(ctx context.Context, address string) (net.Conn, error)
+
+// place is where a node is, and how to get there.
+type place struct {
+	address string
+	dial    Dial
+}
+
+func newProbe(at place, o Options) probe {
 	switch {
 	case o.Type == TypeReverb && o.Reverb.AppKey != "":
-		return reverbProbe(address, o)
+		return reverbProbe(at, o)
 	case o.Type == TypeReverb, o.Type == TypeHTTP:
-		return httpProbe(address, o)
+		return httpProbe(at, o)
 	}
-	return tcpProbe(address, o)
+	return tcpProbe(at, o)
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"fermata/internal/names"
 )
 
 // plain makes one short line of text, in which nothing can move a cursor: a
@@ -38,6 +40,8 @@ func dialError(err error, limit time.Duration) error {
 	failure, ok := errors.AsType[net.Error](err)
 	timedOut := ok && failure.Timeout()
 	switch {
+	case errors.Is(err, names.ErrNoAddress):
+		return faulty{err, FaultNoAddress}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errNobodyListens
 	case timedOut && limit > 0:

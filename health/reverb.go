@@ -17,15 +17,15 @@ import (
 // The pong decides: a node that greets with an error and still answers works,
 // it has only refused this one client, for being over the app's quota (4004)
 // or from the wrong origin (4009). An unknown app key always fails the check.
-func reverbProbe(address string, o Options) probe {
+func reverbProbe(at place, o Options) probe {
 	return func(ctx context.Context) (finding, error) {
 		start := time.Now()
-		link, err := dial(ctx, address, o.Timeout)
+		link, err := dial(ctx, at, o.Timeout)
 		if err != nil {
 			return finding{}, err
 		}
 		defer link.Close()
-		socket, err := handshake(ctx, link, address, o)
+		socket, err := handshake(ctx, link, at.address, o)
 		if err != nil {
 			return finding{}, err
 		}

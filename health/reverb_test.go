@@ -135,7 +135,7 @@ func TestReverbThatDoesNotAnswerTheCloseIsUp(t *testing.T) {
 	})
 	o := reverbOptions
 	o.Timeout = limit
-	found, err := newProbe(address, o)(ctx)
+	found, err := newProbe(at(address), o)(ctx)
 	if err != nil || !strings.HasPrefix(found.said, "pong in ") {
 		t.Errorf("got %q, %v; want a pong", found.said, err)
 	}

@@ -12,10 +12,10 @@ import (
 
 // tcpProbe connects and closes. The kernel accepts for a frozen node too, so
 // this sees only a node that is gone.
-func tcpProbe(address string, o Options) probe {
+func tcpProbe(at place, o Options) probe {
 	return func(ctx context.Context) (finding, error) {
 		start := time.Now()
-		link, err := dial(ctx, address, o.Timeout)
+		link, err := dial(ctx, at, o.Timeout)
 		if err != nil {
 			return finding{}, err
 		}
@@ -37,12 +37,10 @@ type link struct {
 // mostBytes is what a check reads at most; past it the node seems to hang up.
 const mostBytes = 64 << 10
 
-// dial connects to address until ctx ends; limit is how long that is, for the
+// dial connects to the node until ctx ends; limit is how long that is, for the
 // error. The caller closes the link.
-func dial(ctx context.Context, address string, limit time.Duration) (*link, error) {
-	var dialer net.Dialer
-	dialer.SetMultipathTCP(false)
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+func dial(ctx context.Context, at place, limit time.Duration) (*link, error) {
+	conn, err := at.dial(ctx, at.address)
 	if err != nil {
 		return nil, dialError(err, limit)
 	}

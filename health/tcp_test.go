@@ -25,7 +25,7 @@ func TestARefusedDialSaysSo(t *testing.T) {
 func TestADialThatTakesTooLongSaysSo(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	_, err := tcpProbe("127.0.0.1:1", Options{Timeout: time.Second})(ctx)
+	_, err := tcpProbe(at("127.0.0.1:1"), Options{Timeout: time.Second})(ctx)
 	wantText(t, err, `^dial timed out after 1s$`)
 }
 
@@ -54,7 +54,7 @@ func TestAFrozenNodeIsSeenByHTTPAndReverbAndNotByTCP(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		o := Options{Type: kind, HTTP: HTTPOptions{Path: "/up", Status: 200}, Reverb: ReverbOptions{AppKey: "key"}}
-		if found, err := newProbe(frozen.Addr().String(), o)(ctx); err == nil {
+		if found, err := newProbe(at(frozen.Addr().String()), o)(ctx); err == nil {
 			t.Errorf("%s: got %q from a frozen node, want an error", kind, found.said)
 		}
 	}
@@ -69,7 +69,7 @@ func TestACheckedNodeGoesDownWhenItsSocketIsGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	results := make(chan Result)
 	o := Options{Interval: time.Hour, Timeout: time.Minute, Rise: 2, Fall: 2}
-	checker := New(listener.Addr().String(), o, func(r Result) {
+	checker := New(listener.Addr().String(), dialTCP, o, func(r Result) {
 		select {
 		case results <- r:
 		case <-ctx.Done():

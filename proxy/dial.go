@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/names"
 	"fermata/internal/shortage"
 )
 
@@ -24,10 +24,11 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // dial connects to a node, and tells of a failure. The error is a *dialError.
 func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.Conn, error) {
-	address := h.Pool.Address(n)
-	dialing, cancel := dialContext(ctx, address, o.Timeouts.Dial)
-	defer cancel()
-	conn, err := h.Engine.Dial(dialing, address)
+	addresses := h.Pool.Addresses(n)
+	conn, at, err := names.Dial(until{ctx, time.Now().Add(o.Timeouts.Dial)}, addresses, h.Engine.Dial)
+	if err == nil && at > 0 {
+		h.Pool.Prefer(n, addresses[at])
+	}
 	if err == nil {
 		return conn, nil
 	}
@@ -37,15 +38,6 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 		h.DialFailed(n.Name(), err)
 	}
 	return nil, &dialError{n.Name(), err}
-}
-
-// dialContext bounds a dial. That to a name can wait for more than the connect,
-// for which the deadline is enough.
-func dialContext(ctx context.Context, address string, limit time.Duration) (context.Context, context.CancelFunc) {
-	if _, err := netip.ParseAddrPort(address); err != nil {
-		return context.WithTimeout(ctx, limit)
-	}
-	return until{ctx, time.Now().Add(limit)}, func() {}
 }
 
 // until is a context with a deadline that nobody can cancel: package net starts

@@ -102,21 +102,3 @@ func TestAClientThatLeavesDuringTheHandshakeIsCountedAsGone(t *testing.T) {
 		t.Errorf("got %s (%v), want client_gone", got, err)
 	}
 }
-
-func TestADialToANameIsBoundedWhileItIsLookedUp(t *testing.T) {
-	f := func(address string, wantDone bool) {
-		t.Helper()
-		ctx, cancel := dialContext(t.Context(), address, time.Second)
-		defer cancel()
-		deadline, ok := ctx.Deadline()
-		if left := time.Until(deadline); !ok || left > time.Second {
-			t.Errorf("%s: got %v left, %v, want at most 1s", address, left, ok)
-		}
-		if got := ctx.Done() != nil; got != wantDone {
-			t.Errorf("%s: got a context that can end %v, want %v", address, got, wantDone)
-		}
-	}
-	f("reverb-1.internal:8080", true)
-	f("10.0.0.1:8080", false) // nothing but the connect itself waits, which has the deadline
-	f("[fd00::1]:8080", false)
-}

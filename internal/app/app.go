@@ -47,6 +47,7 @@ type App struct {
 	state    *stateDir
 
 	shortages     shortages
+	lookups       *seldom // of names that are not found
 	listeners     []listener
 	watches       sync.WaitGroup // of the certificates' files
 	adminListener net.Listener   // nil: there is no admin endpoint
@@ -73,7 +74,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages()}
+	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom()}
 	a.log, a.level = newLog(c.Log, out)
 	a.registry = prometheus.NewRegistry()
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
@@ -81,7 +82,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.metrics = metrics.New(a.registry)
 	a.pool = balancer.New(c.Nodes, c.Sticky)
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
-	a.checks = newChecks(a.checked)
+	a.checks = newChecks(a.checked, a.found)
 	a.engine = relay.New()
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
 		Pool: a.pool, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
@@ -178,6 +179,7 @@ func (a *App) begin(ctx context.Context, before memory) {
 	a.metrics.Reloaded(true, time.Now())
 	a.restore(before)
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
+	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
 	a.checks.wg.Go(func() { a.handler.MoveOld(ctx) })

@@ -2,16 +2,23 @@ package app
 
 import (
 	"context"
+	"maps"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"fermata/balancer"
 	"fermata/health"
+	"fermata/internal/names"
 )
 
-// checks runs one health check a node. Its methods may be called concurrently.
+// checks runs one health check a node, and looks up the nodes' names. Its methods
+// may be called concurrently.
 type checks struct {
 	report func(node string, r health.Result)
+	found  func(node string, at target, a names.Answer)
+	lookup names.Lookup
 
 	wg      sync.WaitGroup
 	mu      sync.Mutex
@@ -21,14 +28,15 @@ type checks struct {
 // check is the running check of one node.
 type check struct {
 	*health.Checker
-	address string
+	*target
+	url     balancer.URL
 	options health.Options
 	stop    context.CancelFunc
 	loop    time.Duration // how long the node last took to answer; guarded by checks.mu
 }
 
-func newChecks(report func(node string, r health.Result)) *checks {
-	return &checks{report: report, running: make(map[string]*check)}
+func newChecks(report func(node string, r health.Result), found func(node string, at target, a names.Answer)) *checks {
+	return &checks{report: report, found: found, lookup: names.System, running: make(map[string]*check)}
 }
 
 // set makes the running checks those of the nodes. One whose address and
@@ -40,10 +48,10 @@ func (c *checks) set(ctx context.Context, nodes []balancer.NodeOptions, o health
 	c.running = make(map[string]*check, len(nodes))
 	for _, n := range nodes {
 		running := old[n.Name]
-		if running != nil && running.address == n.URL.Host && running.options == o {
+		if running != nil && running.url == n.URL && running.options == o {
 			delete(old, n.Name)
 		} else {
-			running = c.start(ctx, n, o)
+			running = c.start(ctx, n, o, known(running, n.URL))
 		}
 		c.running[n.Name] = running
 	}
@@ -52,17 +60,44 @@ func (c *checks) set(ctx context.Context, nodes []balancer.NodeOptions, o health
 	}
 }
 
-func (c *checks) start(ctx context.Context, n balancer.NodeOptions, o health.Options) *check {
+// known are the addresses that an old check knows of a name.
+func known(old *check, u balancer.URL) []netip.Addr {
+	if old == nil || old.url != u {
+		return nil
+	}
+	return old.known()
+}
+
+func (c *checks) start(ctx context.Context, n balancer.NodeOptions, o health.Options, known []netip.Addr) *check {
 	ctx, stop := context.WithCancel(ctx)
-	started := &check{address: n.URL.Host, options: o, stop: stop}
-	started.Checker = health.New(n.URL.Host, o, func(r health.Result) {
+	started := &check{url: n.URL, options: o, stop: stop}
+	started.target = newTarget(n.URL, known, c.lookup, o.Interval, func(at target, a names.Answer) { c.found(n.Name, at, a) })
+	started.Checker = health.New(n.URL.Host, started.dial, o, func(r health.Result) {
 		if ctx.Err() == nil {
 			c.answered(started, r)
+			r.Reason = started.remark(r.Reason)
 			c.report(n.Name, r)
 		}
 	})
-	c.wg.Go(func() { started.Run(ctx) })
+	c.wg.Go(func() { started.target.run(ctx) })
+	c.wg.Go(func() {
+		started.looked(ctx, time.After(firstLookUp))
+		started.Checker.Run(ctx)
+	})
 	return started
+}
+
+// looked returns behind the first look-up of all nodes' names, or when these take
+// too long.
+func (c *checks) looked(ctx context.Context) {
+	c.mu.Lock()
+	all := slices.Collect(maps.Values(c.running))
+	c.mu.Unlock()
+	late := make(chan time.Time)
+	defer time.AfterFunc(firstLookUp, func() { close(late) }).Stop()
+	for _, one := range all {
+		one.looked(ctx, late)
+	}
 }
 
 // answered notes how long the node took, if it did answer.

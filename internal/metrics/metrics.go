@@ -18,6 +18,7 @@ type Metrics struct {
 	handshakeSeconds  prometheus.Histogram
 	dialShortages     *prometheus.CounterVec
 	acceptFailures    prometheus.Counter
+	lookups           *prometheus.CounterVec
 	closed            *prometheus.CounterVec
 	connectionSeconds prometheus.Histogram
 	checkSeconds      *prometheus.HistogramVec
@@ -47,6 +48,9 @@ func New(registry prometheus.Registerer) *Metrics {
 		acceptFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fermata_accept_failures_total", Help: "Connections to Fermata, of clients and of operators, that could not be accepted.",
 		}),
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fermata_lookups_total", Help: "Look-ups of nodes' names, by result.",
+		}, []string{"result"}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fermata_connections_closed_total", Help: "Clients that ended, by node and who ended them.",
 		}, []string{"node", "by"}),
@@ -78,7 +82,9 @@ func New(registry prometheus.Registerer) *Metrics {
 	for _, resource := range shortage.Resources {
 		m.dialShortages.WithLabelValues(resource) // a counter that begins at 1 has not grown for Prometheus
 	}
-	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.closed, m.connectionSeconds,
+	m.lookups.WithLabelValues(lookupOK)
+	m.lookups.WithLabelValues(lookupFailed)
+	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.lookups, m.closed, m.connectionSeconds,
 		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics)
 	return m
 }
@@ -92,6 +98,20 @@ func (m *Metrics) Handshake(node, result string) { m.handshakes.WithLabelValues(
 // DialShort counts a dial that failed for want of a resource, one of
 // shortage.Resources.
 func (m *Metrics) DialShort(resource string) { m.dialShortages.WithLabelValues(resource).Inc() }
+
+const (
+	lookupOK     = "ok"
+	lookupFailed = "failed"
+)
+
+// LookedUp counts a look-up of a node's name.
+func (m *Metrics) LookedUp(ok bool) {
+	result := lookupFailed
+	if ok {
+		result = lookupOK
+	}
+	m.lookups.WithLabelValues(result).Inc()
+}
 
 // AcceptFailed counts a connection that could not be accepted.
 func (m *Metrics) AcceptFailed() { m.acceptFailures.Inc() }
