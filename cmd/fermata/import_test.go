@@ -48,7 +48,7 @@ func writeText(t *testing.T, file, text string) {
 func TestWhatImportWritesPassesTheCheck(t *testing.T) {
 	_, from := nginxFolder(t, nginxConf)
 	to := filepath.Join(t.TempDir(), "fermata.yaml")
-	fermata(t.Context(), "import", from, "-o", to).want(t, 0, "", "")
+	fermata(t.Context(), "import", from, "-o", to).has(t, 0, "", "ip_hash (nginx.conf:2): Fermata pins a client by a cookie")
 	fermata(t.Context(), "check", "-c", to).want(t, 0, to+": ok: 1 listeners, 2 nodes\n", "")
 }
 
@@ -74,7 +74,7 @@ func TestImportReadsAFileThatIsInAnotherFolderThanNginxConf(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeText(t, from, nginxConf)
-	fermata(t.Context(), "import", from).has(t, 2, "", from+":8: include: ")
+	fermata(t.Context(), "import", from).has(t, 0, "reverb-1", "include tls.conf ("+from[len(filepath.Dir(from))+1:]+":8): it finds no file")
 	fermata(t.Context(), "import", from, "--prefix", dir).has(t, 0, "reverb-1", "")
 }
 
@@ -93,8 +93,49 @@ func TestImportExitsWith2ForWhatItCannotRead(t *testing.T) {
 		fermata(t.Context(), "import", from).want(t, 2, "", "fermata: "+from+want+"\n")
 	}
 	f("upstream a {\n", `:2: unexpected end of file, expecting "}"`)
-	f("events {}\n", ": got no upstream, and no proxy_pass to an address, want one")
+	f("events {}\n", ": got no server, no location and no upstream of http, want a proxy_pass to the nodes")
+	f("server {\n location / {\n proxy_pass http://$up; }\n}\n",
+		":3: proxy_pass http://$up: got a variable that has not one value for all requests, want an address or the name of an upstream")
 	none := filepath.Join(t.TempDir(), "none")
 	fermata(t.Context(), "import", none).want(t, 2, "", "fermata: "+none+": no such file or directory\n")
 	fermata(t.Context(), "import").has(t, 2, "", "accepts 1 arg")
+}
+
+func TestASiteOfForgeFindsItsIncludesWithoutAPrefix(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"sites-available/ws":        "include forge-conf/ws/before/*;\nserver { listen 80; location / { proxy_pass http://rv; } }\n",
+		"forge-conf/ws/before/rv":   "upstream rv { ip_hash; server 10.0.0.1:8080; server 10.0.0.2:8080; }\nset_real_ip_from 10.1.0.0/16;\n",
+		"forge-conf/ws/before/.old": "upstream old {",
+	} {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		writeText(t, name, text)
+	}
+	site := filepath.Join(dir, "sites-available", "ws")
+	to := filepath.Join(dir, "fermata.yaml")
+	fermata(t.Context(), "import", site, "-o", to).has(t, 0, "", "ip_hash (forge-conf/ws/before/rv:1)")
+	fermata(t.Context(), "check", "-c", to).want(t, 0, to+": ok: 1 listeners, 2 nodes\n", "")
+	if text, err := os.ReadFile(to); err != nil || !strings.Contains(string(text), "trusted_proxies:\n  - 10.1.0.0/16\n") {
+		t.Errorf("got %s and %v, want the trusted proxies", text, err)
+	}
+}
+
+func TestAnUpstreamThatAnIncludeDidNotFindIsNoHost(t *testing.T) {
+	_, from := nginxFolder(t, "include forge-conf/ws/before/*;\nserver { listen 80; location / { proxy_pass http://rv; } }\n")
+	to := filepath.Join(t.TempDir(), "fermata.yaml")
+	fermata(t.Context(), "import", from, "-o", to).has(t, 2, "", from+":2: proxy_pass http://rv: got no upstream rv")
+	fermata(t.Context(), "import", from, "-o", to).has(t, 2, "", "include forge-conf/ws/before/* ("+from+":1)")
+	if _, err := os.Stat(to); err == nil {
+		t.Error("got a file, want none without the upstream")
+	}
+}
+
+func TestImportTakesBehindOrReplace(t *testing.T) {
+	_, from := nginxFolder(t, nginxConf)
+	fermata(t.Context(), "import", from, "--behind", "127.0.0.1:9000").has(t, 0, `address: "127.0.0.1:9000" # for nginx`, "")
+	fermata(t.Context(), "import", from, "--behind", "9000").has(t, 2, "", `behind: got "9000", want HOST:PORT`)
+	fermata(t.Context(), "import", from, "--behind", "127.0.0.1:9000", "--replace").has(t, 2, "", "got both behind and replace, want one of them")
 }

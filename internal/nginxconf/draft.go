@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fermata/internal/nginxconf/syntax"
 )
 
 // The sections of the configuration, in the order of config.example.yaml. The
-// last two have only comments.
-var sections = []string{"listen", "nodes", "sticky", "health", "timeouts", "limits", "trusted_proxies", other, harmless}
+// first and the last two have only comments.
+var sections = []string{
+	first, "listen", "nodes", "path_prefix", "sticky", "health", "timeouts", "limits", "trusted_proxies", other, harmless,
+}
 
 const (
+	first    = "first" // what needs a decision
 	other    = "other"
 	harmless = "harmless" // what nobody will miss
 )
@@ -21,12 +25,17 @@ const (
 // draft is a configuration that is being written.
 type draft struct {
 	prefix string // of nginx
+	front  front
+	head   []string // lines of the comment at the top
 	parts  map[string]*part
-	noted  map[string]bool // the places that have a note
+	noted  map[string]bool // the notes that there are
+	account
 }
 
-// part is a section: lines of YAML below its key, and what to say about it.
+// part is a section: what stands at its key or below it, and what to say about
+// it.
 type part struct {
+	value string
 	lines []string
 	notes []note
 }
@@ -39,7 +48,7 @@ type note struct {
 }
 
 func newDraft(prefix string) *draft {
-	d := &draft{prefix: prefix, parts: map[string]*part{}, noted: map[string]bool{}}
+	d := &draft{prefix: prefix, parts: map[string]*part{}, noted: map[string]bool{}, account: newAccount()}
 	for _, name := range sections {
 		d.parts[name] = &part{}
 	}
@@ -55,12 +64,13 @@ func (d *draft) add(section, format string, args ...any) {
 // note puts a comment above a section. A directive that several servers
 // include has it once.
 func (d *draft) note(section string, about syntax.Directive, why string, args ...any) {
-	place := d.place(about)
-	if d.noted[place] {
+	d.settle(about)
+	place, text := d.place(about), fmt.Sprintf(why, args...)
+	if d.noted[place+text] {
 		return
 	}
-	d.noted[place] = true
-	d.remark(section, place, fmt.Sprintf(why, args...))
+	d.noted[place+text] = true
+	d.remark(section, place, text)
 }
 
 // hint is a comment above a section that is about no directive.
@@ -107,10 +117,31 @@ func (d *draft) text(file, upstream string) []byte {
 	wrap(&b, "", fmt.Sprintf("Made by fermata import, from upstream %s in %s. Comments with a place in "+
 		"brackets say what was not taken over, or not as it was.",
 		visible(upstream), visible(file)))
+	b.WriteString("# Relative paths in it are taken from " + visible(d.prefix) + "; --prefix names another folder.\n")
+	for _, line := range d.head {
+		b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+	}
 	for _, name := range sections {
 		d.parts[name].write(&b, name)
 	}
 	return b.Bytes()
+}
+
+// notes are the comments about directives, each on a line; those that need a
+// decision come last, where a terminal shows them.
+func (d *draft) notes() (all []string) {
+	for _, name := range slices.Backward(sections) {
+		for _, n := range d.parts[name].notes {
+			if len(n.places) > 0 || name == first {
+				all = append(all, n.String())
+			}
+		}
+	}
+	if d.front.behind {
+		all = append(all, "Fermata is behind nginx, on "+d.front.address+"; what to change in nginx is at the top of the file.")
+		all = append(all, d.front.why...)
+	}
+	return all
 }
 
 func (n note) String() string {
@@ -121,14 +152,20 @@ func (n note) String() string {
 }
 
 func (p *part) write(b *bytes.Buffer, name string) {
-	if len(p.lines)+len(p.notes) == 0 {
+	if len(p.lines)+len(p.notes) == 0 && p.value == "" {
 		return
 	}
 	b.WriteByte('\n')
+	if name == first {
+		b.WriteString("# LOOK AT THIS FIRST:\n")
+	}
 	for _, n := range p.notes {
 		wrap(b, "  ", n.String())
 	}
-	if len(p.lines) > 0 {
+	switch {
+	case p.value != "":
+		fmt.Fprintf(b, "%s: %s\n", name, p.value)
+	case len(p.lines) > 0:
 		fmt.Fprintf(b, "%s:\n%s\n", name, strings.Join(p.lines, "\n"))
 	}
 }

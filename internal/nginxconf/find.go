@@ -8,69 +8,13 @@ import (
 	"fermata/internal/nginxconf/syntax"
 )
 
-// scope is a block and what it is in, from which nginx inherits.
-type scope struct {
-	directive syntax.Directive // whose block it is
-	block     []syntax.Directive
-	outer     *scope // nil for the whole file
-}
-
-func (s *scope) in(d syntax.Directive) *scope {
-	return &scope{directive: d, block: d.Block, outer: s}
-}
-
-// all are the directives of that name in the innermost block that has any:
-// nginx inherits them only where there are none.
-func (s *scope) all(names ...string) []syntax.Directive {
-	for ; s != nil; s = s.outer {
-		if found := named(s.block, names...); len(found) > 0 {
-			return found
-		}
-	}
-	return nil
-}
-
-func named(block []syntax.Directive, names ...string) []syntax.Directive {
-	var found []syntax.Directive
-	for _, d := range block {
-		if slices.Contains(names, d.Name) {
-			found = append(found, d)
-		}
-	}
-	return found
-}
-
-// arg is an argument of a directive, or empty where it has none.
-func arg(d syntax.Directive, i int) string {
-	if i < 0 || i >= len(d.Args) {
-		return ""
-	}
-	return d.Args[i]
-}
-
 // upstream is an upstream block, or what stands for one: the address in a
 // proxy_pass.
 type upstream struct {
 	name      string
 	directive syntax.Directive
 	declared  bool
-}
-
-// route is a place from where nginx passes requests on.
-type route struct {
-	*scope
-	server *scope
-	pass   destination
-}
-
-// path is what the innermost location around the route says.
-func (r route) path() string {
-	for at := r.scope; at != nil; at = at.outer {
-		if at.directive.Name == "location" {
-			return arg(at.directive, len(at.directive.Args)-1)
-		}
-	}
-	return "/"
+	assumed   bool // a name that is taken for a host, and may be an upstream of another file
 }
 
 // site is what is taken over of a configuration.
@@ -79,6 +23,10 @@ type site struct {
 	routes   []route  // to the upstream
 	servers  []*scope // those that have these routes
 	others   []*scope // servers that have none
+	snippet  bool     // the routes are in locations without a server around them
+	fragment bool     // the file is only a part of what nginx reads
+	// elsewhere is for an upstream that is not in what was read, but in nginx.conf.
+	elsewhere bool
 }
 
 // find chooses the upstream by its name, or the only one when it is empty.
@@ -90,13 +38,17 @@ func find(main []syntax.Directive, name string) (*site, error) {
 	}
 	upstreams = withImplicit(upstreams, routes)
 	chosen, err := choose(upstreams, routes, name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case chosen.name == "":
+		return nil, nothingFound(main, servers, routes)
 	}
-	s := &site{upstream: chosen}
+	s := &site{upstream: chosen, fragment: len(named(main, "http")) == 0}
 	for _, r := range routes {
 		if r.pass.isTo(chosen) {
 			s.routes = append(s.routes, r)
+			s.snippet = s.snippet || r.server.outer == nil
 		}
 	}
 	s.servers, s.others = split(servers, s.routes)
@@ -104,12 +56,16 @@ func find(main []syntax.Directive, name string) (*site, error) {
 }
 
 // contexts are the servers and the upstreams, of http and, for a file that is
-// only included there, of the file itself.
+// only included there, of the file itself. A file for the inside of a server
+// stands for the server.
 func contexts(main []syntax.Directive) (servers []*scope, upstreams []upstream) {
 	file := &scope{block: main}
 	https := []*scope{file}
 	for _, d := range named(main, "http") {
 		https = append(https, file.in(d))
+	}
+	if len(named(main, "location", "proxy_pass")) > 0 {
+		servers = append(servers, file)
 	}
 	for _, http := range https {
 		for _, d := range http.block {
@@ -118,42 +74,33 @@ func contexts(main []syntax.Directive) (servers []*scope, upstreams []upstream) 
 			case d.Name == "server":
 				servers = append(servers, http.in(d))
 			case d.Name == "upstream":
-				upstreams = append(upstreams, upstream{arg(d, 0), d, true})
+				upstreams = append(upstreams, upstream{name: arg(d, 0), directive: d, declared: true})
 			}
 		}
 	}
 	return servers, upstreams
 }
 
-// routesOf finds every proxy_pass in a server, however deep.
-func routesOf(server, at *scope) (routes []route) {
-	for _, d := range at.block {
-		switch {
-		case d.Name == "proxy_pass" && len(d.Args) > 0:
-			routes = append(routes, route{at, server, parseDestination(d)})
-		case d.Block != nil:
-			routes = append(routes, routesOf(server, at.in(d))...)
-		}
-	}
-	return routes
-}
-
 // withImplicit adds an upstream for each address in a proxy_pass that names
 // none of those that there are.
 func withImplicit(upstreams []upstream, routes []route) []upstream {
 	for _, r := range routes {
-		known := slices.ContainsFunc(upstreams, r.pass.isTo)
-		if known || r.pass.host == "" || strings.Contains(r.pass.host, "$") {
-			continue
+		if r.pass.isKnown() && !slices.ContainsFunc(upstreams, r.pass.isTo) {
+			upstreams = append(upstreams, implicit(r.pass))
 		}
-		server := syntax.Directive{Name: "server", Args: []string{r.pass.host}, File: r.pass.File, Line: r.pass.Line}
-		block := r.pass.Directive
-		block.Name, block.Args, block.Block = "upstream", []string{r.pass.host}, []syntax.Directive{server}
-		upstreams = append(upstreams, upstream{r.pass.host, block, false})
 	}
 	return upstreams
 }
 
+func implicit(pass destination) upstream {
+	server := syntax.Directive{Name: "server", Args: []string{pass.address()}, File: pass.File, Line: pass.Line}
+	block := syntax.Directive{
+		Name: "upstream", Args: []string{pass.host}, Block: []syntax.Directive{server}, File: pass.File, Line: pass.Line,
+	}
+	return upstream{name: pass.host, directive: block, assumed: pass.mayBeUpstream()}
+}
+
+// choose returns an upstream without a name where there is none.
 func choose(all []upstream, routes []route, name string) (upstream, error) {
 	candidates := used(all, routes)
 	if name != "" {
@@ -166,24 +113,24 @@ func choose(all []upstream, routes []route, name string) (upstream, error) {
 	}
 	switch len(candidates) {
 	case 0:
-		return upstream{}, fmt.Errorf("got no upstream, and no proxy_pass to an address, want one")
+		return upstream{}, nil
 	case 1:
 		return candidates[0], nil
 	}
 	return upstream{}, fmt.Errorf("got several upstreams, choose one with --upstream%s", list(candidates))
 }
 
-// used are the upstreams that a proxy_pass names, or all of them when none
-// does.
+// used are the upstreams that a proxy_pass names, or all of them when there is
+// none that could.
 func used(all []upstream, routes []route) []upstream {
+	if len(routes) == 0 {
+		return all
+	}
 	var named []upstream
 	for _, u := range all {
 		if slices.ContainsFunc(routes, func(r route) bool { return r.pass.isTo(u) }) {
 			named = append(named, u)
 		}
-	}
-	if len(named) == 0 {
-		return all
 	}
 	return named
 }
@@ -210,5 +157,3 @@ func split(servers []*scope, routes []route) (with, without []*scope) {
 	}
 	return with, without
 }
-
-func inFile(file string, err error) error { return fmt.Errorf("%s: %w", file, err) }

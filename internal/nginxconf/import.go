@@ -4,7 +4,10 @@ package nginxconf
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 
 	"fermata/internal/nginxconf/syntax"
 )
@@ -14,17 +17,35 @@ type Options struct {
 	// Upstream is its name; empty: the only one that a proxy_pass names. For a
 	// proxy_pass without an upstream it is HOST:PORT.
 	Upstream string
-	// Prefix is the folder to which nginx's relative paths are relative;
-	// empty: that of the file.
+	// Prefix is the folder to which nginx's relative paths are relative: that
+	// of nginx.conf; empty: it is found from where the file is.
 	Prefix string
+	// Behind is the address, HOST:PORT, on which Fermata takes from nginx what
+	// nginx passes on today; empty: 127.0.0.1 and a port that is free in the
+	// configuration, where nginx has more to serve, and otherwise Fermata takes
+	// nginx's ports.
+	Behind string
+	// Replace has Fermata take nginx's ports also where nginx has more to serve.
+	Replace bool
 }
 
-// Import reads nginx's configuration with all that it includes, and returns
-// the text of Fermata's, with a comment for everything that it did not take
-// over. It does not look at the certificates. Its error begins with the file
-// and, where there is one, the line.
-func Import(file string, o Options) ([]byte, error) {
-	prefix, err := filepath.Abs(cmp.Or(o.Prefix, filepath.Dir(file)))
+// Result is a configuration of Fermata, and what its reader has to know.
+type Result struct {
+	// Text is the file, with a comment for everything that is not taken over.
+	Text []byte
+	// Notes are these comments, each on a line with file and line. What needs a
+	// decision comes last.
+	Notes []string
+}
+
+// Import reads nginx's configuration with all that it includes. It does not
+// look at the certificates. Its error begins with the file and, where there is
+// one, the line.
+func Import(file string, o Options) (*Result, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	prefix, err := filepath.Abs(cmp.Or(o.Prefix, folderOf(file)))
 	if err != nil {
 		return nil, err
 	}
@@ -32,25 +53,54 @@ func Import(file string, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return translate(main, file, prefix, o.Upstream)
+	return translate(main, file, prefix, o)
+}
+
+func (o Options) check() error {
+	_, why := listenAddress(o.Behind)
+	switch {
+	case o.Behind == "":
+		return nil
+	case o.Replace:
+		return errors.New("got both behind and replace, want one of them")
+	case why != "" || !strings.Contains(o.Behind, ":"):
+		return fmt.Errorf("behind: got %q, want HOST:PORT", o.Behind)
+	}
+	return nil
 }
 
 // translate is Import without the reading.
-func translate(main []syntax.Directive, file, prefix, upstream string) ([]byte, error) {
-	s, err := find(main, upstream)
+func translate(main []syntax.Directive, file, prefix string, o Options) (*Result, error) {
+	s, err := find(main, o.Upstream)
 	if err != nil {
 		return nil, inFile(file, err)
 	}
+	if err := lookElsewhere(s, main, file, prefix); err != nil {
+		return nil, err
+	}
+	d, err := write(s, main, prefix, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{d.text(filepath.Base(file), s.upstream.name), d.notes()}, nil
+}
+
+// write settles every directive of the file.
+func write(s *site, main []syntax.Directive, prefix string, o Options) (*draft, error) {
 	d := newDraft(prefix)
+	d.chooseFront(s, o)
+	d.assumed(s)
+	d.includes(main)
 	d.listeners(s)
 	if err := d.nodes(s); err != nil {
-		return nil, inFile(file, err)
+		return nil, err
 	}
+	d.pathPrefix(s)
 	d.sticky(s)
 	d.health(s)
 	d.timeouts(s)
 	d.limits(s)
 	d.trustedProxies(s)
 	d.rest(s, main)
-	return d.text(filepath.Base(file), s.upstream.name), nil
+	return d, nil
 }

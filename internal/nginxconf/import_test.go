@@ -17,21 +17,54 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// examples are the folders in testdata, each with an nginx.conf and the
-// fermata.yaml for it.
-var examples = []struct{ folder, upstream string }{
-	{"readme", ""}, {"reverb-docs", ""}, {"hash", ""}, {"large", "reverb_nodes"},
+// example is a file in testdata and what it is imported with. Its golden file
+// stands beside it: NAME.yaml, or NAME.error where it is refused.
+type example struct {
+	file   string
+	golden string
+	o      Options
 }
 
-// imported is an example's result, as if it had been read from /etc/nginx.
-func imported(t *testing.T, folder, upstream string) string {
+// examples are all files that people could have.
+func examples(t testing.TB) []example {
 	t.Helper()
-	dir := absolute(t, filepath.Join("testdata", folder))
-	text, err := Import(filepath.Join(dir, "nginx.conf"), Options{Upstream: upstream})
-	if err != nil {
-		t.Fatal(err)
+	all := []example{
+		{"readme/nginx.conf", "readme/fermata.yaml", Options{}},
+		{"reverb-docs/nginx.conf", "reverb-docs/fermata.yaml", Options{}},
+		{"hash/nginx.conf", "hash/fermata.yaml", Options{}},
+		{"hash/nginx.conf", "hash/replace.yaml", Options{Replace: true}},
+		{"large/nginx.conf", "large/fermata.yaml", Options{Upstream: "reverb_nodes", Replace: true}},
+		{"large/nginx.conf", "large/behind.yaml", Options{Upstream: "reverb_nodes"}},
+		{"forge/sites-available/app.example.com", "forge/fermata.yaml", Options{}},
+		{"debian/sites-available/ws", "debian/fermata.yaml", Options{}},
+		{"files/octane.conf", "files/octane.replace.yaml", Options{Upstream: "reverb", Replace: true}},
+		{"files/debian-ip-hash.conf", "files/debian-ip-hash.behind.yaml", Options{Behind: "10.0.0.2:8090"}},
 	}
-	return strings.ReplaceAll(string(text), dir, "/etc/nginx")
+	files, err := filepath.Glob("testdata/files/*.conf")
+	if err != nil || len(files) < 25 {
+		t.Fatalf("got %d files and %v, want many", len(files), err)
+	}
+	for _, file := range files {
+		name := "files/" + filepath.Base(file)
+		o := Options{}
+		if name == "files/octane-reverb.conf" {
+			o.Upstream = "reverb"
+		}
+		all = append(all, example{name, strings.TrimSuffix(name, ".conf") + ".yaml", o})
+	}
+	return all
+}
+
+// imported is the example's result, as if it had been read from /etc/nginx.
+func (e example) imported(t *testing.T) (text, notes string, err error) {
+	t.Helper()
+	dir := absolute(t, "testdata")
+	inPlace := strings.NewReplacer(filepath.Join(dir, filepath.Dir(e.file)), "/etc/nginx", dir, "/testdata")
+	result, err := Import(filepath.Join(dir, e.file), e.o)
+	if err != nil {
+		return "", "", errors.New(inPlace.Replace(err.Error()))
+	}
+	return inPlace.Replace(string(result.Text)), inPlace.Replace(strings.Join(result.Notes, "\n")), nil
 }
 
 func absolute(t *testing.T, path string) string {
@@ -44,9 +77,12 @@ func absolute(t *testing.T, path string) string {
 }
 
 func TestEveryExampleGivesItsGoldenFile(t *testing.T) {
-	for _, example := range examples {
-		golden := filepath.Join("testdata", example.folder, "fermata.yaml")
-		got := imported(t, example.folder, example.upstream)
+	for _, e := range examples(t) {
+		golden := filepath.Join("testdata", e.golden)
+		got, _, err := e.imported(t)
+		if err != nil {
+			golden, got = strings.TrimSuffix(golden, ".yaml")+".error", err.Error()+"\n"
+		}
 		if *update {
 			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
 				t.Fatal(err)
@@ -68,10 +104,13 @@ func text(t *testing.T, file string) string {
 }
 
 func TestEveryGoldenFileIsAConfiguration(t *testing.T) {
-	for _, example := range examples {
-		text := withPair(t, imported(t, example.folder, example.upstream))
-		if _, err := config.Parse("fermata.yaml", []byte(text)); err != nil {
-			t.Errorf("%s: %v", example.folder, err)
+	for _, e := range examples(t) {
+		got, _, err := e.imported(t)
+		if err != nil {
+			continue // TestEveryExampleGivesItsGoldenFile has the words of the refusal
+		}
+		if _, err := config.Parse("fermata.yaml", []byte(withPair(t, got))); err != nil {
+			t.Errorf("%s: %v", e.golden, err)
 		}
 	}
 }
@@ -98,15 +137,15 @@ func TestTheReadmesNginxConfigurationIsTheExample(t *testing.T) {
 
 // parsed is what becomes of a text, or the error.
 func parsed(text, upstream string) string {
-	main, err := syntax.Parse("/etc/nginx/nginx.conf", []byte(text))
+	main, err := syntax.Parse("/none/nginx.conf", []byte(text))
 	if err != nil {
 		return err.Error()
 	}
-	got, err := translate(main, "nginx.conf", "/etc/nginx", upstream)
+	got, err := translate(main, "nginx.conf", "/none", Options{Upstream: upstream})
 	if err != nil {
 		return err.Error()
 	}
-	return string(got)
+	return string(got.Text)
 }
 
 // with is a configuration with something in its upstream, and in its server.
@@ -128,7 +167,7 @@ func TestWhatIsTakenOver(t *testing.T) {
 		"listen:\n  - address: \":443\"\n    tls:\n      certificates:\n        - cert: /c\n          key: /k\n      min_version: \"1.3\"\n\n")
 	f(with("", "ssl on; listen 443; ssl_certificate c$d; ssl_certificate_key k; ssl_certificate 'a b'; ssl_certificate_key '${e}';"),
 		"ssl_certificate c$d (nginx.conf:1), ssl_certificate a b (nginx.conf:1): no pair of files")
-	f(with("", "listen 443 ssl;"), "no certificate for it was found: :443\n")
+	f(with("", "listen 443 ssl;"), "listen 443 ssl (nginx.conf:1): left out, since no certificate for it was found.\n")
 	f(with("", "listen 443 ssl;"), "listen:\n  - address: \":80\"\n")
 	f(with("", "listen 443 quic;"), "listen 443 quic (nginx.conf:1): Fermata does not speak QUIC")
 	f(with("", "listen 8000-8010;"), "listen 8000-8010 (nginx.conf:1): no single port")
@@ -167,7 +206,7 @@ func TestWhatIsTakenOver(t *testing.T) {
 	f("upstream a { server b; }", "No listener could be taken over")
 	f(with("", "")+"unheard of;", "# unheard of (nginx.conf:1): Fermata has nothing for it.\n")
 	f(with("", "proxy_set_header Authorization secret;"), "# proxy_set_header Authorization (nginx.conf:1): ")
-	f("server { location /a/ { proxy_pass http://b/; } }", "# proxy_pass http://b/ (nginx.conf:1): nginx changes the path")
+	f("server { location /a/ { proxy_pass http://b/; } }", "#   proxy_pass http://b/ (nginx.conf:1): nginx changes the path there, which Fermata does not\n")
 	f("server { location /a/ { proxy_pass http://b$request_uri; } }", "url: \"http://b:80\"")
 }
 
@@ -178,13 +217,15 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant\n%s", text, got, want)
 		}
 	}
+	const varies = "got a variable that has not one value for all requests, want an address or the name of an upstream"
 	two := "upstream a { server b; }\nupstream c { server d; }\n"
-	f("a {", "", `/etc/nginx/nginx.conf:1: unexpected end of file, expecting "}"`)
-	f("server { listen 80; }", "", "nginx.conf: got no upstream, and no proxy_pass to an address, want one")
-	f("server { location / { proxy_pass http://$a; } }", "", "nginx.conf: got no upstream, and no proxy_pass to an address, want one")
-	f(two, "", "nginx.conf: got several upstreams, choose one with --upstream:\n  a (/etc/nginx/nginx.conf:1)\n  c (/etc/nginx/nginx.conf:2)")
-	f(two, "e", "nginx.conf: got no upstream e:\n  a (/etc/nginx/nginx.conf:1)\n  c (/etc/nginx/nginx.conf:2)")
-	f("upstream a { server unix:/b; }", "", "nginx.conf: got no server that can be a node in upstream a (/etc/nginx/nginx.conf:1), want HOST:PORT")
+	f("a {", "", `/none/nginx.conf:1: unexpected end of file, expecting "}"`)
+	f("server { listen 80; }", "", "/none/nginx.conf:1: server: got no proxy_pass in it, want one to the nodes")
+	f("server { location / { proxy_pass http://$a; } }", "", "/none/nginx.conf:1: proxy_pass http://$a: "+varies)
+	f(two, "", "nginx.conf: got several upstreams, choose one with --upstream:\n  a (/none/nginx.conf:1)\n  c (/none/nginx.conf:2)")
+	f(two, "e", "nginx.conf: got no upstream e:\n  a (/none/nginx.conf:1)\n  c (/none/nginx.conf:2)")
+	f("upstream a { server unix:/b; }", "", "/none/nginx.conf:1: upstream a: got no server in it that can be a node, want HOST:PORT\n"+
+		"  /none/nginx.conf:1: server unix:/b: Fermata reaches nodes over TCP only; give this one a port.")
 }
 
 func TestAServerChoosesAmongUpstreams(t *testing.T) {
@@ -228,15 +269,29 @@ func TestTimesAndSizesAreNginxs(t *testing.T) {
 	sizes("9223372036854775807g", 0, false)
 }
 
+// wantSettled wants that something has become of every directive.
+func wantSettled(t *testing.T, main []syntax.Directive, upstream string) {
+	t.Helper()
+	s, err := find(main, upstream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := write(s, main, "/none", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.unsettled(main, func(lost syntax.Directive) { t.Errorf("got nothing of %s, want it taken over or named", d.place(lost)) })
+}
+
 // FuzzTranslate wants an error, or a configuration without a mistake other
-// than that certificates are missing.
+// than that certificates are missing, with every directive settled.
 func FuzzTranslate(f *testing.F) {
-	for _, example := range examples {
-		text, err := os.ReadFile(filepath.Join("testdata", example.folder, "nginx.conf"))
+	for _, e := range examples(f) {
+		text, err := os.ReadFile(filepath.Join("testdata", e.file))
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(string(text), "")
+		f.Add(string(text), e.o.Upstream)
 	}
 	f.Add(with("server [::2]:1 weight=2 backup; sticky cookie a path=/b domain=c expires=1 secure samesite=none;",
 		"listen 1 ssl; listen [::]:1; ssl_certificate '${a'; ssl_certificate_key 'b\n'; set_real_ip_from 1.2.3.4/5; keepalive_timeout 1; health_check uri=/a;"), "a")
@@ -245,12 +300,13 @@ func FuzzTranslate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := translate(main, "f", "/none", upstream)
+		got, err := translate(main, "f", "/none", Options{Upstream: upstream})
 		if err != nil {
 			return
 		}
+		wantSettled(t, main, upstream)
 		var mistakes config.Mistakes
-		if _, err := config.Parse("/none/fermata.yaml", got); errors.As(err, &mistakes) {
+		if _, err := config.Parse("/none/fermata.yaml", got.Text); errors.As(err, &mistakes) {
 			for _, m := range mistakes {
 				if !strings.HasPrefix(m.Message, "got a pair that cannot be served") {
 					t.Fatalf("got %v in\n%s", m, got)

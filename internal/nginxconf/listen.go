@@ -18,10 +18,15 @@ type listener struct {
 	tls     bool
 	pairs   []certs.Pair
 	old     bool // some server takes TLS 1.2 or older
+	from    syntax.Directive
 }
 
 // listeners are the addresses on which the chosen servers listen.
 func (d *draft) listeners(s *site) {
+	if d.front.behind {
+		d.add("listen", "  - address: %s # for nginx", quote(d.front.address))
+		return
+	}
 	var all []*listener
 	for _, server := range s.servers {
 		all = d.listen(all, server)
@@ -30,7 +35,7 @@ func (d *draft) listeners(s *site) {
 	all = slices.DeleteFunc(all, func(l *listener) bool { return isCovered(l, every) })
 	all = slices.DeleteFunc(all, d.lacksCertificate)
 	if len(all) == 0 {
-		d.hint("listen", "No listener could be taken over: put in the address where clients come in, and its certificate.")
+		d.hint(first, "No listener could be taken over, and :80 stands for it: put in the address where clients come in, and its certificate.")
 		all = []*listener{{address: ":80"}}
 	}
 	for _, l := range all {
@@ -43,13 +48,11 @@ func (d *draft) listeners(s *site) {
 
 // listen adds what one server listens on.
 func (d *draft) listen(all []*listener, server *scope) []*listener {
-	listens := named(server.block, "listen")
-	if len(listens) == 0 {
-		listens = []syntax.Directive{{Name: "listen", Args: []string{"80"}}}
-	}
-	on := len(named(server.block, "ssl")) > 0 && arg(named(server.block, "ssl")[0], 0) == "on" // until nginx 1.25
+	ssl := named(server.block, "ssl") // until nginx 1.25
+	d.settle(ssl...)
+	on := len(ssl) > 0 && arg(ssl[0], 0) == "on"
 	pairs := d.pairs(server)
-	for _, directive := range listens {
+	for _, directive := range listensOf(server) {
 		address, why := listenAddress(arg(directive, 0))
 		if why != "" || slices.Contains(directive.Args, "quic") {
 			d.note("listen", directive, "%s", orQUIC(why))
@@ -58,6 +61,16 @@ func (d *draft) listen(all []*listener, server *scope) []*listener {
 		all = d.listenOn(all, address, directive, server, pairs, on)
 	}
 	return all
+}
+
+// listensOf are what a server listens on; without a listen it is port 80, and
+// what is only included in a server has none.
+func listensOf(server *scope) []syntax.Directive {
+	listens := named(server.block, "listen")
+	if len(listens) == 0 && server.outer != nil {
+		return []syntax.Directive{{Name: "listen", Args: []string{"80"}, File: server.directive.File, Line: server.directive.Line}}
+	}
+	return listens
 }
 
 func orQUIC(why string) string {
@@ -70,8 +83,9 @@ func orQUIC(why string) string {
 func (d *draft) listenOn(all []*listener, address string, directive syntax.Directive, server *scope, pairs []certs.Pair, tls bool) []*listener {
 	i := slices.IndexFunc(all, func(l *listener) bool { return strings.EqualFold(l.address, address) })
 	if i < 0 {
-		i, all = len(all), append(all, &listener{address: address})
+		i, all = len(all), append(all, &listener{address: address, from: directive})
 	}
+	d.settle(directive)
 	l, first := all[i], false
 	for _, option := range directive.Args[min(1, len(directive.Args)):] {
 		tls = tls || option == "ssl"
@@ -141,7 +155,7 @@ func (d *draft) noteListenOption(directive syntax.Directive, option string) {
 	case "http2", "spdy":
 		d.noteHTTP2(about)
 	case "proxy_protocol":
-		d.note("listen", about, "Fermata does not read the PROXY protocol: let the proxy in front send X-Forwarded-For "+
+		d.note(first, about, "Fermata does not read the PROXY protocol: let the proxy in front send X-Forwarded-For "+
 			"(trusted_proxies), or pass TCP on without it.")
 	default:
 		d.note("listen", about, "sockets have the system's settings.")
@@ -166,7 +180,7 @@ func isCovered(l *listener, all []*listener) bool {
 
 func (d *draft) lacksCertificate(l *listener) bool {
 	if l.tls && len(l.pairs) == 0 {
-		d.hint("listen", "Left out, since no certificate for it was found: "+l.address)
+		d.note(first, l.from, "left out, since no certificate for it was found.")
 	}
 	return l.tls && len(l.pairs) == 0
 }
@@ -174,11 +188,13 @@ func (d *draft) lacksCertificate(l *listener) bool {
 // pairs are the certificates of a server.
 func (d *draft) pairs(server *scope) (pairs []certs.Pair) {
 	keys := server.all("ssl_certificate_key")
+	d.settle(keys...)
 	for i, cert := range server.all("ssl_certificate") {
 		if i >= len(keys) || !isFile(arg(cert, 0)) || !isFile(arg(keys[i], 0)) {
-			d.note("listen", cert, "no pair of files; put its files in by hand.")
+			d.note(first, cert, "no pair of files; put its files in by hand.")
 			continue
 		}
+		d.settle(cert)
 		pairs = append(pairs, certs.Pair{Cert: d.resolve(arg(cert, 0)), Key: d.resolve(arg(keys[i], 0))})
 	}
 	return pairs
@@ -204,6 +220,7 @@ func (d *draft) isOld(server *scope) bool {
 	if len(all) == 0 {
 		return true
 	}
+	d.settle(all[0])
 	if args := all[0].Args; slices.Contains(args, "TLSv1") || slices.Contains(args, "TLSv1.1") {
 		d.note("listen", all[0], "Fermata takes TLS 1.2 and 1.3.")
 	}
@@ -230,6 +247,7 @@ func (d *draft) writeListener(l *listener) {
 func (d *draft) noteNames(s *site) {
 	for _, server := range s.servers {
 		for _, names := range named(server.block, "server_name") {
+			d.settle(names)
 			if len(names.Args) > 0 && names.Args[0] != "_" && names.Args[0] != "" {
 				d.note("listen", names, "Fermata serves every name that leads to it.")
 			}
@@ -240,24 +258,22 @@ func (d *draft) noteNames(s *site) {
 // notePaths says where nginx gives a node another path than the client's.
 func (d *draft) notePaths(s *site) {
 	for _, r := range s.routes {
-		if r.pass.uri != "" && r.pass.uri != r.path() {
-			d.note("listen", r.pass.Directive, "nginx changes the path here; from Fermata a node gets the one that the client asked for.")
+		if r.changesPath() {
+			d.note(first, r.pass.Directive, "nginx changes the path here; from Fermata a node gets the one that the client asked for.")
 		}
 	}
 }
 
 // keepsPort is for what nginx still has to serve where Fermata would listen.
-const keepsPort = "Where nginx has to serve it, let nginx keep its port and pass the rest on to Fermata, on a listener " +
-	"127.0.0.1:8000 without tls and with trusted_proxies [127.0.0.1]."
+const keepsPort = "With --behind, nginx keeps its ports and passes on to Fermata what it passes to the nodes now."
 
 // noteSharedPorts finds the other servers that want a port that Fermata takes.
 func (d *draft) noteSharedPorts(s *site, taken []*listener) {
 	for _, server := range s.others {
-		for _, directive := range named(server.block, "listen") {
-			_, port := splitListen(arg(directive, 0))
+		for _, port := range portsOf(server) {
 			shared := slices.ContainsFunc(taken, func(l *listener) bool { return strings.HasSuffix(l.address, ":"+port) })
 			if shared {
-				d.note("listen", titled(server), "another site on port %s, which only one of the two can have. %s", port, keepsPort)
+				d.note(first, titled(server), "another site on port %s, which only one of the two can have. %s", port, keepsPort)
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type node struct {
 func (d *draft) nodes(s *site) error {
 	taken, capped := map[string]bool{}, false
 	for i, server := range named(s.upstream.directive.Block, "server") {
+		d.settle(server)
 		n, ok := d.node(server, fmt.Sprintf("%s-%d", nodeBase(s.upstream), i+1))
 		switch {
 		case !ok:
@@ -38,12 +39,22 @@ func (d *draft) nodes(s *site) error {
 		}
 	}
 	if len(taken) == 0 {
-		u := s.upstream
-		return fmt.Errorf("got no server that can be a node in upstream %s (%s:%d), want HOST:PORT", visible(u.name), u.directive.File, u.directive.Line)
+		return noNode(s.upstream)
 	}
 	d.noteCap(s, capped)
 	d.notePlainNodes(s)
 	return nil
+}
+
+// noNode says of every server why it cannot be a node.
+func noNode(u upstream) error {
+	text := refuse(u.directive, "got no server in it that can be a node, want HOST:PORT").Error()
+	for _, server := range named(u.directive.Block, "server") {
+		if _, why := nodeHost(arg(server, 0)); why != "" {
+			text += "\n  " + refuse(server, "%s", why).Error()
+		}
+	}
+	return &placed{text}
 }
 
 func (n node) String() string {
@@ -68,7 +79,7 @@ func (d *draft) node(server syntax.Directive, name string) (node, bool) {
 	n := node{name: name}
 	host, why := nodeHost(arg(server, 0))
 	if why != "" {
-		d.note("nodes", server, "%s", why)
+		d.note(first, server, "%s", why)
 		return n, false
 	}
 	n.host = host
@@ -152,7 +163,7 @@ func (d *draft) noteCap(s *site, capped bool) {
 	switch {
 	case !capped:
 		d.hint("nodes", "Where Reverb runs without ext-uv, give each node max_connections: 950, since it dies at about 1,017.")
-	case len(named(s.upstream.directive.Block, "zone")) == 0:
+	case len(named(s.upstream.directive.Block, "zone")) == 0 && s.upstream.declared:
 		d.hint("nodes", "Without a zone nginx counts max_conns for each of its worker processes; Fermata counts all clients of a node.")
 	}
 }
@@ -160,7 +171,7 @@ func (d *draft) noteCap(s *site, capped bool) {
 func (d *draft) notePlainNodes(s *site) {
 	for _, r := range s.routes {
 		if r.pass.tls {
-			d.note("nodes", r.pass.Directive, "Fermata speaks to nodes without TLS; give them a plain port that only Fermata can reach.")
+			d.note(first, r.pass.Directive, "Fermata speaks to nodes without TLS; give them a plain port that only Fermata can reach.")
 		}
 	}
 }

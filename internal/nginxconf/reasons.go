@@ -3,44 +3,7 @@ package nginxconf
 import (
 	"slices"
 	"strings"
-
-	"fermata/internal/nginxconf/syntax"
 )
-
-// done are the directives that other parts take over, or have a note for.
-var done = []string{
-	"listen", "server_name", "ssl", "ssl_certificate", "ssl_certificate_key", "ssl_protocols",
-	"proxy_pass", "server", "ip_hash", "hash", "sticky", "zone", "health_check",
-	"client_header_timeout", "keepalive_timeout", "proxy_connect_timeout", "send_timeout",
-	"client_max_body_size", "set_real_ip_from", "real_ip_header", "real_ip_recursive",
-}
-
-// isDone tells whether there is nothing to say about a directive, also since
-// Fermata does by itself what it says.
-func isDone(d syntax.Directive) bool {
-	switch d.Name {
-	case "proxy_set_header":
-		return isForwarded(d)
-	case "proxy_http_version":
-		return arg(d, 0) == "1.1"
-	case "map":
-		return arg(d, 0) == "$http_upgrade"
-	}
-	return slices.Contains(done, d.Name)
-}
-
-// forwarded are the headers that a node gets from Fermata, too.
-var forwarded = []string{"upgrade", "connection", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "origin"}
-
-// isForwarded tells whether a node gets the same header from Fermata. Host is
-// the client's own.
-func isForwarded(d syntax.Directive) bool {
-	name, value := strings.ToLower(arg(d, 0)), arg(d, 1)
-	if name == "host" {
-		return value == "$host" || value == "$http_host" || value == "$host:$server_port"
-	}
-	return slices.Contains(forwarded, name)
-}
 
 // family are directives that were not taken over for the same reason.
 type family struct {
@@ -65,7 +28,7 @@ var families = []family{
 	{"listen", "the ciphers, curves and session tickets are those of Go's crypto/tls.",
 		`ssl_ciphers ssl_prefer_server_ciphers ssl_dhparam ssl_ecdh_curve ssl_conf_command ssl_session_cache
 		ssl_session_timeout ssl_session_tickets ssl_buffer_size ssl_early_data`},
-	{"listen", "Fermata asks no client for a certificate; where that has to stay, leave nginx in front.",
+	{first, "Fermata asks no client for a certificate. With --behind nginx goes on doing that.",
 		`ssl_client_certificate ssl_verify_client ssl_verify_depth ssl_crl`},
 	{"listen", "Fermata reads keys without a passphrase only.",
 		`ssl_password_file`},
@@ -104,11 +67,11 @@ var families = []family{
 	{"limits", "there is no limit for one address; max_clients and upgrades_per_second are for all together.",
 		`limit_conn limit_req limit_conn_zone limit_req_zone limit_conn_status limit_req_status limit_conn_log_level limit_req_log_level`},
 
-	{other, "Reverb does not read it; Fermata passes the client's own headers on.",
-		`proxy_set_header`},
 	{other, "Fermata does not queue clients; no_usable_node says what they get.",
 		`queue`},
-	{other, "Fermata lets every client in; where this has to stay, leave nginx or a firewall in front.",
+	{first, "it passes requests to others than these nodes, which Fermata does not.",
+		`proxy_pass`},
+	{first, "Fermata lets every client in. With --behind it stays in force, in nginx.",
 		`allow deny satisfy auth_basic auth_basic_user_file auth_request auth_jwt modsecurity modsecurity_rules_file
 		valid_referers limit_except internal`},
 	{other, "Fermata passes requests and answers on as they are.",
@@ -123,7 +86,7 @@ var families = []family{
 		`proxy_http_version proxy_buffering proxy_request_buffering proxy_buffers proxy_buffer_size proxy_busy_buffers_size
 		proxy_cache proxy_cache_bypass proxy_no_cache proxy_redirect proxy_socket_keepalive proxy_ignore_client_abort
 		proxy_headers_hash_max_size proxy_headers_hash_bucket_size proxy_max_temp_file_size
-		keepalive keepalive_requests keepalive_time lingering_close lingering_timeout reset_timedout_connection
+		keepalive zone keepalive_requests keepalive_time lingering_close lingering_timeout reset_timedout_connection
 		tcp_nodelay tcp_nopush sendfile sendfile_max_chunk types default_type types_hash_max_size types_hash_bucket_size
 		server_names_hash_bucket_size server_names_hash_max_size map_hash_bucket_size map_hash_max_size
 		variables_hash_max_size variables_hash_bucket_size server_tokens charset ssl_trusted_certificate

@@ -19,12 +19,14 @@ var requestPath = regexp.MustCompile(`^/[!-#%-~]*$`)
 func (d *draft) health(s *site) {
 	o := health.Default()
 	for _, check := range s.each("health_check") {
+		d.settle(check)
 		for _, option := range check.Args {
 			d.healthOption(&o, check, option)
 		}
 	}
 	def := health.Default()
-	d.add("health", "  type: http # GET %s; tcp for nodes that do not answer it with %d", visible(o.HTTP.Path), http.StatusOK)
+	prefix := d.parts["path_prefix"].value
+	d.add("health", "  type: http # GET %s%s; tcp for nodes that do not answer it with %d", prefix, visible(o.HTTP.Path), http.StatusOK)
 	write := func(changed bool, key, value string) {
 		if changed {
 			d.add("health", "  %s: %s", key, value)
@@ -49,8 +51,8 @@ func (d *draft) healthOption(o *health.Options, check syntax.Directive, option s
 		o.Fall = number
 	case key == "passes" && err == nil && number > 0:
 		o.Rise = number
-	case key == "uri" && requestPath.MatchString(value):
-		o.HTTP.Path = value
+	case key == "uri" && requestPath.MatchString(value) && strings.HasPrefix(value, d.parts["path_prefix"].value+"/"):
+		o.HTTP.Path = strings.TrimPrefix(value, d.parts["path_prefix"].value)
 	default:
 		d.note("health", about, "Fermata's checks have nothing for it.")
 	}
@@ -73,6 +75,10 @@ func (s *site) each(name string) (all []syntax.Directive) {
 // timeouts takes over those that mean the same in nginx.
 func (d *draft) timeouts(s *site) {
 	def := proxy.DefaultTimeouts()
+	if d.front.behind { // the clients' connections are nginx's
+		d.dialTimeout(s, def)
+		return
+	}
 	d.timeout(s, "client_header_timeout", "header", def.Header)
 	d.timeout(s, "keepalive_timeout", "idle", def.Idle)
 	d.dialTimeout(s, def)
@@ -100,6 +106,7 @@ func (d *draft) dialTimeout(s *site, def proxy.Timeouts) {
 // longest is the longest time that a directive gives for the site, 0 for none.
 func (d *draft) longest(s *site, name string) (longest time.Duration) {
 	for _, directive := range s.each(name) {
+		d.settle(directive)
 		t, ok := parseDuration(arg(directive, 0))
 		if !ok || t == 0 {
 			d.note("timeouts", directive, "no time that Fermata could take; the default stays.")
@@ -116,6 +123,7 @@ func (d *draft) limits(s *site) {
 	def := proxy.DefaultLimits()
 	var largest int64
 	for _, directive := range s.each("client_max_body_size") {
+		d.settle(directive)
 		size, ok := parseSize(arg(directive, 0))
 		if !ok || size < 1 || size > mostBody {
 			d.note("limits", directive, "Fermata has a limit, of 1 to %d bytes; the default stays.", mostBody)
@@ -133,14 +141,23 @@ func (d *draft) limits(s *site) {
 
 // trustedProxies are where nginx takes the client's address from a header.
 func (d *draft) trustedProxies(s *site) {
+	if d.front.behind {
+		d.add("trusted_proxies", "  - 127.0.0.1 # nginx")
+		d.add("trusted_proxies", "  - \"::1\"")
+		if !isLoopback(d.front.address) {
+			d.hint(first, "Put the address from which nginx comes into trusted_proxies, or all clients have that address.")
+		}
+		return
+	}
 	seen := map[string]bool{}
 	for _, directive := range s.each("set_real_ip_from") {
 		text := arg(directive, 0)
 		var network proxy.Network
 		if err := network.UnmarshalText([]byte(text)); err != nil {
-			d.note("trusted_proxies", directive, "no address and no network; put in those that it stands for.")
+			d.note(first, directive, "no address and no network; put those that it stands for into trusted_proxies.")
 			continue
 		}
+		d.settle(directive)
 		if !seen[text] {
 			d.add("trusted_proxies", "  - %s", scalar(text))
 		}
@@ -150,7 +167,14 @@ func (d *draft) trustedProxies(s *site) {
 }
 
 func (d *draft) noteRealIPHeader(s *site) {
+	for _, directive := range s.each("real_ip_recursive") {
+		d.settle(directive)
+		if arg(directive, 0) != "on" {
+			d.note("trusted_proxies", directive, "Fermata passes over all trusted proxies, as nginx does with on.")
+		}
+	}
 	for _, directive := range s.each("real_ip_header") {
+		d.settle(directive)
 		if !strings.EqualFold(arg(directive, 0), "X-Forwarded-For") {
 			d.note("trusted_proxies", directive, "Fermata takes the client's address from X-Forwarded-For; most proxies send that as well.")
 		}

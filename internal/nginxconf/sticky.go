@@ -16,6 +16,7 @@ func (d *draft) sticky(s *site) {
 	block := s.upstream.directive.Block
 	pinned := false
 	if all := named(block, "sticky"); len(all) > 0 { // nginx takes one at most
+		d.settle(all[0])
 		pinned = d.stickyDirective(all[0])
 	}
 	for _, directive := range named(block, "ip_hash", "hash") {
@@ -31,12 +32,12 @@ func (d *draft) method(directive syntax.Directive, pinned bool) {
 		d.note("sticky", directive, "Fermata hashes the address of a client without the cookie, too.")
 	case directive.Name == "ip_hash":
 		d.note("sticky", directive, "Fermata pins a client by a cookie, and hashes the whole address of one that has none. "+
-			"nginx hashes three octets of it; the same, without cookies, is")
-		d.hint("sticky", "sticky: {by: ip, ip: {ipv4_prefix: 24, ipv6_prefix: 128}}")
+			"nginx hashes three octets of it, and has no bound for how many clients one node gets by that; what comes to the same is")
+		d.hint("sticky", "sticky: {by: ip, bounded_load: 0, ip: {ipv4_prefix: 24, ipv6_prefix: 128}}")
 	case isAddress(key):
 		d.note("sticky", directive, "Fermata pins a client by a cookie, and hashes the address of one that has none. "+
 			"The address alone, as before, is")
-		d.hint("sticky", "sticky: {by: ip, ip: {ipv6_prefix: 128}}")
+		d.hint("sticky", "sticky: {by: ip, bounded_load: 0, ip: {ipv6_prefix: 128}}")
 	case strings.Contains(key, "forwarded_for") || strings.Contains(key, "real_ip"):
 		d.note("sticky", directive, "Fermata takes the client's own address out of X-Forwarded-For where trusted_proxies "+
 			"says so, and pins by a cookie.")

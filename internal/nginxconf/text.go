@@ -43,7 +43,7 @@ func label(d syntax.Directive) string {
 		args = args[:min(shown, len(args))]
 	}
 	text := []rune(visible(strings.Join(append([]string{d.Name}, args...), " ")))
-	if len(text) > labelWidth {
+	if len(text) > labelWidth && d.Name != "include" && d.Name != "proxy_pass" {
 		return string(text[:labelWidth-1]) + "…"
 	}
 	return string(text)
