@@ -38,10 +38,12 @@ func TestExplainSaysWhichNodeAndWhy(t *testing.T) {
 	fermata(t.Context(), "explain", "--ip", "::1").want(t, 0, "no node: no usable node\n", "")
 }
 
-func TestReloadPrintsEveryMistake(t *testing.T) {
+func TestReloadPrintsEveryMistakeAndWarning(t *testing.T) {
 	control := threeNodes()
 	running(t, control, "")
 	fermata(t.Context(), "reload").want(t, 0, "reloaded\n", "")
+	control.Reloaded.Warnings = []string{"f.yaml:4: nodes[0].weight: got 9, want less"}
+	fermata(t.Context(), "reload").want(t, 0, "reloaded\n", "f.yaml:4: nodes[0].weight: got 9, want less (a warning)\n")
 	control.ReloadError = errors.New("f.yaml:3: nodes: got none, want at least one\nf.yaml:9: drain.rate: got -1, want 0 or more")
 	fermata(t.Context(), "reload").want(t, 2, "",
 		"fermata: not reloaded, nothing has changed:\n"+control.ReloadError.Error()+"\n")

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 func newReloadCommand() *cobra.Command {
@@ -22,8 +23,12 @@ func newReloadCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := client.Reload(cmd.Context()); err != nil {
+			reloaded, err := client.Reload(cmd.Context())
+			if err != nil {
 				return mistakesBelow(err)
+			}
+			for _, warning := range reloaded.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), console.Printable(warning), "(a warning)")
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "reloaded")
 			return err

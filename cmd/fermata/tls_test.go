@@ -224,7 +224,9 @@ func TestAnExpiredCertificateIsServedAndWarnedOf(t *testing.T) {
 	if got := s.shown("b.example").DNSNames[0]; got != "b.example" {
 		t.Errorf("got the certificate of %s, want the expired one", got)
 	}
-	s.reload()
+	if code, _, errOut := s.cli("reload"); code != exitDone || !strings.Contains(errOut, "tls.certificates[1]: got a pair that clients refuse") {
+		t.Errorf("reload: got exit %d, %q, want 0 and a warning", code, errOut)
+	}
 	warned()
 	check := fermata(t.Context(), "check", "-c", s.file)
 	check.has(t, exitUsage, "", "tls.certificates[1]: got a pair that clients refuse")

@@ -30,7 +30,7 @@ type Control interface {
 	// Undrain errors with ErrUnknownNode.
 	Undrain(node string) (Node, error)
 	// Reload errors with what is wrong in the file; then nothing has changed.
-	Reload() error
+	Reload() (Reloaded, error)
 	// Explain says which node a client would get now; it takes no place there.
 	// Either may be missing: the zero Addr, the empty string. The cookie is the
 	// value of the pin's cookie, or a whole Cookie header.
@@ -146,6 +146,12 @@ type Roll struct {
 	Nodes []string `json:"nodes"`
 	// Warning is as in Node; it is never in a request.
 	Warning string `json:"warning,omitempty"`
+}
+
+// Reloaded is the answer to a reload.
+type Reloaded struct {
+	// Warnings are what is doubtful in the file, one line each, and served.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // RebalanceRequest is the body of a rebalance.

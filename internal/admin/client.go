@@ -131,8 +131,10 @@ func (c *Client) Rebalance(ctx context.Context, request RebalanceRequest) (Rebal
 
 // Reload has the configuration file read again. An error with the code
 // bad_configuration has every mistake, one a line.
-func (c *Client) Reload(ctx context.Context) error {
-	return c.call(ctx, http.MethodPost, "/v1/reload", nil, nil)
+func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
+	var reloaded Reloaded
+	err := c.call(ctx, http.MethodPost, "/v1/reload", nil, &reloaded)
+	return reloaded, err
 }
 
 // Explain says which node a client would get. One of ip and cookie may be

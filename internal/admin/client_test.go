@@ -42,7 +42,7 @@ func TestTheClientCanDoAllThatTheAPICan(t *testing.T) {
 	if got, err := c.Explain(ctx, "10.0.0.1", "a&b"); err != nil || got.Reason != `ip 10.0.0.1, cookie "a&b"` {
 		t.Errorf("Explain: got %v, %v", got, err)
 	}
-	if err := c.Reload(ctx); err != nil {
+	if _, err := c.Reload(ctx); err != nil {
 		t.Errorf("Reload: got %v", err)
 	}
 }
@@ -119,7 +119,8 @@ func TestSomethingElseThatAnswersIsSaidToBeNotFermata(t *testing.T) {
 	defer other.Close()
 	c := client(t, other.URL, "secret")
 	_, nodes := c.Nodes(t.Context())
-	for _, err := range []error{nodes, c.Reload(t.Context()), c.Events(t.Context(), func(admin.Event) {})} {
+	_, reload := c.Reload(t.Context())
+	for _, err := range []error{nodes, reload, c.Events(t.Context(), func(admin.Event) {})} {
 		if err == nil || !strings.Contains(err.Error(), "Fermata") {
 			t.Errorf("got %v, want it to say that this is not Fermata", err)
 		}

@@ -172,10 +172,11 @@ func (s *Server) reload(r *http.Request) (any, error) {
 	if err := readBody(r, &struct{}{}); err != nil {
 		return nil, err
 	}
-	if err := s.control.Reload(); err != nil {
+	reloaded, err := s.control.Reload()
+	if err != nil {
 		return nil, configError{err}
 	}
-	return struct{}{}, nil
+	return reloaded, nil
 }
 
 func (s *Server) explain(r *http.Request) (any, error) {

@@ -154,7 +154,7 @@ func TestADNSOutageCostsNoClientItsNode(t *testing.T) {
 		f.dial()
 		f.configure("stop_timeout: 20s\n", "one.test:"+one, "two.test:"+two)
 		f.text = strings.Replace(f.text, "50ms", "60ms", 1) // new checks, which know no less
-		if err := f.Reload(); err != nil {
+		if _, err := f.Reload(); err != nil {
 			t.Fatal(err)
 		}
 		stale(says)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fermata/internal/admin"
 	"fermata/internal/certs"
 	"fermata/internal/config"
 )
@@ -20,12 +21,12 @@ var errNotServing = errors.New("starting or stopping: nothing can be reloaded no
 // configuration that cannot be taken over changes nothing; the error says all
 // that is wrong with it. Reading the files holds up nothing but other reloads, and
 // a stop ends it.
-func (a *App) Reload() error {
+func (a *App) Reload() (admin.Reloaded, error) {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	ctx := a.serving()
 	if ctx == nil {
-		return errNotServing
+		return admin.Reloaded{}, errNotServing
 	}
 	next := a.readAll(ctx)
 	err := next.err
@@ -33,13 +34,21 @@ func (a *App) Reload() error {
 		err = a.takeOver(next)
 	}
 	if errors.Is(err, errNotServing) {
-		return err
+		return admin.Reloaded{}, err
 	}
 	a.metrics.Reloaded(err == nil, time.Now())
 	if err != nil {
 		a.log.Error("configuration not taken over, the old one stays", zap.NamedError("err", err))
+		return admin.Reloaded{}, err
 	}
-	return err
+	return reloaded(next.config), nil
+}
+
+func reloaded(c *config.Config) (r admin.Reloaded) {
+	for _, w := range c.Warnings {
+		r.Warnings = append(r.Warnings, w.String())
+	}
+	return r
 }
 
 // serving is Run's context; nil before the start, and behind the stop.

@@ -34,7 +34,7 @@ func TestAFileThatIsNeverReadHoldsUpItsReloadAlone(t *testing.T) {
 	a, _, stop := run(t, file.load)
 	defer close(file.release)
 	reloaded := make(chan error, 1)
-	go func() { reloaded <- a.Reload() }()
+	go func() { _, err := a.Reload(); reloaded <- err }()
 	within(t, "the reload begins", file.reading)
 
 	does(t, "a drain", func() error { _, err := a.Drain("a", admin.DrainRequest{Force: true}); return err })
@@ -53,7 +53,7 @@ func TestAReloadTakesOverWhatItHasReadAtLast(t *testing.T) {
 	a, _, _ := run(t, file.load)
 	reloaded := make(chan error, 2)
 	for range 2 {
-		go func() { reloaded <- a.Reload() }()
+		go func() { _, err := a.Reload(); reloaded <- err }()
 	}
 	within(t, "a reload begins", file.reading)
 	does(t, "a drain meanwhile", func() error { _, err := a.Drain("a", admin.DrainRequest{Force: true}); return err })

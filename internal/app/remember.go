@@ -57,5 +57,5 @@ func (a *App) saved(what string, save func() error) (warning string) {
 		return ""
 	}
 	a.log.Error("not saved, a restart will forget it", zap.String("what", what), zap.NamedError("err", err))
-	return fmt.Sprintf("done, but not saved: a restart of Fermata will forget it, unless it is done again by then (%v)", err)
+	return fmt.Sprintf("done, but not saved, so that a restart of Fermata will forget it; repeat it once it can be saved (%v)", err)
 }

@@ -19,6 +19,8 @@ type Control struct {
 	Step int
 	// ReloadError is what Reload returns.
 	ReloadError error
+	// Reloaded is what Reload returns without one.
+	Reloaded admin.Reloaded
 	// Warning is in the answer to each drain, undrain and roll.
 	Warning string
 	// Unready makes Ready false.
@@ -181,8 +183,8 @@ func (c *Control) Requests() []admin.DrainRequest {
 	return slices.Clone(c.requests)
 }
 
-// Reload returns ReloadError.
-func (c *Control) Reload() error { return c.ReloadError }
+// Reload returns Reloaded and ReloadError.
+func (c *Control) Reload() (admin.Reloaded, error) { return c.Reloaded, c.ReloadError }
 
 // Explain answers with the first node, and with what it was asked.
 func (c *Control) Explain(ip netip.Addr, cookie string) admin.Explanation {
