@@ -125,12 +125,16 @@ func (q *Queue) Close() {
 
 func (q *Queue) run() {
 	defer close(q.done)
-	for {
+	for torn := false; ; {
 		piece, ok := q.next()
 		if !ok {
 			return
 		}
+		if torn { // a full disk takes half a line; the next one must not go on with that
+			io.WriteString(q.w, "\n")
+		}
 		written, err := q.w.Write(piece)
+		torn = written > 0 && piece[written-1] != '\n' || torn && written == 0
 		q.wrote(piece, written, err)
 	}
 }

@@ -114,6 +114,38 @@ func TestLinesThatCannotBeWrittenAreCountedAndToldOnceTheyCan(t *testing.T) {
 	})
 }
 
+func TestHalfALineOnAFullDiskSpoilsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &disk{room: 8}
+		q := StartQueue(disk)
+		for range 2 {
+			io.WriteString(q, "12345\n")
+			synctest.Wait()
+		}
+		disk.room = 100
+		io.WriteString(q, "67890\n")
+		q.Close()
+		if got, want := disk.text.String(), "12345\n12\n67890\n"; got != want || q.Dropped() != 1 {
+			t.Errorf("got %q and %d dropped, want %q and 1", got, q.Dropped(), want)
+		}
+	})
+}
+
+// disk takes so many bytes.
+type disk struct {
+	text strings.Builder
+	room int
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	n := min(len(p), d.room-d.text.Len())
+	d.text.Write(p[:n])
+	if n < len(p) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
 func equal(a, b []string) bool { return strings.Join(a, "\n") == strings.Join(b, "\n") }
 
 func TestAReaderThatIsStoppedHoldsUpTheEndForAMomentOnly(t *testing.T) {
