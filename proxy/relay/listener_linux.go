@@ -13,25 +13,25 @@ import (
 
 // Listener implements Engine. The connections belong to a shard from the
 // beginning.
-func (e *Epoll) Listener(l net.Listener) net.Listener {
+func (e *Epoll) Listener(l net.Listener, first First) net.Listener {
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
-		return l
+		return e.plain.Listener(l, first)
 	}
 	file, err := tcp.File()
 	if err != nil {
-		return l
+		return e.plain.Listener(l, first)
 	}
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
-		return l
+		return e.plain.Listener(l, first)
 	}
 	_ = raw.Control(func(fd uintptr) { // the connections inherit it
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	})
 	tcp.Close()
-	return &listener{engine: e, file: file, raw: raw, address: l.Addr()}
+	return &listener{engine: e, file: file, raw: raw, address: l.Addr(), first: first}
 }
 
 // listener is a listening socket, another descriptor of a net.TCPListener's, as
@@ -41,6 +41,7 @@ type listener struct {
 	file    *os.File
 	raw     syscall.RawConn
 	address net.Addr
+	first   First
 }
 
 // Accept implements net.Listener.
@@ -62,6 +63,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, l.failed(err)
 	}
+	conn.first = l.first
 	return &socket{conn}, nil
 }
 

@@ -21,7 +21,7 @@ func TestAnAcceptWithoutDescriptorsIsTriedAgain(t *testing.T) {
 	}
 	for spare := range 3 {
 		engine := NewEpoll(1)
-		l := engine.Listener(listening(t))
+		l := engine.Listener(listening(t), nil)
 		far := dialTo(t, l)
 		leaveDescriptors(t, spare)
 		_, err := l.Accept()
@@ -77,7 +77,7 @@ func TestAServerOutOfDescriptorsServesAgainWhenThereAreSome(t *testing.T) {
 	}
 	for spare := range 3 {
 		engine := NewEpoll(1)
-		l := engine.Listener(listening(t))
+		l := engine.Listener(listening(t), nil)
 		failed := make(chan string, 100)
 		server := &http.Server{
 			Handler:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "served") }),
@@ -118,7 +118,7 @@ func (l lines) Write(line []byte) (int, error) {
 }
 
 func TestAClosedListenerEndsItsAccept(t *testing.T) {
-	l := NewEpoll(1).Listener(listening(t))
+	l := NewEpoll(1).Listener(listening(t), nil)
 	ended := make(chan error)
 	go func() {
 		_, err := l.Accept()

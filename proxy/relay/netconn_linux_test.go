@@ -23,7 +23,7 @@ func dialed(engine Engine) (dialled, accepted net.Conn, stop func(), err error) 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	l = engine.Listener(l)
+	l = engine.Listener(l, nil)
 	defer l.Close()
 	if dialled, err = engine.Dial(context.Background(), l.Addr().String()); err != nil {
 		return nil, nil, nil, err
@@ -62,7 +62,7 @@ func TestBothEndsKnowTheirAddresses(t *testing.T) {
 			continue
 		}
 		engine := NewEpoll(1)
-		l = engine.Listener(l)
+		l = engine.Listener(l, nil)
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		host := "127.0.0.1" // also of the one that listens for both
 		if strings.HasPrefix(address, "[::1]") {

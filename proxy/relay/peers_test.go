@@ -114,7 +114,7 @@ func (l legs) dialThrough(t *testing.T, ctx context.Context, engine Engine, node
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, scheme := engine.Listener(listener), "http"
+	listener, scheme := engine.Listener(listener, nil), "http"
 	defer listener.Close()
 	if l.tls != nil {
 		listener, scheme = tls.NewListener(listener, l.tls), "https"

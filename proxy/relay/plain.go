@@ -79,8 +79,13 @@ func (p *Plain) Start(pair Pair) Conn {
 	return r
 }
 
-// Listener implements Engine. It is l.
-func (p *Plain) Listener(l net.Listener) net.Listener { return l }
+// Listener implements Engine.
+func (p *Plain) Listener(l net.Listener, first First) net.Listener {
+	if first == nil {
+		return l
+	}
+	return &showing{l, first}
+}
 
 // Totals implements Engine.
 func (p *Plain) Totals() Totals {
