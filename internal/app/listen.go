@@ -43,7 +43,7 @@ func (a *App) Listen() error {
 
 func (a *App) openListeners() error {
 	for i, o := range a.config.Listen {
-		l, err := listen(a.engine, o, ticketSecrets(o, a.config))
+		l, err := listen(a.engine, o, ticketSecrets(o, a.config), a.proxyProtocol)
 		if err != nil {
 			return fmt.Errorf("listen[%d]: %w", i, err)
 		}
@@ -62,14 +62,14 @@ func (a *App) openListeners() error {
 	return nil
 }
 
-func listen(engine relay.Engine, o config.Listen, tickets []secret.Text) (listener, error) {
+func listen(engine relay.Engine, o config.Listen, tickets []secret.Text, first func(net.Addr) relay.First) (listener, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
 	config.SetMultipathTCP(false) // Go's default; it costs, and no browser uses it
 	l, err := config.Listen(context.Background(), "tcp", o.Address)
 	if err != nil {
 		return listener{}, err
 	}
-	l = engine.Listener(l)
+	l = engine.Listener(l, first(l.Addr()))
 	if o.TLS == nil {
 		return listener{Listener: l}, nil
 	}

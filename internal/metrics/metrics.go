@@ -18,6 +18,7 @@ type Metrics struct {
 	handshakeSeconds  prometheus.Histogram
 	dialShortages     *prometheus.CounterVec
 	acceptFailures    prometheus.Counter
+	proxyHeaders      prometheus.Counter
 	lookups           *prometheus.CounterVec
 	closed            *prometheus.CounterVec
 	connectionSeconds prometheus.Histogram
@@ -47,6 +48,9 @@ func New(registry prometheus.Registerer) *Metrics {
 		}, []string{"resource"}),
 		acceptFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fermata_accept_failures_total", Help: "Connections to Fermata, of clients and of operators, that could not be accepted.",
+		}),
+		proxyHeaders: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "fermata_proxy_headers_refused_total", Help: "Connections that began with a PROXY protocol header, which is not understood.",
 		}),
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fermata_lookups_total", Help: "Look-ups of nodes' names, by result.",
@@ -84,7 +88,7 @@ func New(registry prometheus.Registerer) *Metrics {
 	}
 	m.lookups.WithLabelValues(lookupOK)
 	m.lookups.WithLabelValues(lookupFailed)
-	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.lookups, m.closed, m.connectionSeconds,
+	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.proxyHeaders, m.lookups, m.closed, m.connectionSeconds,
 		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics)
 	return m
 }
@@ -112,6 +116,9 @@ func (m *Metrics) LookedUp(ok bool) {
 	}
 	m.lookups.WithLabelValues(result).Inc()
 }
+
+// ProxyHeader counts a connection that began with a PROXY protocol header.
+func (m *Metrics) ProxyHeader() { m.proxyHeaders.Inc() }
 
 // AcceptFailed counts a connection that could not be accepted.
 func (m *Metrics) AcceptFailed() { m.acceptFailures.Inc() }
