@@ -7,13 +7,14 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"fermata/internal/names"
 	"fermata/internal/shortage"
 )
 
-// Result is what is known of a node after a check, or after a dial that failed.
+// Result is what is known of a node after a check, or after a client's failure.
 type Result struct {
 	// Up is the verdict, after rise and fall; not whether this check passed.
 	Up bool
@@ -44,14 +45,18 @@ type Result struct {
 
 // Checker checks one node. Make it with New.
 type Checker struct {
+	place   place
 	options Options
 	probe   probe
+	answers probe // in its place while the node is suspected of not answering
 	report  func(Result)
-	dials   chan error    // of failed dials, with room for one: more say nothing new
+	failed  chan error    // what clients met, with room for one: more say nothing new
 	hurry   chan struct{} // asks for a check now, with room for one
 	verdict verdict       // Run's
 	fault   Fault         // Run's: of the last check that failed
 	skipped bool          // Run's: the last check was
+
+	suspected atomic.Bool // of not answering
 }
 
 // New returns the checker of the node at address, HOST:PORT, which it dials so.
@@ -59,11 +64,14 @@ type Checker struct {
 // Type that it does not know is tcp. Run calls report, one call at a time,
 // after every check and every failed dial that counts; it must not block.
 func New(address string, dial Dial, o Options, report func(Result)) *Checker {
+	at := place{address, dial}
 	return &Checker{
+		place:   at,
 		options: o,
-		probe:   newProbe(place{address, dial}, o),
+		probe:   newProbe(at, o),
+		answers: answeringProbe(at, o),
 		report:  report,
-		dials:   make(chan error, 1),
+		failed:  make(chan error, 1),
 		hurry:   make(chan struct{}, 1),
 		verdict: verdict{rise: o.Rise, fall: o.Fall},
 	}
@@ -80,8 +88,33 @@ func (c *Checker) DialFailed(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
+	c.tell(err)
+}
+
+// errUnanswered is what a client met that was told of with Unanswered.
+var errUnanswered error = faulty{errors.New("a client got no answer"), FaultNoAnswer}
+
+// Unanswered says that the node has left a client's request without an answer
+// for as long as it may take. It counts as DialFailed does, and Suspect's checks
+// follow, so that a node which takes connections and answers nothing goes down
+// whatever the type of its checks. It may be called like DialFailed.
+func (c *Checker) Unanswered() {
+	c.suspected.Store(true)
+	c.tell(errUnanswered)
+}
+
+// Suspect says that a client has waited long for an answer, which need not mean
+// anything. The next check comes at once; it and those that follow wait for an
+// answer, of whatever kind, until a node that is up gives one. It may be called
+// like DialFailed.
+func (c *Checker) Suspect() {
+	c.suspected.Store(true)
+	c.Hurry()
+}
+
+func (c *Checker) tell(err error) {
 	select {
-	case c.dials <- err:
+	case c.failed <- err:
 	default:
 	}
 }
@@ -104,24 +137,21 @@ func (c *Checker) Run(ctx context.Context) error {
 	clock := time.NewTimer(0)
 	defer clock.Stop()
 	hurries := c.hurry
-	var dials <-chan error // nil, which is never ready, until a check was made since the last failure
-	var hurry pace         // what goes on asking for checks gets ten an interval at most
+	var failed <-chan error // nil, which is never ready, until a check was made since the last failure
+	var hurry pace          // what goes on asking for checks gets ten an interval at most
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-clock.C:
 			began := time.Now()
-			c.forgetDial() // the check says more about the node than what was before it
+			c.forgetFailure() // the check says more about the node than what was before it
 			c.check(ctx)
-			dials, hurries = c.dials, c.hurry
+			failed, hurries = c.failed, c.hurry
 			clock.Reset(time.Until(began.Add(jittered(c.gap()))))
-		case err := <-dials:
-			dials = nil
-			if !isTimeout(err) {
-				failed := dialError(err, 0)
-				c.count(failed, finding{said: failed.Error()}, 0)
-			}
+		case err := <-failed:
+			failed = nil
+			c.countClient(err)
 			if c.verdict.up {
 				clock.Reset(hurry.wait(c.options.Interval / 10))
 			}
@@ -151,12 +181,24 @@ func (c *Checker) gap() time.Duration {
 	return c.options.Interval
 }
 
-// forgetDial drops the failed dial that waits to be counted, if there is one.
-func (c *Checker) forgetDial() {
+// forgetFailure drops what a client met and waits to be counted, if there is
+// something. A suspicion stays.
+func (c *Checker) forgetFailure() {
 	select {
-	case <-c.dials:
+	case <-c.failed:
 	default:
 	}
+}
+
+// countClient counts what a client met. A dial that timed out does not count.
+func (c *Checker) countClient(err error) {
+	if isTimeout(err) {
+		return
+	}
+	if err != errUnanswered {
+		err = dialError(err, 0)
+	}
+	c.count(err, finding{said: err.Error()}, 0)
 }
 
 // check probes the node once and reports.
@@ -164,7 +206,11 @@ func (c *Checker) check(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	start := time.Now()
-	found, err := c.probe(bounded)
+	probe, suspected := c.probe, c.suspected.Load()
+	if suspected {
+		probe = c.answers
+	}
+	found, err := probe(bounded)
 	took := time.Since(start)
 	if ctx.Err() != nil {
 		return // we are stopping; nothing was learnt about the node
@@ -177,6 +223,9 @@ func (c *Checker) check(ctx context.Context) {
 		found = finding{said: err.Error()}
 	}
 	c.count(err, found, took)
+	if suspected && err == nil && c.verdict.up {
+		c.suspected.Store(false)
+	}
 }
 
 // count adds one outcome to the verdict, and reports.

@@ -279,6 +279,7 @@ type fakeNode struct {
 	starts []time.Time // of the checks; read with checks while they go on
 	takes  time.Duration
 	err    error
+	silent bool // it takes connections, and answers nothing
 }
 
 // checks is when each check began, so far.
@@ -293,7 +294,7 @@ func (n *fakeNode) checks() []time.Time {
 func (n *fakeNode) check(t *testing.T, o Options) (stop func(why error) error) {
 	t.Helper()
 	n.checker = New("", nil, o, func(r Result) { n.results = append(n.results, r) })
-	n.checker.probe = n.probe
+	n.checker.probe, n.checker.answers = n.probe, n.answer
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var err error
 	var running sync.WaitGroup
@@ -321,6 +322,25 @@ func (n *fakeNode) probe(ctx context.Context) (finding, error) {
 		}
 	}
 	return finding{"fine", n.loop}, err
+}
+
+// answer is the probe that waits for an answer.
+func (n *fakeNode) answer(ctx context.Context) (finding, error) {
+	n.mu.Lock()
+	silent := n.silent
+	n.mu.Unlock()
+	if silent {
+		<-ctx.Done()
+		return finding{}, faulty{errors.New("no answer in 1s"), FaultNoAnswer}
+	}
+	_, err := n.probe(ctx)
+	return finding{said: "it answers"}, err
+}
+
+func (n *fakeNode) setSilent(silent bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.silent = silent
 }
 
 func (n *fakeNode) freezes() {

@@ -33,6 +33,31 @@ func prefixHint(status int, o Options) string {
 	return ""
 }
 
+// signOfLifeProbe sends the same GET, and takes whatever comes back, the end of
+// the connection too, as proof that the node does something.
+func signOfLifeProbe(at place, o Options) probe {
+	what := "GET " + o.PathPrefix + o.HTTP.Path
+	return func(ctx context.Context) (finding, error) {
+		status, waited, err := get(ctx, at, o)
+		switch {
+		case err != nil && faultOf(err) == FaultBadAnswer:
+			return finding{err.Error(), waited}, nil
+		case err != nil:
+			return finding{}, err
+		}
+		return finding{fmt.Sprintf("%s: %d", what, status), waited}, nil
+	}
+}
+
+// Answers is whether the node would pass a check of type http, whatever the type
+// is. It asks the node, and may be called at any time from any goroutine.
+func (c *Checker) Answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	_, err := httpProbe(c.place, c.options)(ctx)
+	return err == nil
+}
+
 // get returns the status with which the node answers, and how long that took
 // once it was asked.
 func get(ctx context.Context, at place, o Options) (status int, waited time.Duration, err error) {

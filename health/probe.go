@@ -34,3 +34,11 @@ func newProbe(at place, o Options) probe {
 	}
 	return tcpProbe(at, o)
 }
+
+// answeringProbe is one that waits for an answer of the node.
+func answeringProbe(at place, o Options) probe {
+	if o.Type == TypeReverb || o.Type == TypeHTTP {
+		return newProbe(at, o)
+	}
+	return signOfLifeProbe(at, o)
+}

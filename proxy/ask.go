@@ -82,10 +82,13 @@ func converse(conn net.Conn, head []byte, r *http.Request, o *Options) (*answer,
 	bounded := &io.LimitedReader{R: conn, N: maxAnswerHead}
 	rest := bufio.NewReaderSize(bounded, answerBuffer)
 	response, err := http.ReadResponse(rest, r)
-	if err != nil && bounded.N == 0 {
+	switch {
+	case err == nil:
+	case bounded.N == 0:
 		return nil, fmt.Errorf("answered with more than %d bytes of head", maxAnswerHead)
-	}
-	if err != nil {
+	case bounded.N == maxAnswerHead && errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, bare(err))
+	default:
 		return nil, err
 	}
 	a := &answer{Response: response, conn: conn, rest: rest, bounded: bounded}
@@ -129,7 +132,7 @@ func result(a *answer, err error) string {
 		return "busy"
 	case errors.Is(err, errOverQuota):
 		return "over_quota"
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errNodeDown):
 		return "timeout"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "closed"

@@ -46,6 +46,12 @@ type Deps struct {
 	// DialFailed is told, from any goroutine, of each dial to a node that
 	// failed; it must not block. Nil: nobody wants to know.
 	DialFailed func(node string, err error)
+	// Unanswered is told in the same way of each request to a node that had no
+	// answer in all the time that a node may take.
+	Unanswered func(node string)
+	// Waiting is told in the same way of each request that has waited for long,
+	// and might still have got its answer.
+	Waiting func(node string)
 }
 
 // Handler serves clients: upgrades are relayed to the node that the pool
@@ -58,6 +64,7 @@ type Handler struct {
 	plain    *httputil.ReverseProxy
 	live     registry
 	govern   governor
+	waits    waits
 	queue    queue
 	away     occasional // clients turned away
 	surplus  occasional // plain requests turned away
@@ -111,6 +118,7 @@ func (h *Handler) Returned(n *balancer.Node) { h.govern.returned(n, time.Now()) 
 // Forget drops what is known of a node that is gone for good.
 func (h *Handler) Forget(n *balancer.Node) {
 	h.govern.forget(n)
+	h.waits.end(n)
 	h.tallies.forget(n.Name())
 }
 

@@ -147,7 +147,7 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 // over.
 func (t *nodes) ask(r *http.Request, turn *balancer.Turn) (*http.Response, error) {
 	asked := time.Now()
-	response, err := t.base.RoundTrip(toNode(r, turn.Node))
+	response, err := t.send(r, turn.Node)
 	err = noSwitch(response, err)
 	shown := shows(r, err, time.Since(asked))
 	if err != nil {
@@ -229,6 +229,8 @@ func plainFault(err error, o *Options) (status int, text string) {
 		return http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("got a head of more than %d bytes as it would reach the node, want at most that", o.Limits.MaxHeaderBytes)
 	case errors.Is(err, balancer.ErrNoUsableNode), errors.Is(err, balancer.ErrBusy):
 		return http.StatusServiceUnavailable, "no node can take this request now"
+	case errors.Is(err, errNodeDown):
+		return http.StatusBadGateway, "the node went down before it answered; it may have done what was asked"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return http.StatusGatewayTimeout, "the node did not answer in time"
 	}

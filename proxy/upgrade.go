@@ -150,9 +150,20 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 // client can wait.
 var errBusy = errors.New("busy with upgrades")
 
-// try asks one node, as soon as that may get another upgrade. With errSilent
+// try asks one node, unless it goes down before it has answered. With errSilent
 // there is an answer.
 func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
+	ctx, stop := h.whileUp(ctx, n)
+	defer stop()
+	a, err := h.tryPaced(ctx, n, head, r, o)
+	if err != nil && a == nil && errors.Is(context.Cause(ctx), errNodeDown) {
+		return nil, fmt.Errorf("node %s: %w", n.Name(), errNodeDown)
+	}
+	return a, err
+}
+
+// tryPaced asks one node, as soon as that may get another upgrade.
+func (h *Handler) tryPaced(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (*answer, error) {
 	if err := h.govern.wait(ctx, n, o.Limits); err != nil {
 		return nil, fmt.Errorf("node %s: %w: %w", n.Name(), errBusy, err)
 	}
@@ -161,6 +172,7 @@ func (h *Handler) try(ctx context.Context, n *balancer.Node, head []byte, r *htt
 	var dial *dialError
 	if r.Context().Err() == nil && !errors.As(err, &dial) && !errors.Is(err, errSilent) {
 		h.govern.answered(n, time.Since(asked))
+		h.noteUnanswered(n, err)
 	}
 	if err != nil {
 		return a, err

@@ -86,6 +86,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.engine = relay.New()
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
 		Pool: a.pool, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
+		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting,
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
@@ -182,6 +183,8 @@ func (a *App) begin(ctx context.Context, before memory) {
 	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
+	started := a.config
+	a.checks.wg.Go(func() { a.adviseChecks(ctx, started) })
 	a.checks.wg.Go(func() { a.handler.MoveOld(ctx) })
 	a.warn(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))

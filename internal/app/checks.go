@@ -122,11 +122,28 @@ func (c *checks) loop(node string) time.Duration {
 
 // dialFailed tells a node's check of a client's dial that failed.
 func (c *checks) dialFailed(node string, err error) {
+	c.of(node, func(running *health.Checker) { running.DialFailed(err) })
+}
+
+// unanswered tells a node's check of a request that had no answer.
+func (c *checks) unanswered(node string) { c.of(node, (*health.Checker).Unanswered) }
+
+// waiting tells a node's check of a request that waits long for its answer.
+func (c *checks) waiting(node string) { c.of(node, (*health.Checker).Suspect) }
+
+// answers is whether the node would pass a check of type http.
+func (c *checks) answers(ctx context.Context, node string) (yes bool) {
+	c.of(node, func(running *health.Checker) { yes = running.Answers(ctx) })
+	return yes
+}
+
+// of calls that with the check of the node, if it has one.
+func (c *checks) of(node string, call func(*health.Checker)) {
 	c.mu.Lock()
 	running := c.running[node]
 	c.mu.Unlock()
 	if running != nil {
-		running.DialFailed(err)
+		call(running.Checker)
 	}
 }
 

@@ -50,7 +50,7 @@ func (a *App) tellHealth(name string, r health.Result) {
 }
 
 // settleChecked settles the nodes whose clients are to go because of the checks,
-// or no longer, and tells whether these are believed. It is called after
+// or no longer, those that wait for an answer too, and tells whether these are believed. It is called after
 // whatever can change that: a check, a drain, a reload.
 func (a *App) settleChecked() {
 	if panics := a.pool.Panicking(); panics != a.panics {
@@ -58,6 +58,9 @@ func (a *App) settleChecked() {
 		a.tellPanic()
 	}
 	for _, n := range a.pool.Unsettled() {
+		if n.Lost {
+			a.handler.GiveUp(n.Node)
+		}
 		if n.Drain == nil && !n.Removed {
 			a.settle(n, a.config.Drain)
 		}

@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fermata/balancer"
+)
+
+// ask has a node say that, and then nothing, and returns how the upgrade ends.
+func askNode(t *testing.T, ctx context.Context, says string) error {
+	t.Helper()
+	ours, node := net.Pipe()
+	defer ours.Close()
+	defer node.Close()
+	go func() {
+		node.Read(make([]byte, 1))
+		node.Write([]byte(says))
+	}()
+	_, err := exchange(ctx, ours, []byte("x"), read(t, "GET / HTTP/1.1", "Host: a"), &Options{Timeouts: Timeouts{Answer: time.Second}})
+	return err
+}
+
+func TestOnlyANodeThatSendsNothingInItsTimeHasNotAnswered(t *testing.T) {
+	f := func(says string, want bool) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			if err := askNode(t, t.Context(), says); err == nil || errors.Is(err, errNoAnswer) != want {
+				t.Errorf("%q: got %v, want no answer %v", says, err, want)
+			}
+		})
+	}
+	f("", true)
+	f("HTTP/1.1 101 Switching", false)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond) // the client has gone
+		defer cancel()
+		if err := askNode(t, ctx, ""); errors.Is(err, errNoAnswer) {
+			t.Errorf("got %v, want that the node has still time", err)
+		}
+	})
+}
+
+func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := handlerOf(poolOf(1))
+		h.Engine = deadEnd{err: syscall.ECONNREFUSED}
+		o := *h.options.Load()
+		o.Limits.UpgradesPerSecond = 1
+		n := h.Pool.Nodes()[0].Node
+		r := read(t, "GET / HTTP/1.1", "Host: a")
+		h.try(t.Context(), n, nil, r, &o) // takes the turn of this second
+		began := time.Now()
+		ended := make(chan error)
+		go func() {
+			_, err := h.try(t.Context(), n, nil, r, &o)
+			ended <- err
+		}()
+		synctest.Wait()
+		h.GiveUp(n)
+		err := <-ended
+		if !errors.Is(err, errNodeDown) || time.Since(began) > 0 {
+			t.Errorf("got %v after %v, want %v at once", err, time.Since(began), errNodeDown)
+		}
+		if got := result(nil, err); got != "timeout" {
+			t.Errorf("got %s, want timeout", got)
+		}
+		_, err = h.try(t.Context(), n, nil, r, &o)
+		if !errors.As(err, new(*dialError)) {
+			t.Errorf("the next one: got %v, want that it is tried", err)
+		}
+	})
+}
+
+func TestWhatANodeLeavesWithoutAnAnswerIsToldOnce(t *testing.T) {
+	h := handlerOf(poolOf(1))
+	unanswered, waiting := 0, 0
+	h.Unanswered, h.Waiting = func(string) { unanswered++ }, func(string) { waiting++ }
+	f := func(err error, wantUnanswered, wantWaiting int) {
+		t.Helper()
+		unanswered, waiting = 0, 0
+		h.noteUnanswered(h.Pool.Nodes()[0].Node, err)
+		if unanswered != wantUnanswered || waiting != wantWaiting {
+			t.Errorf("%v: told of %d and %d, want %d and %d", err, unanswered, waiting, wantUnanswered, wantWaiting)
+		}
+	}
+	f(nil, 0, 0)
+	f(errNoAnswer, 1, 0)
+	f(context.DeadlineExceeded, 0, 1)
+	f(context.Canceled, 0, 0)
+	f(errNodeDown, 0, 0)
+	f(balancer.ErrNoUsableNode, 0, 0)
+}
