@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"fermata/internal/admin"
@@ -77,23 +76,6 @@ func TestWhatAKilledProcessWasWritingIsTidiedAway(t *testing.T) {
 	files, err := os.ReadDir(dir)
 	if err != nil || len(files) != 1 || files[0].Name() != "lock" {
 		t.Errorf("got %v, %v, want the lock alone", files, err)
-	}
-}
-
-func TestAFullDiskIsToldFromWhatCanNeverWork(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer full.Close()
-	_, err = full.WriteString("x")
-	if !isFull(err) || !isFull(errors.Join(nil, err)) {
-		t.Errorf("got %v for full: false, want true", err)
-	}
-	for _, err := range []error{syscall.EACCES, syscall.EROFS, syscall.ENOTDIR} {
-		if isFull(err) {
-			t.Errorf("got %v for full: true, want false", err)
-		}
 	}
 }
 
