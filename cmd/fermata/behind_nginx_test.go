@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"fermata/internal/lab/devnode"
+)
+
+// phpAndReverb is the most common file: the application and Reverb on one name.
+// It lacks what Fermata needs behind nginx.
+const phpAndReverb = `upstream reverb {
+    ip_hash;
+    server NODE1;
+    server NODE2;
+}
+server {
+    listen NGINX;
+    root ROOT;
+    location /app {
+        proxy_pass http://reverb;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "Upgrade";
+    }
+    location = /up {
+        proxy_pass http://reverb;
+    }
+    location / {
+        try_files $uri /index.html;
+    }
+}
+`
+
+// behindNginx is nginx with the imported file's changes, and Fermata, run with
+// that file, behind it.
+type behindNginx struct {
+	*stack
+	nginx string // HOST:PORT
+}
+
+func newBehindNginx(t *testing.T) *behindNginx {
+	t.Helper()
+	bus := startBus(t)
+	nodes := []*devnode.Node{
+		startNode(t, devnode.Options{Name: "reverb-1", Bus: bus.Addr()}), startNode(t, devnode.Options{Name: "reverb-2", Bus: bus.Addr()}),
+	}
+	b := &behindNginx{stack: &stack{t: t, nodes: nodes, logs: newLogs()}, nginx: freePort(t)}
+	dir := t.TempDir()
+	site := strings.NewReplacer("NODE1", nodes[0].Addr().String(), "NODE2", nodes[1].Addr().String(), "NGINX", b.nginx, "ROOT", dir).Replace(phpAndReverb)
+	writeText(t, filepath.Join(dir, "site"), site)
+	writeText(t, filepath.Join(dir, "index.html"), "the application")
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.file = filepath.Join(dir, "fermata.yaml")
+	fermata(t.Context(), "import", filepath.Join(dir, "site"), "--behind", freePort(t), "-o", b.file).has(t, 0, "", "Fermata is behind nginx")
+	text, err := os.ReadFile(b.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, filepath.Join(dir, "site"), changed(t, site, string(text)))
+	b.admin = "unix:" + filepath.Join(dir, "admin.sock")
+	writeText(t, b.file, string(text)+fmt.Sprintf("admin: {address: %q}\n", b.admin))
+	fermata(t.Context(), "check", "-c", b.file).has(t, 0, "ok: 1 listeners, 2 nodes", "")
+	b.serve()
+	startNginx(t, dir, b.nginx)
+	return b
+}
+
+var (
+	inThePlace = regexp.MustCompile(`(?m)^#   site:(\d+): in the place of (.*);\n#     (.*;)$`)
+	beside     = regexp.MustCompile(`(?m)^#   and beside it, since it is missing there:\n((?:#     .*;\n)+)`)
+)
+
+// changed is nginx's file after everything that Fermata's says to change in it.
+func changed(t *testing.T, site, instructions string) string {
+	t.Helper()
+	lines := strings.Split(site, "\n")
+	all := inThePlace.FindAllStringSubmatchIndex(instructions, -1)
+	for i, at := range all {
+		word := func(n int) string { return instructions[at[2*n]:at[2*n+1]] }
+		number, err := strconv.Atoi(word(1))
+		if err != nil || !strings.Contains(lines[number-1], word(2)) {
+			t.Fatalf("got %s in the place of line %d, want what is there: %s", word(2), number, lines[number-1])
+		}
+		lines[number-1] = word(3)
+		until := len(instructions)
+		if i+1 < len(all) {
+			until = all[i+1][0]
+		}
+		if missing := beside.FindStringSubmatch(instructions[at[1]:until]); missing != nil {
+			lines[number-1] += strings.ReplaceAll(missing[1], "#", "\n")
+		}
+	}
+	if len(all) != 2 {
+		t.Fatalf("got %d changes in\n%s\nwant one for each location", len(all), instructions)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// freePort is an address on which nobody listens; another process may take it
+// before it is used, which fails the test loudly.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// startNginx runs nginx with the folder's site until the test ends.
+func startNginx(t *testing.T, dir, address string) {
+	t.Helper()
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		path = "/usr/sbin/nginx" // which is not on every user's PATH
+	}
+	if out, err := exec.Command(path, "-v").CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED, nothing shows that Fermata works behind nginx: %v %s; .ci/setup installs it", err, out)
+	}
+	var temp string
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		temp += kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
+	}
+	writeText(t, filepath.Join(dir, "nginx.conf"), "daemon off;\nmaster_process off;\npid "+filepath.Join(dir, "nginx.pid")+
+		";\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"+temp+"include site;\n}\n")
+	var log bytes.Buffer
+	command := exec.Command(path, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
+	command.Stderr = &log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); command.Wait() }()
+	t.Cleanup(func() {
+		command.Process.Signal(syscall.SIGTERM)
+		<-ended
+		if t.Failed() {
+			t.Logf("nginx: %s", log.String())
+		}
+	})
+	awaitListener(t, address, ended)
+}
+
+// awaitListener returns when the program listens.
+func awaitListener(t *testing.T, address string, ended <-chan struct{}) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(testTimeout)
+	for {
+		select {
+		case <-ended:
+			t.Fatal("nginx has ended")
+		case <-timeout:
+			t.Fatal("nginx does not listen")
+		case <-tick.C:
+		}
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			return
+		}
+	}
+}
+
+// dialFrom connects through nginx from an address of its own, and claims
+// another in X-Forwarded-For.
+func (b *behindNginx) dialFrom(ip string, cookies ...*http.Cookie) *peer {
+	b.t.Helper()
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
+	header := http.Header{"X-Forwarded-For": {"203.0.113.9"}, "X-Forwarded-Proto": {"https"}}
+	for _, c := range cookies {
+		header.Add("Cookie", c.Name+"="+c.Value)
+	}
+	ctx, cancel := context.WithTimeout(b.t.Context(), testTimeout)
+	defer cancel()
+	conn, response, err := websocket.Dial(ctx, "ws://"+b.nginx+"/app/"+devnode.DefaultAppKey,
+		&websocket.DialOptions{HTTPHeader: header, HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { conn.CloseNow() })
+	p := &peer{Conn: conn, t: b.t}
+	for _, c := range response.Cookies() {
+		p.cookie = c
+	}
+	if p.node, err = greeting(ctx, conn); err != nil {
+		b.t.Fatal(err)
+	}
+	return p
+}
+
+func TestBehindNginxAClientKeepsItsAddressAndItsPin(t *testing.T) {
+	b := newBehindNginx(t)
+	for _, ip := range []string{"127.0.0.5", "127.0.0.6"} {
+		first := b.dialFrom(ip)
+		if first.cookie == nil || first.cookie.Secure {
+			t.Fatalf("got the cookie %v, want one that is not Secure: the client came without TLS", first.cookie)
+		}
+		for range 5 {
+			if again := b.dialFrom(ip, first.cookie); again.node != first.node {
+				t.Errorf("got node %s for the cookie of %s, want the same", again.node, first.node)
+			}
+		}
+		first.Close(websocket.StatusNormalClosure, "")
+		if line := b.logs.wait(t, "client closed"); line["client"] != ip || line["node"] != first.node {
+			t.Errorf("got client %v on %v, want %s on %s", line["client"], line["node"], ip, first.node)
+		}
+	}
+}
+
+func TestBehindNginxTheSiteAndTheSmokeTestGoOn(t *testing.T) {
+	b := newBehindNginx(t)
+	response, err := http.Get("http://" + b.nginx + "/shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if text, err := io.ReadAll(response.Body); err != nil || string(text) != "the application" {
+		t.Errorf("got %q and %v, want nginx's own page", text, err)
+	}
+	t.Setenv("FERMATA_SMOKE_KEY", devnode.DefaultAppKey)
+	t.Setenv("FERMATA_SMOKE_APP_ID", devnode.DefaultAppID)
+	t.Setenv("FERMATA_SMOKE_SECRET", devnode.DefaultAppSecret)
+	wantSmoke(t, exitDone, "ws://"+b.nginx, "--expect-cookie")
+}
