@@ -85,7 +85,7 @@ func newBehindNginx(t *testing.T) *behindNginx {
 
 var (
 	inThePlace = regexp.MustCompile(`(?m)^#   site:(\d+): in the place of (.*);\n#     (.*;)$`)
-	beside     = regexp.MustCompile(`(?m)^#   and beside it, since it is missing there:\n((?:#     .*;\n)+)`)
+	beside     = regexp.MustCompile(`(?m)^#   and into location .*, since it is missing there:\n((?:#     .*;\n)+)`)
 )
 
 // changed is nginx's file after everything that Fermata's says to change in it.

@@ -41,13 +41,23 @@ func (d *draft) writeChange(r route) {
 	if len(missing) == 0 {
 		return
 	}
-	d.say("  and beside it, since it is missing there:")
+	at := r.holder()
+	d.say("  and into %s, since it is missing there:", d.place(at.directive))
 	for _, line := range missing {
 		d.say("    %s", line)
 	}
-	if len(headers) > 0 && from != r.scope {
+	if len(headers) > 0 && key(from.directive) != key(at.directive) {
 		d.say("  with the proxy_set_header lines of %s again, since nginx inherits them only where there are none", d.where(headers[0]))
 	}
+}
+
+// holder is the block that can have the headers of the route: under a condition
+// nginx allows none.
+func (r route) holder() *scope {
+	if at := r.location(); at != nil {
+		return at
+	}
+	return r.around()
 }
 
 // missingLines are what Fermata needs of nginx and the route does not have.

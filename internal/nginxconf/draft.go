@@ -128,7 +128,7 @@ func (d *draft) text(file, upstream string) []byte {
 }
 
 // notes are the comments about directives, each on a line; those that need a
-// decision come last, where a terminal shows them.
+// decision come last, where a terminal shows them, with what to change in nginx.
 func (d *draft) notes() (all []string) {
 	for _, name := range slices.Backward(sections) {
 		for _, n := range d.parts[name].notes {
@@ -137,11 +137,7 @@ func (d *draft) notes() (all []string) {
 			}
 		}
 	}
-	if d.front.behind {
-		all = append(all, "Fermata is behind nginx, on "+d.front.address+"; what to change in nginx is at the top of the file.")
-		all = append(all, d.front.why...)
-	}
-	return all
+	return append(all, d.head...)
 }
 
 func (n note) String() string {

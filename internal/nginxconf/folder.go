@@ -14,7 +14,10 @@ var subfolders = []string{
 // folderOf finds the folder to which nginx takes the relative paths in a file:
 // that of nginx.conf, wherever the file itself is.
 func folderOf(file string) string {
-	own := filepath.Dir(file)
+	own, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return filepath.Dir(file)
+	}
 	if isRegular(filepath.Join(own, "nginx.conf")) {
 		return own
 	}

@@ -81,11 +81,27 @@ var content = []string{
 func contentOf(s *site, server *scope) (all []syntax.Directive) {
 	for _, d := range server.block {
 		switch {
-		case d.Name == "location" && !hasRoute(s, d) && serves(d.Block) && !isTrifle(server, d):
+		case d.Name == "location" && hasRoute(s, d):
+			all = append(all, besideRoutes(s, d.Block)...)
+		case d.Name == "location" && serves(d.Block) && !isTrifle(server, d):
 			all = append(all, d)
 		case (d.Name == "root" || d.Name == "try_files") && !s.routesAll(server) && len(named(server.block, "return")) == 0:
 			all = append(all, d)
 		}
+	}
+	return all
+}
+
+// besideRoutes are what a location with a route serves itself: the route may be
+// under a condition.
+func besideRoutes(s *site, block []syntax.Directive) (all []syntax.Directive) {
+	for _, d := range block {
+		isRoute := slices.ContainsFunc(s.routes, func(r route) bool { return key(r.pass.Directive) == key(d) })
+		isSetting := d.Name == "root" || d.Name == "alias" || d.Name == "autoindex"
+		if slices.Contains(content, d.Name) && !isRoute && !isSetting {
+			all = append(all, d)
+		}
+		all = append(all, besideRoutes(s, d.Block)...)
 	}
 	return all
 }
