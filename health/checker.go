@@ -215,7 +215,7 @@ func (c *Checker) check(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // we are stopping; nothing was learnt about the node
 	}
-	if c.skipped = shortage.Of(err) != ""; c.skipped {
+	if c.skipped = c.ours(err); c.skipped {
 		c.report(Result{Skipped: err})
 		return
 	}
@@ -226,6 +226,14 @@ func (c *Checker) check(ctx context.Context) {
 	if suspected && err == nil && c.verdict.up {
 		c.suspected.Store(false)
 	}
+}
+
+// ours is whether the check failed for want of something of this machine's own.
+// As long as none has passed or failed, want of ports is more likely an address
+// that it has no way to at all, like those of IPv6 in many containers.
+func (c *Checker) ours(err error) bool {
+	resource := shortage.Of(err)
+	return resource != "" && (c.verdict.known || resource != shortage.Ports)
 }
 
 // count adds one outcome to the verdict, and reports.

@@ -87,6 +87,14 @@ func TestACheckThatFailsForWantOfOurOwnSaysNothingOfTheNode(t *testing.T) {
 	})
 }
 
+func TestAnAddressThatThisMachineHasNoWayToIsANodeThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{err: dialError(os.NewSyscallError("connect", syscall.EADDRNOTAVAIL), time.Second)}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		node.wantResults(t, Result{Changed: true, Reason: "dial: cannot assign requested address", Fault: FaultUnreachable})
+	})
+}
+
 func TestChecksAreAnIntervalApartGiveOrTakeATenth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{takes: 500 * time.Millisecond}

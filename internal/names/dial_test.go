@@ -31,6 +31,8 @@ func dialled(t *testing.T, ctx context.Context, ports ...uint16) (conn net.Conn,
 			return nil, os.ErrDeadlineExceeded
 		case "4":
 			return nil, syscall.EMFILE
+		case "5":
+			return nil, syscall.EADDRNOTAVAIL
 		}
 		near, far := net.Pipe()
 		far.Close()
@@ -61,5 +63,8 @@ func TestTheNextAddressIsDialledWhenOneRefuses(t *testing.T) {
 	f(0, 2, syscall.EHOSTUNREACH, 2, 1) // a refusal of one says nothing of the other
 	f(0, 2, syscall.EHOSTUNREACH, 1, 2)
 	f(0, 1, syscall.EMFILE, 4, 9) // the next one would fail so, too
+	f(1, 2, nil, 5, 9)            // as ::1 does where there is no IPv6, before 127.0.0.1
+	f(0, 2, syscall.ECONNREFUSED, 5, 1)
+	f(0, 2, syscall.EADDRNOTAVAIL, 5, 5)
 	f(0, 2, os.ErrDeadlineExceeded, 3, 3)
 }
