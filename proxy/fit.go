@@ -39,14 +39,14 @@ func fieldSize(h http.Header, name string) (size int) {
 
 // fitUpgrade fits an upgrade, whose head has that size.
 func (c *client) fitUpgrade(h http.Header, size int) int {
-	return c.fit(h, size, string(c.options.Headers.RequestID), "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For")
+	return c.fit(h, size, string(c.options.Headers.RequestID), "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Via")
 }
 
 // fitPlain fits a plain request into what a node takes as a whole: Reverb
 // counts the body too. The error is errHead.
 func (c *client) fitPlain(r *http.Request) error {
 	whole := c.fit(r.Header, plainHead(r)+int(r.ContentLength),
-		string(c.options.Headers.RequestID), "Connection", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For")
+		string(c.options.Headers.RequestID), "Connection", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Via")
 	if whole-int(r.ContentLength) > c.options.Limits.MaxHeaderBytes {
 		return errHead
 	}

@@ -47,6 +47,7 @@ func (c *client) setForwarded(h http.Header, r *http.Request) {
 	h.Set("X-Forwarded-Proto", proto)
 	h.Set("X-Forwarded-Host", host)
 	c.setRequestID(h)
+	c.setVia(h)
 }
 
 // requestTarget is the path and query as the client wrote them.

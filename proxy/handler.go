@@ -35,6 +35,8 @@ type Options struct {
 	// AwaitGreeting lets a client of PathPrefix/app/KEY in once its node has
 	// said something, as Reverb does; otherwise with the node's 101.
 	AwaitGreeting bool
+
+	via string // the Handler's
 }
 
 // Deps are the parts that a Handler works with.
@@ -69,6 +71,8 @@ type Handler struct {
 	away     occasional // clients turned away
 	surplus  occasional // plain requests turned away
 	silent   occasional // nodes that say nothing after a 101
+	loops    occasional // requests that have come back
+	via      string     // in what nodes get
 	tallies  tallies
 	open     *connlimit.Limit
 	clients  atomic.Int64 // connections that are clients, or are becoming it
@@ -88,7 +92,7 @@ type Handler struct {
 
 // New returns a Handler. It starts nothing.
 func New(o Options, deps Deps) *Handler {
-	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move), changed: make(chan struct{}, 1)}
+	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move), changed: make(chan struct{}, 1), via: newVia()}
 	h.stopping, h.stop = context.WithCancel(context.Background())
 	h.open = connlimit.New(func() int { return h.options.Load().MaxConnections }, false, nil)
 	h.plain = newPlain(h)
@@ -99,6 +103,7 @@ func New(o Options, deps Deps) *Handler {
 // SetOptions replaces the options for all requests to come, and Limits.MaxAge
 // and Rate for all clients. It may be called concurrently.
 func (h *Handler) SetOptions(o Options) {
+	o.via = h.via
 	h.options.Store(&o)
 	select {
 	case h.changed <- struct{}{}:
@@ -134,6 +139,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newClient(r, o)
 	defer h.surviveRequest(c)
+	if isLoop(r, o) {
+		h.refuseLoop(w, r, c)
+		return
+	}
 	if wantsUpgrade(r) {
 		h.serveUpgrade(w, r, c, o)
 		return
