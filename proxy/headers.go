@@ -43,7 +43,7 @@ func (n *HeaderName) UnmarshalText(text []byte) error {
 func isTaken(name string) bool {
 	taken := []string{
 		"Accept", "Authorization", "Cache-Control", "Cookie", "Date", "Forwarded", "Host", "Location", "Origin", "Retry-After",
-		"Server", "Set-Cookie", "User-Agent", "Vary",
+		"Server", "Set-Cookie", "User-Agent", "Vary", "Via",
 	}
 	prefixes := []string{"Accept-", "Access-", "Content-", "Sec-", "X-Forwarded-"}
 	return slices.Contains(taken, name) || slices.Contains(hopByHop, name) ||

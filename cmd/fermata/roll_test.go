@@ -89,7 +89,7 @@ func (o *operator) wantAsked(t *testing.T, want ...string) {
 	}
 }
 
-const quickChecks = even + "health: {interval: 50ms}\n"
+const quickChecks = even + "health: {interval: 100ms}\n"
 
 // wantRoll looks at what Fermata remembers.
 func (s *stack) wantRoll(nodes ...string) {

@@ -44,7 +44,7 @@ func (s *stack) checked() {
 
 func TestSilentConnectionsCostNoClientItsNode(t *testing.T) {
 	t.Setenv(files, "400")
-	s, p := serveApart(t, "health: {interval: 50ms}\nlimits: {upgrades_per_second: 0}\n")
+	s, p := serveApart(t, "health: {interval: 100ms}\nlimits: {upgrades_per_second: 0}\n")
 	var live []*peer
 	for range 100 {
 		live = append(live, s.dial())
@@ -79,7 +79,7 @@ func TestWithHardlyAnyDescriptorsFermataSaysSoAndServes(t *testing.T) {
 	s := &stack{t: t, urls: []string{startNode(t, devnode.Options{Name: "reverb-1"}).URL(), startNode(t, devnode.Options{Name: "reverb-2"}).URL()}}
 	dir := t.TempDir()
 	s.file, s.admin = filepath.Join(dir, "fermata.yaml"), "unix:"+filepath.Join(dir, "admin.sock")
-	s.configure("health: {interval: 50ms}\n")
+	s.configure("health: {interval: 100ms}\n")
 	p := startApart(t, "serve", "-c", s.file)
 	s.client = p.until(`"listening","address":"([^"]+)"`)[1]
 	p.until(`limit of open files is very low.*"open_files":40.*"open_files_wanted":\d+`)
@@ -99,7 +99,7 @@ func TestWithHardlyAnyDescriptorsFermataSaysSoAndServes(t *testing.T) {
 // Nothing of Fermata's own arithmetic helps where others have the descriptors:
 // here they are all gone until they are given back.
 func TestServeOutlivesATimeWithoutDescriptors(t *testing.T) {
-	s, p := serveApart(t, "health: {interval: 50ms}\n")
+	s, p := serveApart(t, "health: {interval: 100ms}\n")
 	kept := s.dial()
 	restore := limitFiles(t, p.pid, 3)
 	socket, _ := strings.CutPrefix(s.admin, "unix:")

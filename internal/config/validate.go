@@ -23,23 +23,42 @@ func (c *Config) validate(r *report) {
 	r.want(pathPrefix.MatchString(c.PathPrefix), "path_prefix", "got %q, want a path such as /ws without a slash at its end, or none", c.PathPrefix)
 	r.validateSticky(c.Sticky)
 	r.validateHealth(c.Health)
-	r.validateDrain(c.Drain)
+	r.validateDrain(c.Drain, len(c.Nodes))
 	r.validateTimeouts(c.Timeouts)
 	r.validateLimits(c.Limits)
 	r.offOrAtLeast("keepalive.ping", c.Keepalive.Ping, time.Second)
 	r.oneOf("no_usable_node", c.NoUsableNode, proxy.NoNodeClose, proxy.NoNode503)
+	r.within("stop_timeout", c.StopTimeout, 0, longest)
 	r.want(c.StopTimeout > c.Timeouts.Close, "stop_timeout", "got %v, want more than timeouts.close, which is %v", c.StopTimeout, c.Timeouts.Close)
-	r.validateAdmin(c.Admin, c.Listen)
+	r.validateAdmin(c.Admin)
+	r.validatePlaces(c)
+	r.validateFiles(c)
 	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", c.Log.Format, "json", "console")
+	r.doubt(c)
 }
 
 func (r *report) oneOf(path, got string, want ...string) {
 	r.want(slices.Contains(want, got), path, "got %q, want one of %s", got, strings.Join(want, ", "))
 }
 
-func (r *report) positive(path string, got time.Duration) {
-	r.want(got > 0, path, "got %v, want more than 0s", got)
+// longest is above what any wait has to last, and far below what overflows when
+// two of them are added up.
+const longest = 366 * 24 * time.Hour
+
+func (r *report) within(path string, got, least, most time.Duration) {
+	r.want(got >= least && got <= most, path, "got %v, want %v to %s", got, least, brief(most))
+}
+
+// brief leaves out minutes and seconds that are none.
+func brief(d time.Duration) string {
+	text := d.String()
+	for _, none := range []string{"0s", "0m"} {
+		if rest := strings.TrimSuffix(text, none); strings.HasSuffix(rest, "m") || strings.HasSuffix(rest, "h") {
+			text = rest
+		}
+	}
+	return text
 }
 
 func (r *report) atLeast(path string, got, least int) {
@@ -54,7 +73,8 @@ func (r *report) between(path string, got, least, most int) {
 	r.want(got >= least && got <= most, path, "got %d, want %d to %d", got, least, most)
 }
 
-var nodeName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+// nodeName is no option of a command, and no step in a path.
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$`)
 
 // IsNodeName is whether a node can have that name.
 func IsNodeName(name string) bool { return nodeName.MatchString(name) }
@@ -64,7 +84,7 @@ func (r *report) validateNodes(nodes []balancer.NodeOptions) {
 	names, urls := map[string]string{}, map[string]string{}
 	for i, node := range nodes {
 		path := fmt.Sprintf("nodes[%d]", i)
-		r.want(IsNodeName(node.Name), path+".name", "got %q, want 1 to 63 letters, digits or . _ -", node.Name)
+		r.want(IsNodeName(node.Name), path+".name", "got %q, want 1 to 63 letters, digits or . _ -, the first no . or -", node.Name)
 		r.unique(names, path+".name", node.Name)
 		r.want(node.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT")
 		r.wantPort(path+".url", node.URL.Host, 1)
@@ -96,7 +116,7 @@ func (r *report) validateSticky(o balancer.StickyOptions) {
 	r.validateCookie(o.Cookie)
 	r.between("sticky.ip.ipv4_prefix", o.IP.IPv4Prefix, 1, 32)
 	r.between("sticky.ip.ipv6_prefix", o.IP.IPv6Prefix, 1, 128)
-	r.want(o.BoundedLoad == 0 || o.BoundedLoad >= 1, "sticky.bounded_load", "got %v, want at least 1, or 0 for none", o.BoundedLoad)
+	r.want(o.BoundedLoad == 0 || o.BoundedLoad >= 1 && o.BoundedLoad <= 1000, "sticky.bounded_load", "got %v, want 1 to 1000, or 0 for none", o.BoundedLoad)
 }
 
 // leastSecret is the length of a secret, in bytes, that cannot be guessed.
@@ -109,17 +129,17 @@ func (r *report) atLeastBytes(path string, got int) {
 // pathPrefix has only characters that are the same in every spelling of a path.
 var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 
-var requestPath = regexp.MustCompile(`^/[!-~]*$`)
+var requestPath = regexp.MustCompile(`^/[!"$-~]*$`) // no space, no #
 
 func (r *report) validateHealth(o health.Options) {
 	r.oneOf("health.type", o.Type, health.TypeTCP, health.TypeHTTP, health.TypeReverb)
-	r.positive("health.interval", o.Interval)
+	r.within("health.interval", o.Interval, 100*time.Millisecond, time.Hour)
 	r.between("health.panic_threshold", o.PanicThreshold, 0, 100)
-	r.positive("health.timeout", o.Timeout)
-	r.atLeast("health.rise", o.Rise, 1)
-	r.atLeast("health.fall", o.Fall, 1)
-	r.want(requestPath.MatchString(o.HTTP.Path), "health.http.path", "got %q, want a path that starts with / and has no spaces", o.HTTP.Path)
-	r.between("health.http.status", o.HTTP.Status, 100, 599)
+	r.within("health.timeout", o.Timeout, 10*time.Millisecond, time.Minute)
+	r.between("health.rise", o.Rise, 1, 100)
+	r.between("health.fall", o.Fall, 1, 100)
+	r.want(requestPath.MatchString(o.HTTP.Path), "health.http.path", "got %q, want a path that starts with / and has no space and no #", o.HTTP.Path)
+	r.between("health.http.status", o.HTTP.Status, 200, 599)
 	r.want(isOrigin(o.Reverb.Origin), "health.reverb.origin", "got %q, want http(s)://HOST[:PORT], or none", o.Reverb.Origin)
 }
 
@@ -128,22 +148,26 @@ func isOrigin(text string) bool {
 	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && text == u.Scheme+"://"+u.Host && u.Host != ""
 }
 
-func (r *report) validateDrain(o proxy.DrainOptions) {
-	r.want(o.Grace >= 0, "drain.grace", "got %v, want 0s or more", o.Grace)
-	r.atLeast("drain.rate", o.Rate, 0)
-	r.positive("drain.deadline", o.Deadline)
+func (r *report) validateDrain(o proxy.DrainOptions, nodes int) {
+	r.within("drain.grace", o.Grace, 0, longest)
+	r.between("drain.rate", o.Rate, 0, most)
+	r.within("drain.deadline", o.Deadline, 100*time.Millisecond, longest)
 	r.want(o.Deadline >= o.Grace, "drain.deadline", "got %v, want at least the grace of %v", o.Deadline, o.Grace)
 	if err := pusher.CheckCloseCode(o.CloseCode); err != nil {
 		r.want(false, "drain.close_code", "%v", err)
 	}
 	r.atLeast("drain.min_usable", o.MinUsable, 1)
+	r.want(o.MinUsable <= max(nodes, 1), "drain.min_usable", "got %d, want at most the number of nodes, which is %d", o.MinUsable, nodes)
 }
+
+// most is above every number that counts clients, or those in a second.
+const most = 100_000_000
 
 // validateTimeouts goes by the fields, since one rule is for all of them.
 func (r *report) validateTimeouts(o proxy.Timeouts) {
 	v := reflect.ValueOf(o)
 	for i, key := range keysOf(v.Type()) {
-		r.positive("timeouts."+key, time.Duration(v.Field(i).Int()))
+		r.within("timeouts."+key, time.Duration(v.Field(i).Int()), 10*time.Millisecond, longest)
 	}
 }
 
@@ -151,10 +175,10 @@ func (r *report) validateLimits(o proxy.Limits) {
 	r.between("limits.max_header_bytes", o.MaxHeaderBytes, 1<<10, 1<<20)
 	r.want(o.MaxBodyBytes >= 1 && o.MaxBodyBytes <= 1<<30, "limits.max_body_bytes", "got %d, want 1 to %d", o.MaxBodyBytes, 1<<30)
 	r.want(o.MaxMessageBytes >= 0, "limits.max_message_bytes", "got %d, want at least 0", o.MaxMessageBytes)
-	r.want(o.MaxSilence >= 0, "limits.max_silence", "got %v, want at least 0s", o.MaxSilence)
+	r.offOrAtLeast("limits.max_silence", o.MaxSilence, 100*time.Millisecond)
 	r.offOrAtLeast("limits.max_age", o.MaxAge, time.Second)
-	r.atLeast("limits.max_clients", o.MaxClients, 0)
+	r.between("limits.max_clients", o.MaxClients, 0, most)
 	r.between("limits.requests_per_node", o.RequestsPerNode, 1, 10_000)
-	r.atLeast("limits.upgrades_per_second", o.UpgradesPerSecond, 0)
-	r.want(o.SlowStart >= 0, "limits.slow_start", "got %v, want at least 0s", o.SlowStart)
+	r.between("limits.upgrades_per_second", o.UpgradesPerSecond, 0, most)
+	r.within("limits.slow_start", o.SlowStart, 0, longest)
 }

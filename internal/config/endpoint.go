@@ -1,0 +1,90 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// endpoint is HOST:PORT, as far as it is known without asking for names.
+type endpoint struct {
+	host string     // lower case
+	ip   netip.Addr // not valid: the host is a name
+	port int        // 0: the system chooses one
+}
+
+// endpointOf reads HOST:PORT. An empty host is every address, as [::] is.
+func endpointOf(address string) (e endpoint, ok bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return e, false
+	}
+	e.host = strings.ToLower(host)
+	e.port, err = strconv.Atoi(port)
+	switch e.host {
+	case "":
+		e.ip = netip.IPv6Unspecified()
+	case "localhost":
+		e.ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	default:
+		e.ip, _ = netip.ParseAddr(e.host)
+		e.ip = e.ip.Unmap()
+	}
+	return e, err == nil
+}
+
+// same is whether both are one address.
+func (e endpoint) same(other endpoint) bool {
+	if e.port == 0 || e.port != other.port {
+		return false
+	}
+	return e.host == other.host || e.ip.IsValid() && e.ip == other.ip
+}
+
+// covers is whether whoever listens on e takes the other's connections, too.
+func (e endpoint) covers(other endpoint) bool {
+	switch {
+	case e.same(other):
+		return true
+	case e.port == 0 || e.port != other.port || !e.ip.IsUnspecified():
+		return false
+	}
+	return e.ip.Is6() || !other.ip.Is6() // on [::] one listens for IPv4, too
+}
+
+// overlap is whether only one of them can be listened on.
+func overlap(a, b endpoint) bool { return a.covers(b) || b.covers(a) }
+
+// leadsTo is whether a connection to e ends at that listener, on this machine,
+// which has these addresses.
+func (e endpoint) leadsTo(listener endpoint, own []netip.Addr) bool {
+	if e.ip.IsUnspecified() {
+		e.ip, e.host = netip.AddrFrom4([4]byte{127, 0, 0, 1}), "127.0.0.1" // where the system dials then
+	}
+	here := e.ip.IsLoopback() || slices.Contains(own, e.ip) || e.host == ownName()
+	return listener.same(e) || here && listener.covers(e)
+}
+
+// ownAddresses are this machine's.
+func ownAddresses() (all []netip.Addr) {
+	addrs, _ := net.InterfaceAddrs() // without them less is found
+	for _, addr := range addrs {
+		if network, ok := addr.(*net.IPNet); ok {
+			ip, _ := netip.AddrFromSlice(network.IP)
+			all = append(all, ip.Unmap())
+		}
+	}
+	return all
+}
+
+// ownName is this machine's.
+func ownName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(name)
+}

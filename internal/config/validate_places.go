@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"fermata/balancer"
+)
+
+// place is where something listens, with the path at which that is given.
+type place struct {
+	path    string
+	address string
+	endpoint
+}
+
+// places are the listeners and, on TCP, the admin endpoint, those of them that
+// are addresses.
+func (c *Config) places() (all []place) {
+	add := func(path, address string) {
+		if e, ok := endpointOf(address); ok && e.port != 0 {
+			all = append(all, place{path, address, e})
+		}
+	}
+	for i, listen := range c.Listen {
+		add(fmt.Sprintf("listen[%d].address", i), listen.Address)
+	}
+	if !strings.HasPrefix(c.Admin.Address, "unix:") {
+		add("admin.address", c.Admin.Address)
+	}
+	return all
+}
+
+// validatePlaces wants one listener on each address, and no node there.
+func (r *report) validatePlaces(c *Config) {
+	places := c.places()
+	for i, later := range places {
+		for _, before := range places[:i] {
+			r.want(!overlap(before.endpoint, later.endpoint), later.path, "got %q, want another than %s", later.address, before.path)
+		}
+	}
+	own := ownAddresses()
+	for i, node := range c.Nodes {
+		e, ok := endpointOf(node.URL.Host)
+		if !ok {
+			continue
+		}
+		path := fmt.Sprintf("nodes[%d].url", i)
+		for _, p := range places {
+			r.want(!e.leadsTo(p.endpoint, own), path, "got %q, which leads to %s, want a node", node.URL, p.path)
+		}
+		r.wantOtherNode(c.Nodes[:i], e, path, node.URL)
+		r.want(!e.ip.IsMulticast(), path, "got %q, which is no address of one machine, want a node", node.URL)
+	}
+}
+
+// wantOtherNode wants an address that no node before has, however it is spelled.
+func (r *report) wantOtherNode(before []balancer.NodeOptions, e endpoint, path string, url balancer.URL) {
+	for i, node := range before {
+		other, _ := endpointOf(node.URL.Host)
+		r.want(!e.same(other), path, "got %q, want another than nodes[%d].url", url, i)
+	}
+}
+
+// validateFiles wants files of one's own for the admin socket and the state.
+func (r *report) validateFiles(c *Config) {
+	socket, unix := strings.CutPrefix(c.Admin.Address, "unix:")
+	info, err := os.Stat(c.StateDir)
+	r.want(c.StateDir == "" || err != nil || info.IsDir(), "state_dir", "got the file %q, want a directory", c.StateDir)
+	if !unix {
+		return
+	}
+	r.want(c.StateDir == "" || socket != c.StateDir, "state_dir", "got %q, which is admin.address, want a directory", c.StateDir)
+	info, err = os.Stat(socket)
+	r.want(err != nil || info.Mode().Type() == os.ModeSocket, "admin.address", "got %q, where something else is, want a path that is free", c.Admin.Address)
+}
