@@ -52,7 +52,7 @@ func TestAPanicInAHandlerEndsItsClientAloneAndGivesAllBack(t *testing.T) {
 	pool := balancer.New([]balancer.NodeOptions{{Name: "reverb-1", URL: balancer.URL{Host: node.Addr().String()}, Weight: 1}}, balancer.DefaultSticky())
 	limits := DefaultLimits()
 	limits.MaxClients = 10
-	h := New(Options{Timeouts: DefaultTimeouts(), Limits: limits, MaxConnections: 20},
+	h := New(Options{Timeouts: DefaultTimeouts(), Limits: limits, MaxConnections: 20, AwaitGreeting: true},
 		Deps{Pool: pool, Engine: engine, Metrics: metrics.New(registry), Log: zap.New(core)})
 	front := httptest.NewUnstartedServer(h)
 	front.Config.ConnState = h.ConnState

@@ -1,35 +1,79 @@
 package main
 
 import (
+	"io"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"fermata/internal/lab/devnode"
 )
 
-// ownAddress has nothing listen there, yet.
-func ownAddress(t *testing.T) string {
+// detour passes connections on to the address that it is given later, so that
+// check cannot see where it leads.
+type detour struct {
+	net.Listener
+	to atomic.Value // HOST:PORT
+}
+
+func startDetour(t *testing.T) *detour {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	d := &detour{Listener: l}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { d.pass(in) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		all.Wait()
+	})
+	return d
 }
 
-// The name is one that check does not know to be ours.
+func (d *detour) pass(in net.Conn) {
+	defer in.Close()
+	to, ok := d.to.Load().(string)
+	if !ok {
+		return
+	}
+	out, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	var back sync.WaitGroup
+	back.Go(func() {
+		io.Copy(in, out)
+		in.Close()
+	})
+	io.Copy(out, in)
+	out.Close()
+	back.Wait()
+}
+
+func (d *detour) url() string { return "http://" + d.Addr().String() }
+
 func TestANodeThatIsThisFermataTakesOneDescriptorAndNotAll(t *testing.T) {
-	_, port, _ := net.SplitHostPort(ownAddress(t))
-	s := newFront(t, []string{"http://127.0.0.2:" + port}, "listen: [{address: \":"+port+"\"}]\n")
-	s.client = "127.0.0.1:" + port
+	d := startDetour(t)
+	s := newFront(t, []string{d.url()}, "")
+	d.to.Store(s.client)
 	r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
 	if r.StatusCode != 508 || !strings.Contains(body, "has been here before") {
 		t.Errorf("got %d %s, want 508", r.StatusCode, body)
 	}
 	line := s.logs.wait(t, "a node is this Fermata itself")
-	if line["level"] != "error" || line["path"] != "/up" || line["listener"] != "127.0.0.2:"+port {
+	if line["level"] != "error" || line["path"] != "/up" || line["listener"] != s.client {
 		t.Errorf("got %v, want an error with the path and the listener", line)
 	}
 	w := s.wire(wireUpgrade + "\r\n")
@@ -43,10 +87,10 @@ func TestANodeThatIsThisFermataTakesOneDescriptorAndNotAll(t *testing.T) {
 }
 
 func TestALoopBesideAGoodNodeCostsTheClientNothing(t *testing.T) {
-	_, port, _ := net.SplitHostPort(ownAddress(t))
+	d := startDetour(t)
 	good := startNode(t, devnode.Options{Name: "second"})
-	s := newFront(t, nil, first("http://127.0.0.2:"+port, good.URL())+"listen: [{address: \":"+port+"\"}]\n")
-	s.client = "127.0.0.1:" + port
+	s := newFront(t, nil, first(d.url(), good.URL()))
+	d.to.Store(s.client)
 	if p := s.dial(); p.node != "second" {
 		t.Errorf("got the node %s, want the one that is no loop", p.node)
 	}
