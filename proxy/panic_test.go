@@ -79,7 +79,7 @@ func TestAPanicInAHandlerEndsItsClientAloneAndGivesAllBack(t *testing.T) {
 	}
 	now, _ := h.Clients()
 	if open := pool.Nodes()[0].Connections; now != 1 || open != 1 || h.Tallies()[0].Apps[devnode.DefaultAppKey] != 1 {
-		t.Errorf("got %d clients and %d at the node, want the last one alone", now, open)
+		t.Errorf("got %d clients, %d at the node, apps %v, want the last one alone", now, open, h.Tallies())
 	}
 	conn.CloseNow()
 	h.Wait()
