@@ -19,6 +19,7 @@ type closing struct {
 	mu     sync.Mutex
 	ending ending
 	bound  *time.Timer
+	answer *time.Timer // for what a malformed client's node still answers; nil: none
 }
 
 func newClosing(p Pair) *closing {
@@ -72,7 +73,7 @@ func (c *closing) isEnding() bool {
 func (c *closing) wanted() (wish Close, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ending.wish == nil {
+	if c.ending.wish == nil || c.ending.awaits {
 		return Close{}, false
 	}
 	return *c.ending.wish, true
@@ -88,10 +89,49 @@ func (c *closing) clientClosed(code int) {
 	c.ending.clientCode = code
 }
 
-// clientMalformed closes a client whose frames cannot be read further.
+// clientMalformed closes a client whose frames cannot be read further. As the node
+// may still answer what came before, it gets a Close frame first.
 func (c *closing) clientMalformed(bad *ProtocolError) {
-	c.want(Close{Code: bad.Code, Reason: bad.Reason, By: ByLimit}, bad)
-	closeWrite(c.node)
+	if !c.awaitAnswers(Close{Code: bad.Code, Reason: bad.Reason, By: ByLimit}, bad) {
+		closeWrite(c.node)
+		return
+	}
+	_, _ = write(c.node, appendMaskedClose(nil, bad.Code), c.within)
+}
+
+// awaitAnswers has a Close frame sent behind what the node still answers, unless
+// the relay is ending already.
+func (c *closing) awaitAnswers(wish Close, cause error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.begin(wish.By, cause) {
+		return false
+	}
+	c.ending.wish, c.ending.awaits = &wish, true
+	c.answer = time.AfterFunc(c.within/2, c.answersOver)
+	return true
+}
+
+// answersOver is told when the node has had its time to answer.
+func (c *closing) answersOver() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending.awaits {
+		c.ending.awaits = false
+		_ = c.node.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// answered is the Close frame that waits for the node's answers, the last of
+// which has come; ok is whether there is one.
+func (c *closing) answered() (wish Close, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending.awaits {
+		return Close{}, false
+	}
+	c.ending.awaits = false
+	return *c.ending.wish, true
 }
 
 // clientEnded is told when no more comes from the client. One that has gone
@@ -101,7 +141,7 @@ func (c *closing) clientEnded(err error) {
 	c.mu.Lock()
 	c.begin(ByClient, err)
 	c.ending.clientOver = true
-	silent, done := c.ending.clientCode == 0, c.ending.sentCode != 0
+	silent, done := c.ending.clientCode == 0 && !c.ending.awaits, c.ending.sentCode != 0
 	c.mu.Unlock()
 	if silent {
 		closeWrite(c.node)
@@ -176,6 +216,7 @@ func (c *closing) farewell() (farewell Close, ok bool) {
 func (c *closing) sendClose(f Close, err error) {
 	c.mu.Lock()
 	c.begin(f.By, err)
+	c.ending.awaits = false
 	c.mu.Unlock()
 
 	frame := AppendClose(nil, f.Code, f.Reason)
@@ -184,6 +225,7 @@ func (c *closing) sendClose(f Close, err error) {
 		return
 	}
 	if f.By == ByLimit {
+		closeWrite(c.node)
 		closeWrite(c.client) // no answer can be read
 	}
 	c.closeSent(f.Code)
@@ -243,6 +285,9 @@ func (c *closing) finish(end *End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bound.Stop()
+	if c.answer != nil {
+		c.answer.Stop()
+	}
 	c.ending.end(end)
 }
 

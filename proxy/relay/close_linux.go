@@ -18,6 +18,7 @@ func (c *epollConn) clientOver(err error) {
 	c.begin(ByClient, err)
 	c.ending.clientOver, c.client.over = true, true
 	switch {
+	case c.answerBy != 0: // the node has still to answer
 	case c.ending.clientCode == 0:
 		_ = c.node.closeWrite(&c.shard.wire)
 	case c.ending.held != nil && !c.toClient.dropping: // there is no node to answer
@@ -25,11 +26,25 @@ func (c *epollConn) clientOver(err error) {
 	}
 }
 
-// clientMalformed closes a client whose frames cannot be read further.
+// clientMalformed closes a client whose frames cannot be read further. As the node
+// may still answer what came before, it gets a Close frame first.
 func (c *epollConn) clientMalformed(bad *ProtocolError) {
 	c.toNode.drop()
-	c.want(Close{Code: bad.Code, Reason: bad.Reason, By: ByLimit}, bad)
-	_ = c.node.closeWrite(&c.shard.wire)
+	wish := Close{Code: bad.Code, Reason: bad.Reason, By: ByLimit}
+	if c.ending.by != "" || c.node.over || c.node.refuses {
+		c.want(wish, bad)
+		_ = c.node.closeWrite(&c.shard.wire)
+		return
+	}
+	c.begin(wish.By, bad)
+	c.ending.wish, c.answerBy = &wish, c.shard.time().later(c.close/2)
+	_ = c.node.write(&c.shard.wire, appendMaskedClose(nil, bad.Code))
+}
+
+// answersOver is told when the node has had its time to answer.
+func (c *epollConn) answersOver() {
+	c.answerBy, c.toClient.last = 0, true
+	c.sendWish()
 }
 
 // clientRefuses is told when the client's connection is gone; the end of it is
@@ -117,7 +132,7 @@ func (c *epollConn) want(wish Close, cause error) {
 
 // sendWish sends what is wanted if a boundary has been reached.
 func (c *epollConn) sendWish() {
-	if wish := c.ending.wish; wish != nil && !c.toClient.open && !c.toClient.dropping {
+	if wish := c.ending.wish; wish != nil && c.answerBy == 0 && !c.toClient.open && !c.toClient.dropping {
 		c.sendClose(*wish, nil)
 	}
 }
@@ -125,6 +140,7 @@ func (c *epollConn) sendWish() {
 // sendClose sends the client its one Close frame; nothing goes behind it.
 func (c *epollConn) sendClose(f Close, err error) {
 	c.begin(f.By, err)
+	c.answerBy = 0
 	wire := &c.shard.wire
 	if err := c.client.write(wire, AppendClose(nil, f.Code, f.Reason)); err != nil {
 		c.clientRefuses(err)
@@ -134,6 +150,7 @@ func (c *epollConn) sendClose(f Close, err error) {
 	if f.By != ByLimit {
 		return
 	}
+	_ = c.node.closeWrite(wire)
 	if err := c.client.closeWrite(wire); err != nil { // no answer can be read
 		c.clientRefuses(err)
 	}

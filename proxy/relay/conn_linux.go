@@ -30,6 +30,7 @@ type epollConn struct {
 	idleBy      ticks // 0: never
 	pingBy      ticks // 0: never
 	heldBy      ticks // until when a client without a node is held; 0: it is not
+	answerBy    ticks // until when a malformed client's Close waits for the node's answers; 0: it does not
 	wakes       ticks // when the wheel does; 0: never
 	ping        ticks // from the last that passed to a ping; 0: there are none
 	close       time.Duration
@@ -192,10 +193,15 @@ func (c *epollConn) fromNode(n int) {
 	if c.toClient.closed {
 		c.begin(ByNode, nil)
 	}
+	if c.toClient.closed && c.answerBy != 0 {
+		b = b[:len(b)-c.toClient.closeSize()] // the answer to ours
+	}
 	err := c.forward(&c.toClient, &c.client, &c.shard.toClient, b, messages)
 	switch {
 	case err != nil:
 		c.clientRefuses(err)
+	case c.toClient.closed && c.answerBy != 0:
+		c.sendClose(*c.ending.wish, nil)
 	case c.toClient.closed:
 		c.closeQueued(c.toClient.status())
 	case bad != nil:

@@ -13,6 +13,7 @@ type ending struct {
 	by         By     // empty until something ends the relay
 	err        error  // what came with it
 	wish       *Close // to be sent at the next boundary
+	awaits     bool   // the wish waits for what the node still answers; of the plain engine
 	sentCode   int32  // status of the Close frame that the client got; 0: none yet
 	clientOver bool   // it has sent its Close frame, or its connection has ended
 	clientCode int    // status of the client's own; 0: none yet

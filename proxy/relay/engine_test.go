@@ -18,7 +18,7 @@ func testEngine(t *testing.T, newEngine func() Engine) {
 		l := legs{newEngine: newEngine, tls: config}
 		t.Run(name, func(t *testing.T) {
 			for _, suite := range []func(*testing.T, legs){
-				testPassing, testPeers, testConnClose, testNodeLost, testHeld, testClosing, testMalformed, testStalls, testIdle, testPings, testPanics, testEngineState,
+				testPassing, testPeers, testConnClose, testNodeLost, testHeld, testClosing, testMalformed, testAnswers, testStalls, testIdle, testPings, testPanics, testEngineState,
 			} {
 				suite(t, l)
 			}
@@ -424,7 +424,8 @@ func testMalformed(t *testing.T, l legs) {
 		t.Run("TheNodeNeverSees/"+c.name, func(t *testing.T) {
 			r := l.start(t, nil)
 			r.clientSends(text(masked, "good"), c.before, c.bad, text(masked, "behind"))
-			r.nodeGets(text(masked, "good"), c.before)
+			r.nodeGets(text(masked, "good"), c.before, appendMaskedClose(nil, 1002))
+			r.nodeSends(closeFrame(unmasked, 1002, ""))
 			r.nodeIsOver()
 			r.node.Close()
 			wantRefused(t, r, 1002)
@@ -433,8 +434,8 @@ func testMalformed(t *testing.T, l legs) {
 	t.Run("TheNodeNeverSeesAMessageAboveTheLimit", func(t *testing.T) {
 		r := l.start(t, func(p *Pair) { p.Options.MaxMessage = 100 })
 		r.clientSends(binaryOf(masked, 100), binaryOf(masked, 101))
-		r.nodeGets(binaryOf(masked, 100))
-		r.nodeIsOver()
+		r.nodeGets(binaryOf(masked, 100), appendMaskedClose(nil, 1009))
+		r.node.Close()
 		wantRefused(t, r, 1009)
 	})
 	t.Run("ABadHeaderCutInTwoIsNotPassedOn", func(t *testing.T) {
@@ -443,7 +444,8 @@ func testMalformed(t *testing.T, l legs) {
 		r.clientSends(text(masked, "good"), bad[:3])
 		r.nodeGets(text(masked, "good"))
 		r.clientSends(bad[3:])
-		r.nodeIsOver()
+		r.nodeGets(appendMaskedClose(nil, 1002))
+		r.node.Close()
 		wantRefused(t, r, 1002)
 	})
 	t.Run("ANodesMalformedFrameIsALostNode", func(t *testing.T) {

@@ -18,7 +18,7 @@ func (e *ProtocolError) Error() string { return fmt.Sprintf("%s (%d)", e.Reason,
 // Only newFollower makes one. After an error it is of no further use.
 type follower struct {
 	left    uint64 // payload still to come; within a header: the length as far as it is read
-	message uint64 // payload of the data message under way, this frame included
+	message uint64 // payload of the data message under way, this frame included; in the end, of the Close frame
 	max     uint64 // of message; 0: any
 	code    uint16 // first the start of this frame's mask, then, in a Close frame, the status
 	first   byte   // of this frame: FIN, RSV, opcode
@@ -78,6 +78,14 @@ func (f *follower) status() int {
 	return int(f.code)
 }
 
+// closeSize is the length of the Close frame that has passed, its header included.
+func (f *follower) closeSize() int {
+	if f.masked {
+		return maskedHead + int(f.message)
+	}
+	return 2 + int(f.message)
+}
+
 // header takes the next byte of a header: two fixed bytes, the rest of the
 // length, the mask.
 func (f *follower) header(c byte) error {
@@ -133,6 +141,9 @@ func (f *follower) startLength(c byte) error {
 	}
 	if f.masked {
 		f.head += 4
+	}
+	if f.opcode() == opClose {
+		f.message = uint64(n) // of which there is no more to come
 	}
 	switch f.left = 0; n {
 	case length16:

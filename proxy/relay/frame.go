@@ -48,6 +48,13 @@ func AppendClose(b []byte, code int, reason string) []byte {
 	return append(b, reason...)
 }
 
+// appendMaskedClose appends a Close frame as a node may be sent it. Its mask is
+// zero: a mask protects from what others have chosen, and here nobody has.
+func appendMaskedClose(b []byte, code int) []byte {
+	b = append(b, bitFIN|opClose, bitMask|2, 0, 0, 0, 0)
+	return binary.BigEndian.AppendUint16(b, uint16(code))
+}
+
 func cutReason(s string) string {
 	if len(s) <= maxReason {
 		return s

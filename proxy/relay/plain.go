@@ -25,8 +25,10 @@ import (
 //     Options.Stall too, by ByTimeout.
 //   - Owner.NodeLost can have the client held open before that; what it sends
 //     then is dropped, and its Close frame answered.
-//   - A client's malformed frame never reaches the node; the client is closed
-//     with its code.
+//   - A client's malformed frame never reaches the node, which gets a Close
+//     frame in its place. The client is closed with the frame's code, behind what
+//     the node still answers: until its Close frame or its end, for half of
+//     Options.Close at most.
 //   - When the relay closes the client, it does so at the boundary behind what
 //     has been read by then, drops what the node sends from there on, and
 //     passes the client's answer on.
@@ -198,14 +200,22 @@ func (r *plainConn) moveToClient(s *stream) {
 			s.frames.last = true
 		}
 		readErr := s.read()
+		refusal, refused := Close{}, false
 		if s.frames.closed {
 			r.closing.nodeClosed()
+			refusal, refused = r.closing.answered()
+		}
+		if refused {
+			s.ready -= s.frames.closeSize() // the answer to ours
 		}
 		if err := s.forward(); err != nil {
 			r.closing.clientRefuses(err)
 			return
 		}
 		switch {
+		case refused:
+			r.closing.sendClose(refusal, nil)
+			return
 		case s.frames.closed:
 			r.closing.closeSent(s.frames.status())
 			return

@@ -45,7 +45,7 @@ func (c *epollConn) pingDue() {
 // arm has the wheel wake the relay in time for the first of its deadlines. One
 // that is put off, or gone, by then costs a look.
 func (c *epollConn) arm() {
-	next := c.closeBy.earlier(c.idleBy).earlier(c.pingBy).earlier(c.heldBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
+	next := c.closeBy.earlier(c.idleBy).earlier(c.pingBy).earlier(c.heldBy).earlier(c.answerBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
 	if next != 0 && next.earlier(c.wakes) != c.wakes {
 		c.wakes = c.shard.wheel.add(c.handle, c.shard.time(), next)
 	}
@@ -78,6 +78,8 @@ func (c *epollConn) expire(now ticks) {
 		c.cut(ByTimeout, errStalled("client", c.stall))
 	case due(c.node.stallBy):
 		c.nodeStalls()
+	case due(c.answerBy):
+		c.answersOver()
 	case due(c.heldBy):
 		c.letGo()
 	case due(c.idleBy):
