@@ -150,9 +150,19 @@ func (h *Handler) close(n *balancer.Node, count int, m Move, can bool) {
 	if !can && code >= 4200 {
 		code = codeRetry
 	}
+	within := h.within(m, time.Now())
 	for _, c := range h.live.take(n, count) {
-		c.conn.Close(relay.Close{Code: code, Reason: m.Reason, By: m.By})
+		c.conn.Close(relay.Close{Code: code, Reason: m.Reason, By: m.By, Within: within})
 	}
+}
+
+// within is how long a client may still pass on what is under way: to the
+// deadline, but that each has the time to answer.
+func (h *Handler) within(m Move, now time.Time) time.Duration {
+	if m.Deadline.IsZero() {
+		return 0
+	}
+	return max(m.Deadline.Sub(now), h.options.Load().Timeouts.Close)
 }
 
 // Stop moves all clients off all nodes, within half a second or at the rate if

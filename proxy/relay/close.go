@@ -19,6 +19,8 @@ type closing struct {
 	mu     sync.Mutex
 	ending ending
 	bound  *time.Timer
+	latest time.Time   // to when progress can put that off
+	stall  *time.Timer // for the Close of a client whose node has stalled; nil: none
 	answer *time.Timer // for what a malformed client's node still answers; nil: none
 }
 
@@ -38,6 +40,7 @@ func (c *closing) begin(by By, err error) bool {
 		return false
 	}
 	c.bound = time.AfterFunc(c.within, c.timeUp)
+	c.latest = time.Now().Add(mostCloses * c.within)
 	close(c.begun)
 	return true
 }
@@ -47,9 +50,39 @@ func (c *closing) begin(by By, err error) bool {
 func (c *closing) want(wish Close, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.begin(wish.By, cause) {
+	first := c.begin(wish.By, cause)
+	if wish.Within > 0 {
+		c.limit(time.Now().Add(wish.Within))
+	}
+	if first {
 		c.ending.wish = &wish
 		_ = c.node.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// limit sets when the end is there at the latest. mu is held.
+func (c *closing) limit(latest time.Time) {
+	if latest.Before(c.latest) {
+		c.latest = latest
+		c.bound.Reset(min(c.within, time.Until(latest)))
+	}
+}
+
+// progress puts off the cut of a relay that is ending: a frame that is still
+// under way, and passes, is not late.
+func (c *closing) progress() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending.by != "" {
+		c.bound.Reset(min(c.within, time.Until(c.latest)))
+	}
+}
+
+// passesToClient is progress for what goes to the client: of a large frame, or
+// in front of our Close frame.
+func (c *closing) passesToClient(open bool) {
+	if _, wanted := c.wanted(); open || wanted {
+		c.progress()
 	}
 }
 
@@ -87,6 +120,10 @@ func (c *closing) clientClosed(code int) {
 	defer c.mu.Unlock()
 	c.begin(ByClient, nil)
 	c.ending.clientCode = code
+	if c.stall != nil && c.ending.by == ByClient { // there is no node to answer
+		c.ending.wish = &Close{Code: code, By: ByClient}
+		_ = c.node.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 // clientMalformed closes a client whose frames cannot be read further. As the node
@@ -155,11 +192,18 @@ func (c *closing) clientEnded(err error) {
 // has stalled its connection is gone, and toClient gets to see the end of it
 // behind the last frames.
 func (c *closing) nodeRefuses(err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		wish := c.lost()
-		wish.By = ByTimeout
-		c.want(wish, err)
+	if !errors.Is(err, os.ErrDeadlineExceeded) || c.isEnding() {
+		return
 	}
+	wish := c.lost()
+	wish.By = ByTimeout
+	if wish.After == 0 {
+		c.want(wish, err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stall = time.AfterFunc(wish.After, func() { c.want(wish, err) })
 }
 
 // The node's side, told by toClient.
@@ -285,8 +329,10 @@ func (c *closing) finish(end *End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bound.Stop()
-	if c.answer != nil {
-		c.answer.Stop()
+	for _, timer := range []*time.Timer{c.answer, c.stall} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	c.ending.end(end)
 }

@@ -22,7 +22,9 @@ func (c *epollConn) clientOver(err error) {
 	case c.ending.clientCode == 0:
 		_ = c.node.closeWrite(&c.shard.wire)
 	case c.ending.held != nil && !c.toClient.dropping: // there is no node to answer
-		c.sendClose(Close{Code: c.ending.clientCode, By: ByClient}, nil)
+		c.ending.wish = &Close{Code: c.ending.clientCode, By: ByClient}
+		c.toClient.last = true
+		c.sendWish()
 	}
 }
 
@@ -70,6 +72,10 @@ func (c *epollConn) nodeErr(err error) {
 // nodeEnded is told when the node's frames have ended without a Close frame;
 // err is nil when by a mere FIN.
 func (c *epollConn) nodeEnded(err error) {
+	if c.heldBy != 0 { // it had stalled before
+		c.node.cut()
+		return
+	}
 	farewell, ok, ask := c.ending.farewell()
 	if ask {
 		farewell, ok = c.owner.NodeLost(), true
@@ -78,15 +84,15 @@ func (c *epollConn) nodeEnded(err error) {
 	case !ok:
 		c.toClient.drop()
 	case ask && farewell.After > 0:
+		c.node.cut()
 		c.hold(farewell, err)
 	default:
 		c.bidFarewell(farewell, err)
 	}
 }
 
-// hold keeps a client open whose node has ended.
+// hold keeps a client open whose node has ended, or takes nothing any more.
 func (c *epollConn) hold(farewell Close, cause error) {
-	c.node.cut()
 	c.ending.held = &held{farewell, cause}
 	c.heldBy = c.shard.time().later(farewell.After)
 }
@@ -94,8 +100,12 @@ func (c *epollConn) hold(farewell Close, cause error) {
 // letGo is told when a held client has been held for long enough.
 func (c *epollConn) letGo() {
 	c.heldBy = 0
-	if c.ending.by == "" {
-		c.bidFarewell(c.ending.held.farewell, c.ending.held.cause)
+	switch held := c.ending.held; {
+	case c.ending.by != "":
+	case c.node.over:
+		c.bidFarewell(held.farewell, held.cause)
+	default:
+		c.want(held.farewell, held.cause)
 	}
 }
 
@@ -114,9 +124,13 @@ func (c *epollConn) nodeStalls() {
 	if c.ending.by != "" {
 		return
 	}
-	wish := c.owner.NodeLost()
-	wish.By = ByTimeout
-	c.want(wish, errStalled("node", c.stall))
+	farewell, cause := c.owner.NodeLost(), errStalled("node", c.stall)
+	farewell.By = ByTimeout
+	if farewell.After > 0 {
+		c.hold(farewell, cause)
+		return
+	}
+	c.want(farewell, cause)
 }
 
 // The Close frame.
@@ -124,7 +138,9 @@ func (c *epollConn) nodeStalls() {
 // want has a Close frame sent, at the next boundary, unless the relay is
 // ending already.
 func (c *epollConn) want(wish Close, cause error) {
-	if c.begin(wish.By, cause) {
+	first := c.begin(wish.By, cause)
+	c.bound(wish.Within)
+	if first {
 		c.ending.wish, c.toClient.last = &wish, true
 		c.sendWish()
 	}
@@ -173,6 +189,13 @@ func (c *epollConn) cut(by By, err error) {
 	c.node.cut()
 	c.toNode.drop()
 	c.toClient.drop()
+}
+
+// cutOff ends the relay as it is.
+func (c *epollConn) cutOff() {
+	defer c.survive()
+	c.cut(ByShutdown, errCut)
+	c.settle()
 }
 
 // finish is the relay's end.

@@ -27,6 +27,7 @@ type epollConn struct {
 	ended       bool
 	pings       pings
 	closeBy     ticks // when what has begun to end is cut; 0: it has not
+	latestBy    ticks // to when progress can put that off
 	idleBy      ticks // 0: never
 	pingBy      ticks // 0: never
 	heldBy      ticks // until when a client without a node is held; 0: it is not
@@ -113,6 +114,9 @@ func (c *epollConn) flush(isClient bool) {
 	} else if err := c.client.flush(); err != nil {
 		c.clientRefuses(err)
 	}
+	if c.client.moved && (c.queued != 0 || c.toClient.open) || c.node.moved && (c.client.over || !c.toNode.atBoundary()) {
+		c.progress()
+	}
 }
 
 func (c *epollConn) read(isClient bool) {
@@ -166,6 +170,9 @@ func (c *epollConn) fromClient(n int) {
 	if n == 0 || c.toNode.dropping {
 		return
 	}
+	if !c.toNode.atBoundary() {
+		c.progress()
+	}
 	ahead := c.toNode.ahead()
 	b, messages, bad := c.toNode.take(&c.shard.space.buffer, n)
 	if c.pings.owed > 0 {
@@ -188,6 +195,9 @@ func (c *epollConn) fromClient(n int) {
 func (c *epollConn) fromNode(n int) {
 	if n == 0 || c.toClient.dropping {
 		return
+	}
+	if c.toClient.open {
+		c.progress()
 	}
 	b, messages, bad := c.toClient.take(&c.shard.space.buffer, n)
 	if c.toClient.closed {

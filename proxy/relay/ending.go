@@ -20,6 +20,13 @@ type ending struct {
 	held       *held  // the client is, without a node; nil: it is not
 }
 
+// mostCloses is how many times Options.Close the end of a relay can take, as long
+// as a frame passes.
+const mostCloses = 10
+
+// errCut is why a relay was cut that had not ended.
+var errCut = errors.New("all that had not ended was cut")
+
 // held is what a client that is held open will be told, and why.
 type held struct {
 	farewell Close

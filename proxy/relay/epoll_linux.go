@@ -147,6 +147,14 @@ func (e *Epoll) Totals() Totals {
 	return sum
 }
 
+// Cut implements Engine.
+func (e *Epoll) Cut() {
+	for _, s := range e.shards {
+		s.post(func() { s.conns.each((*epollConn).cutOff) })
+	}
+	e.plain.Cut()
+}
+
 // Wait implements Engine. It also waits for connections to be closed.
 func (e *Epoll) Wait() {
 	e.running.wait()

@@ -36,6 +36,15 @@ func (t *table[T]) get(h handle) *T {
 	return t.slots[h.index].value
 }
 
+// each calls f for all that are in it, which may remove them.
+func (t *table[T]) each(f func(*T)) {
+	for i := range t.slots {
+		if v := t.slots[i].value; v != nil {
+			f(v)
+		}
+	}
+}
+
 // remove makes h old.
 func (t *table[T]) remove(h handle) {
 	s := &t.slots[h.index]

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"io"
 	"testing"
 	"time"
 )
@@ -65,6 +66,70 @@ func testHeld(t *testing.T, l legs) {
 		r.clientGets(AppendClose(nil, 1002, "reserved opcode 0xf"))
 		r.client.Close()
 		r.wantEnd(ByLimit, 1002)
+	})
+	stalled := func(after time.Duration) (r *rig, streamed chan struct{}) {
+		r = l.start(t, func(p *Pair) {
+			hold(after)(p)
+			p.Options.Stall = 50 * time.Millisecond
+		})
+		streamed = make(chan struct{})
+		go func() {
+			defer close(streamed)
+			io.Copy(r.client, endless{binaryOf(masked, bufferSize)})
+		}()
+		return r, streamed
+	}
+	t.Run("AClientWhoseNodeReadsNothingIsHeldToo", func(t *testing.T) {
+		begin := time.Now()
+		r, streamed := stalled(time.Second)
+		r.clientGets(AppendClose(nil, 4200, "node lost"))
+		if held := time.Since(begin); held < time.Second {
+			t.Errorf("got held for %v, want at least 1s", held)
+		}
+		r.client.Close()
+		r.node.Close()
+		<-streamed
+		r.wantEnd(ByTimeout, 4200)
+	})
+	t.Run("ANodeThatReadsNothingIsHeardWhileItsClientIsHeld", func(t *testing.T) {
+		lost := make(chan struct{})
+		r := l.start(t, func(p *Pair) {
+			p.Options.Stall = 50 * time.Millisecond
+			loses(p, func() Close { close(lost); return Close{Code: 4200, By: ByNodeLost, After: time.Hour} })
+		})
+		streamed := make(chan struct{})
+		go func() {
+			defer close(streamed)
+			for frame := binaryOf(masked, bufferSize); ; {
+				select {
+				case <-lost:
+					r.client.Write(closeFrame(masked, 1000, ""))
+					return
+				default:
+					r.client.Write(frame)
+				}
+			}
+		}()
+		<-lost
+		r.nodeSends(text(unmasked, "still there"))
+		r.clientGets(text(unmasked, "still there"), AppendClose(nil, 1000, ""))
+		<-streamed
+		r.client.Close()
+		r.node.Close()
+		r.wantEnd(ByClient, 1000)
+	})
+	t.Run("AHeldClientThatClosesWithinALargeFrameOfItsNodeGetsNothingInside", func(t *testing.T) {
+		r := l.start(t, func(p *Pair) {
+			hold(time.Hour)(p)
+			p.Options.Close = 50 * time.Millisecond
+		})
+		large := binaryOf(unmasked, 4*bufferSize)
+		r.nodeSends(large[:2*bufferSize])
+		r.clientGets(large[:2*bufferSize])
+		r.node.Close()
+		r.clientSends(closeFrame(masked, 1000, ""))
+		r.clientIsOver()
+		r.wantEnd(ByClient, 1000)
 	})
 	t.Run("AClientWhoseNodeSendsNonsenseIsHeldToo", func(t *testing.T) {
 		r := l.start(t, hold(200*time.Millisecond))

@@ -2,8 +2,10 @@ package relay
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,8 +25,9 @@ import (
 //   - A node that ends without one, or sends a malformed frame, has the client
 //     closed with what Owner.NodeLost says. A node that takes nothing for
 //     Options.Stall too, by ByTimeout.
-//   - Owner.NodeLost can have the client held open before that; what it sends
-//     then is dropped, and its Close frame answered.
+//   - Owner.NodeLost can have the client held open before that, in both cases.
+//     What it sends then is dropped, and its Close frame answered; what a node
+//     still sends that has stalled reaches it.
 //   - A client's malformed frame never reaches the node, which gets a Close
 //     frame in its place. The client is closed with the frame's code, behind what
 //     the node still answers: until its Close frame or its end, for half of
@@ -34,6 +37,9 @@ import (
 //     passes the client's answer on.
 //   - A client that has seen and sent a Close frame is let go at once; its node
 //     has until Options.Close is over. What has not ended by then is cut.
+//   - Options.Close begins anew with each part that passes of a frame that was
+//     begun, either way, and of what waits in front of a Close frame, until ten
+//     times that are over, or Close.Within.
 //   - A client that takes nothing for Options.Stall is cut at once.
 //   - The client gets one Close frame at most, and nothing behind it.
 //   - When nothing comes from either side for Options.Idle the client is
@@ -56,11 +62,14 @@ type Plain struct {
 	messagesToNode, messagesToClient atomic.Int64
 
 	running *count // relays
+
+	mu     sync.Mutex
+	relays map[*plainConn]struct{}
 }
 
 // NewPlain returns an engine that relays nothing yet.
 func NewPlain() Engine {
-	p := &Plain{dialer: newDialer(), running: newCount(), token: newToken()}
+	p := &Plain{dialer: newDialer(), running: newCount(), token: newToken(), relays: make(map[*plainConn]struct{})}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
 	return p
 }
@@ -76,9 +85,28 @@ func (p *Plain) Start(pair Pair) Conn {
 	if every := pair.Options.Ping; every > 0 {
 		r.pings = newPlainPings(every, &p.token, r.closing)
 	}
+	p.mu.Lock()
+	p.relays[r] = struct{}{}
+	p.mu.Unlock()
 	go r.toNode()
 	go r.toClient()
 	return r
+}
+
+// Cut implements Engine.
+func (p *Plain) Cut() {
+	p.mu.Lock()
+	all := slices.Collect(maps.Keys(p.relays))
+	p.mu.Unlock()
+	for _, r := range all {
+		r.closing.cut(ByShutdown, errCut)
+	}
+}
+
+func (p *Plain) forget(r *plainConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.relays, r)
 }
 
 // Listener implements Engine.
@@ -123,6 +151,7 @@ func (r *plainConn) toNode() {
 	s.frames.follower = newFollower(true, r.pair.Options.MaxMessage)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToNode, &r.engine.messagesToNode
 	s.counted = r.pair.Counts.addToNode
+	s.passes = func(bool) { r.closing.progress() }
 	s.pings = r.pings
 
 	r.closing.clientEnded(unlessEOF(r.moveToNode(s)))
@@ -164,6 +193,7 @@ func (r *plainConn) toClient() {
 	s.frames.follower = newFollower(false, 0)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToClient, &r.engine.messagesToClient
 	s.counted = r.pair.Counts.addToClient
+	s.passes = r.closing.passesToClient
 
 	if r.greet() {
 		r.moveToClient(s)
@@ -288,6 +318,7 @@ func (r *plainConn) leave() {
 	}
 	r.close()
 	r.closing.finish(&r.end)
+	r.engine.forget(r)
 	tellEnded(r.pair.Owner, r.end)
 	r.engine.running.end()
 }

@@ -36,13 +36,17 @@ type Close struct {
 	// After is how long the client is first held open without a node. It
 	// counts only in what Owner.NodeLost returns.
 	After time.Duration
+	// Within is when the relay is cut at the latest, even if a frame is still
+	// under way; 0: after ten times Options.Close.
+	Within time.Duration
 }
 
 // Options bound a relay. Stall and Close must be set.
 type Options struct {
 	// Stall ends a relay one of whose legs takes no bytes for so long.
 	Stall time.Duration
-	// Close is how long a leg may take to end after a Close frame or a FIN.
+	// Close is how long a leg may take to end after a Close frame or a FIN. It
+	// begins anew with all that passes of a frame which is still under way.
 	Close time.Duration
 	// MaxMessage is the largest data message that a client may send, its
 	// fragments together, in bytes of payload; 0: any.
@@ -123,6 +127,8 @@ type Engine interface {
 	Start(Pair) Conn
 	// Totals may be read at any time and only grows.
 	Totals() Totals
+	// Cut ends all relays as they are.
+	Cut()
 	// Wait returns when every relay that was started has ended.
 	Wait()
 }

@@ -12,6 +12,7 @@ type stream struct {
 	early    []byte   // what was read ahead of the relay; goes first
 	stall    time.Duration
 	active   func(pong bool) // told when something has passed; pong: only one to us
+	passes   func(open bool) // told when a part of a frame has passed; open: of a large one
 	pings    *plainPings     // of the client that this comes from; nil: it gets none
 	frames   gate
 
@@ -30,6 +31,9 @@ type stream struct {
 func (s *stream) read() error {
 	n, readErr := s.readSome(s.buf[s.held:])
 	ahead := s.frames.ahead()
+	if n > 0 && !s.frames.atBoundary() {
+		s.passes(s.frames.open)
+	}
 	var err error
 	s.ready, s.completed, err = s.frames.pass(s.held, s.buf[s.held:s.held+n])
 	s.held += n
@@ -72,7 +76,7 @@ func (s *stream) forward() error {
 	if s.to == nil {
 		return nil
 	}
-	n, err := write(s.to, s.buf[:s.ready], s.stall)
+	n, err := s.write(s.buf[:s.ready])
 	s.bytes += int64(n)
 	s.totalBytes.Add(int64(n))
 	if err != nil {
@@ -85,6 +89,19 @@ func (s *stream) forward() error {
 	s.counted(n, s.completed)
 	return nil
 }
+
+// write writes b by parts, so that the progress of a slow reader is seen.
+func (s *stream) write(b []byte) (written int, err error) {
+	for written < len(b) && err == nil {
+		n := 0
+		n, err = write(s.to, b[written:min(written+partSize, len(b))], s.stall)
+		written += n
+		s.passes(s.frames.open)
+	}
+	return written, err
+}
+
+const partSize = 4 << 10
 
 // drop forgets what may leave.
 func (s *stream) drop() {

@@ -1,5 +1,7 @@
 package relay
 
+import "time"
+
 // begin notes what ends the relay, unless something has already, and sees to
 // it that the rest takes no longer than Options.Close. It reports whether this
 // was the first.
@@ -8,8 +10,25 @@ func (c *epollConn) begin(by By, err error) bool {
 		return false
 	}
 	c.closeBy = c.shard.time().later(c.close)
+	c.latestBy = c.shard.time().later(mostCloses * c.close)
 	c.idleBy, c.pingBy, c.heldBy = 0, 0, 0
 	return true
+}
+
+// bound sets when the end is there at the latest; 0 changes nothing.
+func (c *epollConn) bound(within time.Duration) {
+	if within > 0 {
+		c.latestBy = min(c.latestBy, c.shard.time().later(within))
+		c.closeBy = min(c.closeBy, c.latestBy)
+	}
+}
+
+// progress puts off the cut of a relay that is ending: a frame that is still
+// under way, and passes, is not late.
+func (c *epollConn) progress() {
+	if c.closeBy != 0 {
+		c.closeBy = min(c.shard.time().later(c.close), c.latestBy)
+	}
 }
 
 // active puts off the next ping and the end of an idle relay, where the pongs
