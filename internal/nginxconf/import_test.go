@@ -205,6 +205,7 @@ func TestWhatIsTakenOver(t *testing.T) {
 	f(with("", "listen 81;")+"server { listen 82; location / { return 301 /; } }", "# server (nginx.conf:1): it only redirects")
 	f("upstream a { server b; }", "No listener could be taken over")
 	f(with("", "")+"unheard of;", "# unheard of (nginx.conf:1): Fermata has nothing for it.\n")
+	f("map $http_upgrade $kind { default web; websocket socket; } "+with("", ""), "# map $http_upgrade (nginx.conf:1): Fermata has nothing")
 	f(with("", "proxy_set_header Authorization secret;"), "# proxy_set_header Authorization (nginx.conf:1): ")
 	f("server { location /a/ { proxy_pass http://b/; } }", "#   proxy_pass http://b/ (nginx.conf:1): nginx changes the path there, which Fermata does not\n")
 	f("server { location /a/ { proxy_pass http://b$request_uri; } }", "url: \"http://b:80\"")

@@ -117,9 +117,16 @@ func doesTheSame(d syntax.Directive) bool {
 	case "proxy_http_version":
 		return arg(d, 0) == "1.1"
 	case "map":
-		return arg(d, 0) == "$http_upgrade"
+		return arg(d, 0) == "$http_upgrade" && isConnection(d.Block)
 	}
 	return false
+}
+
+// isConnection tells whether a map has values for the Connection header alone.
+func isConnection(block []syntax.Directive) bool {
+	return !slices.ContainsFunc(block, func(d syntax.Directive) bool {
+		return !slices.Contains([]string{"upgrade", "close", "keep-alive", ""}, strings.ToLower(arg(d, 0)))
+	})
 }
 
 // read are the directives that other parts look at, where they count.
