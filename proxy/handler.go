@@ -67,6 +67,7 @@ type Handler struct {
 	live     registry
 	govern   governor
 	waits    waits
+	bodies   bodies
 	queue    queue
 	away     occasional // clients turned away
 	surplus  occasional // plain requests turned away
@@ -171,3 +172,7 @@ func (h *Handler) Clients() (now, most int64) {
 
 // Admitted is how many clients have ever been admitted.
 func (h *Handler) Admitted() int64 { return h.admitted.Load() }
+
+// FreedBytes is how many bytes the large bodies of plain requests have ever
+// taken and given back.
+func (h *Handler) FreedBytes() int64 { return h.bodies.freedByLarge() }

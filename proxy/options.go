@@ -38,6 +38,10 @@ type Limits struct {
 	MaxHeaderBytes int `yaml:"max_header_bytes"`
 	// MaxBodyBytes is the largest body of a plain request; it is held in memory.
 	MaxBodyBytes int64 `yaml:"max_body_bytes"`
+	// MaxBodiesBytes is how much memory the bodies of all plain requests have
+	// together; beyond it the body that has had most for longest makes room, and
+	// its client gets a 503. More than MaxBodyBytes.
+	MaxBodiesBytes int64 `yaml:"max_bodies_bytes"`
 	// MaxMessageBytes is the largest message that a client may send, all its
 	// fragments together; beyond it the client is closed with 1009, and the
 	// node sees nothing of it. 0: any size.
@@ -115,7 +119,7 @@ func DefaultTimeouts() Timeouts {
 
 // DefaultLimits is what a configuration without limits means.
 func DefaultLimits() Limits {
-	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20, RequestsPerNode: 64, UpgradesPerSecond: 500, SlowStart: 10 * time.Second}
+	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20, MaxBodiesBytes: 64 << 20, RequestsPerNode: 64, UpgradesPerSecond: 500, SlowStart: 10 * time.Second}
 }
 
 // DefaultDrain is what a configuration without a drain section means.

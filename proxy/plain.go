@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,47 +22,38 @@ type clientKey struct{}
 
 // servePlain passes a plain request to a node: Reverb's API and /up.
 func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, o *Options) {
-	body, err := readBody(w, r, o.Limits.MaxBodyBytes)
-	if err != nil {
-		status, wrong := bodyFault(err)
-		refuse(w, status, wrong)
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	body := h.bodies.open(cancel)
+	defer body.close()
+	if err := body.read(ctx, w, r, o.Limits); err != nil {
+		h.refuseBody(w, r, c, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), o.Timeouts.Response)
-	defer cancel()
+	ctx, end := context.WithTimeout(ctx, o.Timeouts.Response)
+	defer end()
 	h.plain.ServeHTTP(speller{w}, withBody(withClient(r.WithContext(ctx), c), body))
+}
+
+// refuseBody answers a request whose body could not be read.
+func (h *Handler) refuseBody(w http.ResponseWriter, r *http.Request, c *client, err error) {
+	status, wrong := bodyFault(err)
+	if errors.Is(err, errBodies) {
+		w.Header().Set("Retry-After", "1")
+		h.noteFailed(r, c, status, err)
+	}
+	refuse(w, status, wrong)
 }
 
 func withClient(r *http.Request, c *client) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), clientKey{}, c))
 }
 
-// readBody reads a request's body before a node is asked: one that comes slowly
-// must not take a connection of a node, which has few.
-func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	if r.ContentLength > most {
-		return nil, &http.MaxBytesError{Limit: most}
-	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-}
-
-// bodyFault is what a client is told whose body could not be read.
-func bodyFault(err error) (status int, wrong string) {
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return http.StatusRequestEntityTooLarge, fmt.Sprintf("got a body of more than %d bytes, want at most that", large.Limit)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusRequestTimeout, "the body did not come in time"
-	}
-	return http.StatusBadRequest, fmt.Sprintf("read the body: %v", bare(err))
-}
-
 // withBody gives the request a body of known length, and none of what Reverb
 // does not take: chunks, trailers, an upgrade to something else. It must be a
 // copy, since net/http looks for the body that it made in its own.
-func withBody(r *http.Request, body []byte) *http.Request {
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+func withBody(r *http.Request, body *body) *http.Request {
+	r.Body, r.ContentLength = body.reader(), body.size
 	r.TransferEncoding, r.Trailer = nil, nil
 	r.Header.Del("Upgrade")
 	return r
@@ -207,6 +197,10 @@ func noSwitch(response *http.Response, err error) error {
 // plainFailed answers a plain request that no node has answered.
 func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error) {
 	c := r.Context().Value(clientKey{}).(*client)
+	if cause := context.Cause(r.Context()); errors.Is(cause, errBodies) {
+		h.refuseBody(w, r, c, cause)
+		return
+	}
 	status, text := plainFault(err, c.options)
 	c.explain(w.Header())
 	switch {
@@ -241,7 +235,7 @@ func plainFault(err error, o *Options) (status int, text string) {
 // one a second says how many there were.
 func (h *Handler) noteFailed(r *http.Request, c *client, status int, err error) {
 	message, count := "request failed", 0
-	if errors.Is(err, balancer.ErrBusy) {
+	if errors.Is(err, balancer.ErrBusy) || errors.Is(err, errBodies) {
 		if count = h.surplus.add(time.Now(), time.Second); count == 0 {
 			return
 		}

@@ -16,8 +16,11 @@ const storm = 200
 // storms, behind which the memory is given back anyway. GOGC has precedence.
 const garbage = 200
 
+// perClient is the memory of bodies, in bytes, that counts as a client's arrival.
+const perClient = 64 << 10
+
 // tidyMemory gives memory back to the system after the start, and whenever a
-// storm of clients has passed, until ctx ends. A client at rest needs a fraction
+// storm of clients or of large bodies has passed, until ctx ends. A client at rest needs a fraction
 // of what its arrival took, and as nothing allocates then, no collection would
 // come by itself.
 func (a *App) tidyMemory(ctx context.Context) {
@@ -34,7 +37,7 @@ func (a *App) tidyMemory(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now := a.handler.Admitted()
+		now := a.handler.Admitted() + a.handler.FreedBytes()/perClient
 		latest := now - before
 		before, came = now, came+latest
 		if came >= storm && latest <= came/20 {

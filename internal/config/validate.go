@@ -174,6 +174,7 @@ func (r *report) validateTimeouts(o proxy.Timeouts) {
 func (r *report) validateLimits(o proxy.Limits) {
 	r.between("limits.max_header_bytes", o.MaxHeaderBytes, 1<<10, 1<<20)
 	r.want(o.MaxBodyBytes >= 1 && o.MaxBodyBytes <= 1<<30, "limits.max_body_bytes", "got %d, want 1 to %d", o.MaxBodyBytes, 1<<30)
+	r.want(o.MaxBodiesBytes > o.MaxBodyBytes && o.MaxBodiesBytes <= 1<<40, "limits.max_bodies_bytes", "got %d, want more than limits.max_body_bytes, which is %d, and at most %d", o.MaxBodiesBytes, o.MaxBodyBytes, 1<<40)
 	r.want(o.MaxMessageBytes >= 0, "limits.max_message_bytes", "got %d, want at least 0", o.MaxMessageBytes)
 	r.offOrAtLeast("limits.max_silence", o.MaxSilence, 100*time.Millisecond)
 	r.offOrAtLeast("limits.max_age", o.MaxAge, time.Second)

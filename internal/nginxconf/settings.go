@@ -134,6 +134,9 @@ func (d *draft) limits(s *site) {
 	if largest > 0 && largest != def.MaxBodyBytes {
 		d.add("limits", "  max_body_bytes: %d", largest)
 	}
+	if largest >= def.MaxBodiesBytes {
+		d.add("limits", "  max_bodies_bytes: %d # room for four of them", 4*largest)
+	}
 	if t := slowStart(s); t > 0 && t != def.SlowStart {
 		d.add("limits", "  slow_start: %s", short(t))
 	}
