@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,6 +44,56 @@ func TestTheReadmesConfigurationIsValid(t *testing.T) {
 	text, _, _ := strings.Cut(after, "```")
 	if _, err := Parse(name, []byte("listen:"+text)); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestEveryOptionNamedInTheDocumentationExists(t *testing.T) {
+	known := map[string]bool{}
+	for _, path := range paths(reflect.TypeFor[Config](), "") {
+		path = strings.ReplaceAll(path, "[0]", "")
+		for ; path != ""; path = parent(path) {
+			known[path] = true
+		}
+	}
+	sections := strings.Join(allKeys, "|")
+	named := regexp.MustCompile("`((?:" + sections + ")(?:\\[\\])?\\.[a-z0-9_.\\[\\]]+)")
+	count := 0
+	for _, file := range documents {
+		for _, match := range named.FindAllStringSubmatch(read(t, file), -1) {
+			count++
+			if path := strings.ReplaceAll(match[1], "[]", ""); !known[path] {
+				t.Errorf("%s: got `%s`, want an option that there is", file, match[1])
+			}
+		}
+	}
+	if count < 100 {
+		t.Errorf("got %d options named, want all of them (100 or more)", count)
+	}
+}
+
+// documents are those that operators read.
+var documents = []string{"README.md", "docs/deploy.md", "docs/reference.md", "CHANGELOG.md"}
+
+// Pieces of a configuration stand alone in the documentation: what they lack is
+// no mistake there.
+func TestEveryPieceOfAConfigurationInTheDocumentationHasKnownKeysAndValues(t *testing.T) {
+	t.Setenv("FERMATA_ADMIN_TOKEN", strings.Repeat("x", leastSecret))
+	key := regexp.MustCompile("^(" + strings.Join(allKeys, "|") + "):")
+	for _, file := range documents {
+		for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, file), -1) {
+			if !key.MatchString(block[1]) {
+				continue // of a deploy tool
+			}
+			name, _ := writeExample(t)
+			_, err := Parse(name, []byte(block[1]))
+			var mistakes Mistakes
+			errors.As(err, &mistakes)
+			for _, m := range mistakes {
+				if m.Path != "listen" && m.Path != "nodes" {
+					t.Errorf("%s: got %v in\n%s", file, m, block[1])
+				}
+			}
+		}
 	}
 }
 
