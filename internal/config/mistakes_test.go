@@ -275,7 +275,7 @@ func TestHealthIsChecked(t *testing.T) {
 	f("interval: 0s", "4: health.interval: got 0s, want 100ms to 1h")
 	f("timeout: -1s", "4: health.timeout: got -1s, want 10ms to 1m")
 	f("panic_threshold: 101", "4: health.panic_threshold: got 101, want 0 to 100")
-	f("rise: 0\n  fall: 0", "4: health.rise: got 0, want 1 to 100", "5: health.fall: got 0, want 1 to 100")
+	f("rise: 0\n  fall: 0", "4: health.rise: got 0, want 1 to 1000", "5: health.fall: got 0, want 1 to 1000")
 	f("http: {path: up}", `4: health.http.path: got "up", want a path that starts with / and has no space and no #`)
 	f("http: {path: \"/up\\r\\nX: y\"}", `4: health.http.path: got "/up\r\nX: y", want a path that starts with / and has no space and no #`)
 	f("http:\n    status: 99", "5: health.http.status: got 99, want 200 to 599")

@@ -106,7 +106,16 @@ func TestTheStateAndTheSocketHaveFilesOfTheirOwn(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := func(text, want string) { t.Helper(); wantMistakes(t, required+text, want) }
+	config := filepath.Join(dir, "f.yaml")
+	f := func(text, want string) {
+		t.Helper()
+		if err := os.WriteFile(config, []byte(required+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Check(config); err == nil || err.Error() != config+":"+want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
 	f("state_dir: "+file+"\n", fmt.Sprintf("3: state_dir: got the file %q, want a directory", file))
 	f("admin: {address: 'unix:"+file+"'}\n", fmt.Sprintf("3: admin.address: got %q, where something else is, want a path that is free", "unix:"+file))
 	f("admin: {address: 'unix:"+dir+"'}\n", fmt.Sprintf("3: admin.address: got %q, where something else is, want a path that is free", "unix:"+dir))
@@ -118,7 +127,7 @@ func TestTheStateAndTheSocketHaveFilesOfTheirOwn(t *testing.T) {
 func TestOddValuesAreMistakes(t *testing.T) {
 	for _, text := range []string{
 		"health: {interval: 1ns}", "health: {interval: 99ms}", "health: {interval: 2400h}", "health: {timeout: 1ns}", "health: {timeout: 1h}",
-		"health: {fall: 101}", "health: {rise: 4611686018427387904}", "health: {http: {path: '/up#x'}}", "health: {http: {status: 101}}",
+		"health: {fall: 1001}", "health: {rise: 4611686018427387904}", "health: {http: {path: '/up#x'}}", "health: {http: {status: 101}}",
 		"timeouts: {header: 1ns}", "timeouts: {request: 1us}", "timeouts: {idle: 1ms}", "timeouts: {dial: 1ns}", "timeouts: {answer: 1ns}",
 		"timeouts: {response: 2562047h}", "timeouts: {request: 2562047h}", "timeouts: {stall: 1ns}", "timeouts: {close: 1ns}", "stop_timeout: 2562047h",
 		"drain: {deadline: 1ns}", "drain: {deadline: 2562047h}", "drain: {rate: 4611686018427387904}", "drain: {min_usable: 9}", "drain: {min_usable: 2}",
