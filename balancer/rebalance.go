@@ -36,6 +36,39 @@ func (p *Pool) PlanRebalance(skew float64) (reliefs []Relief, loads []Load) {
 	return reliefs, loads
 }
 
+// PlanUnasked is PlanRebalance for one that nobody has asked for: it plans none
+// that moves fewer clients than least, or that the pins or the bounded load would
+// undo, and none while clients are on their way anyway.
+func (p *Pool) PlanUnasked(skew float64, least int) []Relief {
+	bound, ok := p.lasting()
+	if !ok {
+		return nil
+	}
+	reliefs, _ := p.PlanRebalance(max(skew, bound-1))
+	clients := 0
+	for _, r := range reliefs {
+		clients += r.Clients
+	}
+	if clients < least {
+		return nil
+	}
+	return reliefs
+}
+
+// lasting is whether clients that move now stay where they come to: a cookie
+// pins them there, and nothing moves them on. The bound is how many times the
+// mean clients without a cookie may fill a node.
+func (p *Pool) lasting() (bound float64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range p.nodes {
+		if n.avoided || n.shed > 0 || n.connections > 0 && !n.serves() {
+			return 0, false
+		}
+	}
+	return p.sticky.BoundedLoad, p.sticky.By == ByCookie && !p.panicking
+}
+
 // serving are the nodes that take clients, and full ones.
 func (p *Pool) serving() (nodes []*Node, seats []*seat) {
 	p.mu.Lock()

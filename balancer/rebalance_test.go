@@ -131,3 +131,75 @@ func TestAPlanComesTrue(t *testing.T) {
 		}
 	})
 }
+
+// lopsided is a pool of nodes of equal weight with so many clients each.
+func lopsided(t *testing.T, sticky StickyOptions, clients ...int) *Pool {
+	t.Helper()
+	names := []string{"a", "b", "c", "d"}[:len(clients)]
+	p := loaded(t, nodes(names...), clients...)
+	p.Replace(nodes(names...), sticky)
+	return p
+}
+
+func TestNobodyIsMovedUnaskedForASmallDifference(t *testing.T) {
+	f := func(want int, clients ...int) {
+		t.Helper()
+		got := 0
+		for _, r := range lopsided(t, DefaultSticky(), clients...).PlanUnasked(0.3, 10) {
+			got += r.Clients
+		}
+		if got != want {
+			t.Errorf("%v: got %d clients to move, want %d", clients, got, want)
+		}
+	}
+	f(60, 135, 15)
+	f(85, 135, 10, 5)
+	f(0, 3, 1)
+	f(0, 18, 0) // 9 clients are not worth it
+	f(10, 20, 0)
+	f(0, 129, 71) // the share is 100
+	f(31, 131, 69)
+	f(0, 50, 50)
+	f(0, 100)
+	f(0)
+}
+
+func TestNobodyIsMovedUnaskedWhileClientsMoveAnyway(t *testing.T) {
+	f := func(what string, want bool, change func(*Pool)) {
+		t.Helper()
+		p := lopsided(t, DefaultSticky(), 90, 10, 2, 0)
+		p.SetPanic(50, 0)
+		change(p)
+		if got := p.PlanUnasked(0.3, 10) != nil; got != want {
+			t.Errorf("%s: got a plan %v, want %v", what, got, want)
+		}
+	}
+	f("nothing", true, func(*Pool) {})
+	f("a drain", false, func(p *Pool) { drain(t, p, "c") })
+	f("a drain that is over", true, func(p *Pool) { drain(t, p, "d") })
+	f("a lost node", false, func(p *Pool) { p.SetCheck("c", Check{Reason: "dial refused", Gone: true}) })
+	f("a dead node without clients", true, func(p *Pool) { p.SetCheck("d", Check{Reason: "dial refused", Gone: true}) })
+	f("a panic", false, func(p *Pool) {
+		for _, name := range []string{"b", "c", "d"} {
+			p.SetCheck(name, Check{Reason: "no answer"})
+		}
+	})
+	f("a roll", false, func(p *Pool) { p.Avoid([]string{"d"}) })
+	f("a removed node", false, func(p *Pool) { p.Replace(nodes("a", "b", "d"), DefaultSticky()) })
+	f("a rebalance", false, func(p *Pool) { p.Shed(node(t, p, "a"), 1) })
+}
+
+func TestNobodyIsMovedUnaskedWhoWouldComeBack(t *testing.T) {
+	f := func(what string, want bool, change func(*StickyOptions)) {
+		t.Helper()
+		o := DefaultSticky()
+		change(&o)
+		if got := lopsided(t, o, 135, 15).PlanUnasked(0.3, 10) != nil; got != want {
+			t.Errorf("%s: got a plan %v, want %v", what, got, want)
+		}
+	}
+	f("a cookie", true, func(*StickyOptions) {})
+	f("the address", false, func(o *StickyOptions) { o.By = ByIP })
+	f("a bound above the skew", false, func(o *StickyOptions) { o.BoundedLoad = 2 })
+	f("no bound", true, func(o *StickyOptions) { o.BoundedLoad = 0 })
+}

@@ -93,6 +93,22 @@ type DrainOptions struct {
 	MinUsable int `yaml:"min_usable"`
 }
 
+// RebalanceOptions say when clients are moved from the fullest nodes to the
+// emptiest without anybody asking for it. That is once at most for each time
+// that nodes come back or are added, and with the pin by cookie only.
+type RebalanceOptions struct {
+	Auto bool `yaml:"auto"`
+	// After is how long nothing must have happened to any node.
+	After time.Duration `yaml:"after"`
+	// Skew is how far above its weight's share of the clients a node must be,
+	// 0.3 for three tenths, and above what StickyOptions.BoundedLoad allows.
+	Skew float64 `yaml:"skew"`
+	// MinClients is how many clients would have to move, at least.
+	MinClients int `yaml:"min_clients"`
+	// Rate is how many clients are moved per second; 0: all at once.
+	Rate int `yaml:"rate"`
+}
+
 // What NoUsableNode can be.
 const (
 	// NoNodeClose accepts an upgrade and closes it with 4100, on which
@@ -125,6 +141,11 @@ func DefaultLimits() Limits {
 // DefaultDrain is what a configuration without a drain section means.
 func DefaultDrain() DrainOptions {
 	return DrainOptions{Rate: 100, Deadline: 10 * time.Minute, CloseCode: 4200, MinUsable: 1}
+}
+
+// DefaultRebalance is what a configuration without a rebalance section means.
+func DefaultRebalance() RebalanceOptions {
+	return RebalanceOptions{Auto: true, After: time.Minute, Skew: 0.3, MinClients: 10, Rate: 5}
 }
 
 // Network is a range of addresses, or one address, in the configuration.

@@ -38,6 +38,31 @@ func (h *Handler) Rebalance(reliefs []balancer.Relief, rate int, moved func(clie
 	}()
 }
 
+// EndRebalance ends the rebalance under way, if there is one: clients that have
+// not been closed stay.
+func (h *Handler) EndRebalance() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rebalance != nil {
+		h.rebalance.cancel()
+	}
+}
+
+// Rebalancing is whether one is under way, or its last clients are coming back.
+func (h *Handler) Rebalancing() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rebalance == nil {
+		return false
+	}
+	select {
+	case <-h.rebalance.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // relieve closes the clients that go. A node sheds each of them until it has
 // come back, or somebody else has come in its place.
 func (h *Handler) relieve(ctx context.Context, reliefs []balancer.Relief, p *pace, moved func(int)) {

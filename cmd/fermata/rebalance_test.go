@@ -87,3 +87,37 @@ func TestRebalanceAsksForWhatWasGiven(t *testing.T) {
 	running(t, admintest.New(admin.Node{Name: "a"}), "")
 	fermata(t.Context(), "rebalance").want(t, 4, "", "fermata: refused: there is one node only\n")
 }
+
+// unasked has a rebalance begin soon, and for few clients.
+const unasked = even + "rebalance: {after: 1s, min_clients: 3, rate: 0}\n"
+
+func TestTheFirstNodeThatListensDoesNotKeepEverybodyForEver(t *testing.T) {
+	s := newStack(t, 2, unasked)
+	s.nodes[1].Kill()
+	s.logs.wait(t, "node down")
+	clients := s.visit(12)
+	address := strings.TrimPrefix(s.urls[1], "http://")
+	again, err := devnode.Start(address, devnode.Options{Name: "reverb-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(again.Kill)
+	if line := s.logs.wait(t, "rebalance"); line["reason"] != "6 clients to move, as nodes have come back or were added" {
+		t.Errorf("got %v, want the reason", line)
+	}
+	s.logs.wait(t, "rebalanced")
+	clients.wait("half of them on each", func(on map[string]int) bool { return on["reverb-1"] == 6 && on["reverb-2"] == 6 })
+	clients.wantMoves(atMost(1), 4200)
+}
+
+func TestADrainEndsARebalanceThatNobodyAskedFor(t *testing.T) {
+	s := newStack(t, 3, strings.Replace(unasked, "rate: 0", "rate: 1", 1))
+	s.wantCLI(exitDone, "", "", "drain", "reverb-2")
+	s.visit(12)
+	s.wantCLI(exitDone, "", "", "undrain", "reverb-2")
+	s.logs.wait(t, "rebalance")
+	s.wantCLI(exitDone, "", "", "drain", "reverb-3", "--grace", "1m")
+	if line := s.logs.wait(t, "rebalanced"); line["reason"] != "ended early, since something else has begun" {
+		t.Errorf("got %v, want that the drain has ended it", line)
+	}
+}

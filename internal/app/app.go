@@ -54,6 +54,9 @@ type App struct {
 	stopping      atomic.Bool
 	fileLimit     uint64
 
+	occasion occasion    // for a rebalance that nobody asks for
+	unasked  atomic.Bool // whether such a one is under way
+
 	reloading sync.Mutex // makes reloads happen one at a time; comes before mu
 
 	mu      sync.Mutex      // makes all changes happen one at a time
@@ -183,6 +186,7 @@ func (a *App) begin(ctx context.Context, before memory) {
 	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
+	a.checks.wg.Go(func() { a.rebalanceUnasked(ctx) })
 	started := a.config
 	a.checks.wg.Go(func() { a.adviseChecks(ctx, started) })
 	a.checks.wg.Go(func() { a.handler.MoveOld(ctx) })
@@ -252,5 +256,7 @@ func (a *App) tell(kind, node, reason string, fields ...zap.Field) {
 		level = zap.WarnLevel
 	}
 	a.log.Log(level, strings.ReplaceAll(kind, "_", " "), fields...)
-	a.admin.Publish(admin.Event{Time: time.Now(), Type: kind, Node: node, Message: reason})
+	now := time.Now()
+	a.admin.Publish(admin.Event{Time: now, Type: kind, Node: node, Message: reason})
+	a.happened(kind, now)
 }

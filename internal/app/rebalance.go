@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fermata/balancer"
 	"fermata/internal/admin"
 )
 
@@ -22,16 +23,28 @@ func (a *App) Rebalance(request admin.RebalanceRequest) (admin.Rebalance, error)
 		return admin.Rebalance{}, fmt.Errorf("%w: a roll is under way (%s)", admin.ErrRefused, rollText(a.roll))
 	}
 	reliefs, loads := a.pool.PlanRebalance(pick(request.Skew, defaultSkew))
-	plan := admin.Rebalance{Rate: pick(request.Rate, defaultRebalanceRate), Forecast: forecast(loads)}
-	for _, r := range reliefs {
-		plan.Clients += r.Clients
-	}
+	plan := admin.Rebalance{Clients: sum(reliefs), Rate: pick(request.Rate, defaultRebalanceRate), Forecast: forecast(loads)}
 	if request.DryRun || plan.Clients == 0 {
 		return plan, nil
 	}
-	a.tell("rebalance", "", fmt.Sprintf("%d clients to move", plan.Clients), zap.Int("rate", plan.Rate))
-	a.handler.Rebalance(reliefs, plan.Rate, func(moved int) {
+	a.unasked.Store(false)
+	a.rebalance(reliefs, plan.Rate, "")
+	return plan, nil
+}
+
+// rebalance begins one; why stands behind what is told of it.
+func (a *App) rebalance(reliefs []balancer.Relief, rate int, why string) {
+	a.tell("rebalance", "", fmt.Sprintf("%d clients to move%s", sum(reliefs), why), zap.Int("rate", rate))
+	a.handler.Rebalance(reliefs, rate, func(moved int) {
+		a.unasked.Store(false)
 		a.tell("rebalanced", "", fmt.Sprintf("%d clients moved", moved))
 	})
-	return plan, nil
+}
+
+// sum is how many clients are to move.
+func sum(reliefs []balancer.Relief) (clients int) {
+	for _, r := range reliefs {
+		clients += r.Clients
+	}
+	return clients
 }

@@ -31,6 +31,7 @@ type Config struct {
 	Sticky        balancer.StickyOptions `yaml:"sticky"`
 	Health        health.Options         `yaml:"health"`
 	Drain         proxy.DrainOptions     `yaml:"drain"`
+	Rebalance     proxy.RebalanceOptions `yaml:"rebalance"`
 	Timeouts      proxy.Timeouts         `yaml:"timeouts"`
 	Limits        proxy.Limits           `yaml:"limits"`
 	// Keepalive is for clients that are connected and silent.
@@ -99,6 +100,7 @@ func Default() *Config {
 		Sticky:        balancer.DefaultSticky(),
 		Health:        health.Default(),
 		Drain:         proxy.DefaultDrain(),
+		Rebalance:     proxy.DefaultRebalance(),
 		Timeouts:      proxy.DefaultTimeouts(),
 		Limits:        proxy.DefaultLimits(),
 		NoUsableNode:  proxy.NoNodeClose,

@@ -103,7 +103,7 @@ func TestTheWrongKindOfValueIsAMistake(t *testing.T) {
 	f("sticky:\n  bounded_load: +Inf\n", `4: sticky.bounded_load: got "+Inf", want a number such as 1.25`)
 }
 
-var allKeys = []string{"listen", "nodes", "path_prefix", "await_greeting", "sticky", "health", "drain", "timeouts", "limits", "keepalive", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "headers", "log"}
+var allKeys = []string{"listen", "nodes", "path_prefix", "await_greeting", "sticky", "health", "drain", "rebalance", "timeouts", "limits", "keepalive", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "headers", "log"}
 
 func TestEnvironmentVariablesAreValuesAndNothingElse(t *testing.T) {
 	t.Setenv("FERMATA_TEST_SECRET", "hush")
@@ -205,6 +205,13 @@ func TestNoKeyGivesWarnings(t *testing.T) {
 			t.Errorf("%s: got no mistake, want an unknown key", key)
 		}
 	}
+}
+
+func TestRebalancesAreChecked(t *testing.T) {
+	f := func(text string, want ...string) { t.Helper(); wantMistakes(t, required+text, want...) }
+	f("rebalance: {after: 1ns, skew: 0, min_clients: 0, rate: -1}\n",
+		"3: rebalance.after: got 1ns, want 1s to 8784h", "3: rebalance.skew: got 0, want more than 0, and 10 at most: 0.3 for three tenths",
+		"3: rebalance.min_clients: got 0, want 1 to 100000000", "3: rebalance.rate: got -1, want 0 to 100000000")
 }
 
 func TestNodesAreChecked(t *testing.T) {

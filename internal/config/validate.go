@@ -24,6 +24,7 @@ func (c *Config) validate(r *report) {
 	r.validateSticky(c.Sticky)
 	r.validateHealth(c.Health)
 	r.validateDrain(c.Drain, len(c.Nodes))
+	r.validateRebalance(c.Rebalance)
 	r.validateTimeouts(c.Timeouts)
 	r.validateLimits(c.Limits)
 	r.offOrAtLeast("keepalive.ping", c.Keepalive.Ping, time.Second)
@@ -146,6 +147,13 @@ func (r *report) validateHealth(o health.Options) {
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && text == u.Scheme+"://"+u.Host && u.Host != ""
+}
+
+func (r *report) validateRebalance(o proxy.RebalanceOptions) {
+	r.within("rebalance.after", o.After, time.Second, longest)
+	r.want(o.Skew > 0 && o.Skew <= 10, "rebalance.skew", "got %v, want more than 0, and 10 at most: 0.3 for three tenths", o.Skew)
+	r.between("rebalance.min_clients", o.MinClients, 1, most)
+	r.between("rebalance.rate", o.Rate, 0, most)
 }
 
 func (r *report) validateDrain(o proxy.DrainOptions, nodes int) {

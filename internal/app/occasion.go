@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// occasion is whether clients may sit unevenly, and since when nothing happens
+// to the nodes: after a restart of all, the first one that listens has nearly
+// everybody, and cookies keep it so. An occasion is good for one rebalance, so
+// that none is repeated which clients undo. The zero value has none. Its methods
+// may be called concurrently.
+type occasion struct {
+	mu    sync.Mutex
+	given bool
+	last  time.Time
+}
+
+// note takes in what is told to the followers of events.
+func (o *occasion) note(kind string, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = now
+	switch kind {
+	case "start", "node_up", "undrain", "reload":
+		o.given = true
+	}
+}
+
+// ripe is whether there is an occasion, and nothing has happened for so long.
+func (o *occasion) ripe(after time.Duration, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.given && now.Sub(o.last) >= after
+}
+
+// use ends the occasion.
+func (o *occasion) use() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.given = false
+}
+
+// happened is told what the followers of events are. A rebalance that nobody has
+// asked for makes way for whatever moves clients or nodes.
+func (a *App) happened(kind string, now time.Time) {
+	a.occasion.note(kind, now)
+	switch kind {
+	case "drain", "roll", "reload", "panic", "node_down":
+		if a.unasked.CompareAndSwap(true, false) {
+			a.handler.EndRebalance()
+			a.tell("rebalanced", "", "ended early, since something else has begun")
+		}
+	}
+}
+
+// rebalanceUnasked looks once a second whether clients should be moved from the
+// fullest nodes to the emptiest, until ctx ends.
+func (a *App) rebalanceUnasked(ctx context.Context) {
+	clock := time.NewTicker(time.Second)
+	defer clock.Stop()
+	a.occasion.note("start", time.Now())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-clock.C:
+			a.rebalanceIfWorth(now)
+		}
+	}
+}
+
+// rebalanceIfWorth begins a rebalance if it is time and worth closing clients
+// for. While clients are few the occasion stays.
+func (a *App) rebalanceIfWorth(now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := a.config.Rebalance
+	if !o.Auto || len(a.roll) > 0 || !a.occasion.ripe(o.After, now) || a.handler.Rebalancing() {
+		return
+	}
+	reliefs := a.pool.PlanUnasked(o.Skew, o.MinClients)
+	if len(reliefs) == 0 {
+		return
+	}
+	a.occasion.use()
+	a.unasked.Store(true)
+	a.rebalance(reliefs, o.Rate, ", as nodes have come back or were added")
+}
