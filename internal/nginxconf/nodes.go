@@ -68,7 +68,7 @@ func nodeBase(u upstream) string {
 	if !u.declared {
 		return "reverb"
 	}
-	base := strings.Trim(notInNames.ReplaceAllString(u.name, "-"), "-")
+	base := strings.Trim(notInNames.ReplaceAllString(u.name, "-"), "-.")
 	if base == "" {
 		return "node"
 	}
@@ -142,7 +142,7 @@ func (d *draft) nodeOption(server syntax.Directive, option string) string {
 
 // noteSlowStart is silent where limits take the value over.
 func (d *draft) noteSlowStart(about syntax.Directive, value string) {
-	if _, ok := parseDuration(value); !ok {
+	if t, ok := parseDuration(value); !ok || t > longest {
 		d.note("limits", about, "no time; see limits.slow_start.")
 	}
 }
@@ -177,14 +177,14 @@ func (d *draft) notePlainNodes(s *site) {
 }
 
 // slowStart is the longest slow_start of the upstream's servers.
-func slowStart(s *site) (longest time.Duration) {
+func slowStart(s *site) (found time.Duration) {
 	for _, server := range named(s.upstream.directive.Block, "server") {
 		for _, option := range server.Args {
-			value, found := strings.CutPrefix(option, "slow_start=")
-			if t, ok := parseDuration(value); found && ok {
-				longest = max(longest, t)
+			value, isOne := strings.CutPrefix(option, "slow_start=")
+			if t, ok := parseDuration(value); isOne && ok && t <= longest {
+				found = max(found, t)
 			}
 		}
 	}
-	return longest
+	return found
 }

@@ -12,7 +12,14 @@ import (
 	"fermata/proxy"
 )
 
-var requestPath = regexp.MustCompile(`^/[!-#%-~]*$`)
+// requestPath is a path without variables, as internal/config has it.
+var requestPath = regexp.MustCompile(`^/[!"%-~]*$`)
+
+// The bounds that internal/config has for times.
+const (
+	shortest = 10 * time.Millisecond
+	longest  = 366 * 24 * time.Hour
+)
 
 // health asks the nodes for /up, which Reverb has: nginx's own checks are
 // passive. Those of NGINX Plus are taken over.
@@ -45,11 +52,11 @@ func (d *draft) healthOption(o *health.Options, check syntax.Directive, option s
 	about := check
 	about.Args = []string{option}
 	switch {
-	case key == "interval" && isTime && interval > 0:
+	case key == "interval" && isTime && interval > 0 && interval <= time.Hour:
 		o.Interval = interval
-	case key == "fails" && err == nil && number > 0:
+	case key == "fails" && err == nil && number > 0 && number <= mostChecks:
 		o.Fall = number
-	case key == "passes" && err == nil && number > 0:
+	case key == "passes" && err == nil && number > 0 && number <= mostChecks:
 		o.Rise = number
 	case key == "uri" && requestPath.MatchString(value) && strings.HasPrefix(value, d.parts["path_prefix"].value+"/"):
 		o.HTTP.Path = strings.TrimPrefix(value, d.parts["path_prefix"].value)
@@ -57,6 +64,9 @@ func (d *draft) healthOption(o *health.Options, check syntax.Directive, option s
 		d.note("health", about, "Fermata's checks have nothing for it.")
 	}
 }
+
+// mostChecks is what rise and fall can be.
+const mostChecks = 100
 
 // each are the directives of that name which count for the site, each once.
 func (s *site) each(name string) (all []syntax.Directive) {
@@ -86,8 +96,8 @@ func (d *draft) timeouts(s *site) {
 }
 
 func (d *draft) timeout(s *site, name, key string, def time.Duration) {
-	if longest := d.longest(s, name); longest > 0 && longest != def {
-		d.add("timeouts", "  %s: %s", key, short(longest))
+	if found := d.longest(s, name); found > 0 && found != def {
+		d.add("timeouts", "  %s: %s", key, short(found))
 	}
 }
 
@@ -104,17 +114,17 @@ func (d *draft) dialTimeout(s *site, def proxy.Timeouts) {
 }
 
 // longest is the longest time that a directive gives for the site, 0 for none.
-func (d *draft) longest(s *site, name string) (longest time.Duration) {
+func (d *draft) longest(s *site, name string) (found time.Duration) {
 	for _, directive := range s.each(name) {
 		d.settle(directive)
 		t, ok := parseDuration(arg(directive, 0))
-		if !ok || t == 0 {
+		if !ok || t < shortest || t > longest {
 			d.note("timeouts", directive, "no time that Fermata could take; the default stays.")
 			continue
 		}
-		longest = max(longest, t)
+		found = max(found, t)
 	}
-	return longest
+	return found
 }
 
 const mostBody = 1 << 30
