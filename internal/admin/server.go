@@ -34,8 +34,8 @@ func (s *Server) HTTPServer(open *connlimit.Limit) *http.Server {
 	server := &http.Server{
 		Handler:           s,
 		ConnState:         open.ConnState,
-		ReadHeaderTimeout: 2 * time.Second,
-		ReadTimeout:       5 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
