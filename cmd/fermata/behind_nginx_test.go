@@ -47,6 +47,17 @@ server {
 }
 `
 
+// pathTakenOff is a file in which the nodes get another path than nginx.
+const pathTakenOff = `upstream reverb { server NODE1; server NODE2; }
+server {
+    listen NGINX;
+    proxy_set_header Host $host;
+    location /ws/ {
+        proxy_pass http://reverb/;
+    }
+}
+`
+
 // behindNginx is nginx with the imported file's changes, and Fermata, run with
 // that file, behind it.
 type behindNginx struct {
@@ -54,7 +65,7 @@ type behindNginx struct {
 	nginx string // HOST:PORT
 }
 
-func newBehindNginx(t *testing.T) *behindNginx {
+func newBehindNginx(t *testing.T, file string) *behindNginx {
 	t.Helper()
 	bus := startBus(t)
 	nodes := []*devnode.Node{
@@ -62,7 +73,7 @@ func newBehindNginx(t *testing.T) *behindNginx {
 	}
 	b := &behindNginx{stack: &stack{t: t, nodes: nodes, logs: newLogs()}, nginx: freePort(t)}
 	dir := t.TempDir()
-	site := strings.NewReplacer("NODE1", nodes[0].Addr().String(), "NODE2", nodes[1].Addr().String(), "NGINX", b.nginx, "ROOT", dir).Replace(phpAndReverb)
+	site := strings.NewReplacer("NODE1", nodes[0].Addr().String(), "NODE2", nodes[1].Addr().String(), "NGINX", b.nginx, "ROOT", dir).Replace(file)
 	writeText(t, filepath.Join(dir, "site"), site)
 	writeText(t, filepath.Join(dir, "index.html"), "the application")
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -108,7 +119,7 @@ func changed(t *testing.T, site, instructions string) string {
 			lines[number-1] += strings.ReplaceAll(missing[1], "#", "\n")
 		}
 	}
-	if len(all) != 2 {
+	if len(all) != strings.Count(site, "proxy_pass") {
 		t.Fatalf("got %d changes in\n%s\nwant one for each location", len(all), instructions)
 	}
 	return strings.Join(lines, "\n")
@@ -210,7 +221,7 @@ func (b *behindNginx) dialFrom(ip string, cookies ...*http.Cookie) *peer {
 }
 
 func TestBehindNginxAClientKeepsItsAddressAndItsPin(t *testing.T) {
-	b := newBehindNginx(t)
+	b := newBehindNginx(t, phpAndReverb)
 	for _, ip := range []string{"127.0.0.5", "127.0.0.6"} {
 		first := b.dialFrom(ip)
 		if first.cookie == nil || first.cookie.Secure {
@@ -229,7 +240,7 @@ func TestBehindNginxAClientKeepsItsAddressAndItsPin(t *testing.T) {
 }
 
 func TestBehindNginxTheSiteAndTheSmokeTestGoOn(t *testing.T) {
-	b := newBehindNginx(t)
+	b := newBehindNginx(t, phpAndReverb)
 	response, err := http.Get("http://" + b.nginx + "/shop")
 	if err != nil {
 		t.Fatal(err)
@@ -242,4 +253,12 @@ func TestBehindNginxTheSiteAndTheSmokeTestGoOn(t *testing.T) {
 	t.Setenv("FERMATA_SMOKE_APP_ID", devnode.DefaultAppID)
 	t.Setenv("FERMATA_SMOKE_SECRET", devnode.DefaultAppSecret)
 	wantSmoke(t, exitDone, "ws://"+b.nginx, "--expect-cookie")
+}
+
+func TestBehindNginxPathsThatItChangesGoOn(t *testing.T) {
+	b := newBehindNginx(t, pathTakenOff)
+	t.Setenv("FERMATA_SMOKE_KEY", devnode.DefaultAppKey)
+	t.Setenv("FERMATA_SMOKE_APP_ID", "")
+	t.Setenv("FERMATA_SMOKE_SECRET", "")
+	wantSmoke(t, exitDone, "ws://"+b.nginx+"/ws", "--expect-cookie")
 }
