@@ -31,7 +31,7 @@ type Node struct {
 	connections int
 
 	requests int     // plain ones that it has now
-	allowed  float64 // how many of those it may have; 0: it was never slow
+	allowed  float64 // how many of those it may have; 0: it has answered none
 	cuts     int     // how often that was halved
 }
 

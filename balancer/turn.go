@@ -125,9 +125,12 @@ func (t *Turn) Release(a Answer) {
 	t.Node.answered(a, t.cuts, t.most)
 }
 
-// leastWindow is how many requests at once even the slowest node gets, one of
-// them a stranger's.
-const leastWindow = 2
+// How many requests a node gets at once: to begin with, and even if it is the
+// slowest one, of which one is a stranger's.
+const (
+	firstWindow = 16
+	leastWindow = 2
+)
 
 // window is how many requests the node may have at once, of so many at most.
 func (n *Node) window(most int) int {
@@ -135,21 +138,24 @@ func (n *Node) window(most int) int {
 	case most == 0:
 		return math.MaxInt
 	case n.allowed == 0:
-		return most // all of them, until it is slow
+		return min(firstWindow, most)
 	}
 	return min(int(n.allowed), most)
 }
 
-// answered halves the window of a node that answers slowly, once for all the
-// requests that it had then, and widens that of one which answers promptly, by
-// one when so many have been answered.
+// answered widens the window of a node that answers promptly: by one with each
+// answer until one was slow, and from then on when so many have been answered. It
+// halves that of a node that answers slowly, once for all the requests that it had
+// then.
 func (n *Node) answered(a Answer, cuts, most int) {
 	window := float64(n.window(most))
 	switch {
 	case most == 0, a == AnswerNothing:
-	case a == AnswerPrompt && n.allowed > 0:
+	case a == AnswerPrompt && n.cuts == 0:
+		n.allowed = min(window+1, float64(most))
+	case a == AnswerPrompt:
 		n.allowed = min(n.allowed+1/window, float64(most))
-	case a == AnswerSlow && cuts == n.cuts:
+	case cuts == n.cuts:
 		n.allowed = max(window/2, float64(min(leastWindow, most)))
 		n.cuts++
 	}

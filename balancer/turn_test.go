@@ -73,6 +73,7 @@ func TestRequestsAndClientsTogetherStayWithinMaxConnections(t *testing.T) {
 	all[0].MaxConnections = 20
 	p := New(all, DefaultSticky())
 	d := Demand{Most: 64, Signed: true}
+	takesAndReleases(t, p, d)
 	wantPlaces(t, p, "without clients", d, 20)
 	for i := range 15 {
 		acquire(t, p, client(i))
@@ -95,6 +96,10 @@ func TestRequestsAndClientsTogetherStayWithinMaxConnections(t *testing.T) {
 func TestANodeThatAnswersSlowlyGetsFewerRequestsAtOnce(t *testing.T) {
 	p := New(nodes("a"), DefaultSticky())
 	d := Demand{Most: 64, Signed: true}
+	wantPlaces(t, p, "to begin with", d, 16)
+	takesAndReleases(t, p, d)
+	wantPlaces(t, p, "after one prompt round", d, 32)
+	takesAndReleases(t, p, d)
 	release(takes(t, p, d), AnswerSlow) // all had been sent before the first answer
 	wantPlaces(t, p, "after one slow round", d, 32)
 	for range 20 {
