@@ -39,10 +39,11 @@ func dashed(r rune) rune {
 	return r
 }
 
-// stripClaims removes what a stranger says about itself, however it is spelled.
-func stripClaims(h http.Header) {
+// stripClaims removes what a stranger says about itself, however it is spelled;
+// and odd spellings from trusted proxies too, which only pass them on.
+func stripClaims(h http.Header, trusted bool) {
 	for name := range h {
-		if isClaim(name) {
+		if isClaim(name) && (!trusted || strings.ContainsFunc(name, isOdd)) {
 			delete(h, name)
 		}
 	}

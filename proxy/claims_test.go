@@ -30,11 +30,12 @@ func TestWhatAStrangerSaysAboutItselfReachesNoNode(t *testing.T) {
 }
 
 func TestWhatATrustedProxySaysAboutAClientStays(t *testing.T) {
-	r := read(t, "GET / HTTP/1.1", "Host: a", "X-Real-IP: 203.0.113.9", "X-Forwarded-Port: 443", "CF-Connecting-IP: 203.0.113.9")
+	r := read(t, "GET / HTTP/1.1", "Host: a", "X-Real-IP: 203.0.113.9", "X-Forwarded-Port: 443", "CF-Connecting-IP: 203.0.113.9",
+		"X_Forwarded_For: 10.9.9.9", "X_Real-IP: 10.9.9.9", "Under_score: 1")
 	header := r.Header.Clone()
 	newClient(r, trusting(t, "192.0.2.0/24")).setForwarded(header, r)
 	sameHeader(t, header, http.Header{
 		"X-Forwarded-For": {"192.0.2.1"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"a"},
-		"X-Real-Ip": {"203.0.113.9"}, "X-Forwarded-Port": {"443"}, "Cf-Connecting-Ip": {"203.0.113.9"},
+		"X-Real-Ip": {"203.0.113.9"}, "X-Forwarded-Port": {"443"}, "Cf-Connecting-Ip": {"203.0.113.9"}, "Under_score": {"1"},
 	})
 }

@@ -39,9 +39,7 @@ func (c *client) setForwarded(h http.Header, r *http.Request) {
 	if !c.trusted || host == "" {
 		host = r.Host
 	}
-	if !c.trusted {
-		stripClaims(h)
-	}
+	stripClaims(h, c.trusted)
 	h.Del("Forwarded")
 	h.Set("X-Forwarded-For", from)
 	h.Set("X-Forwarded-Proto", proto)
