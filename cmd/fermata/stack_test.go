@@ -139,7 +139,7 @@ func (s *stack) cli(args ...string) (code int, out, errOut string) {
 }
 
 // testTimeout is how long a test waits for what must happen.
-const testTimeout = 20 * time.Second
+const testTimeout = 45 * time.Second
 
 // peer is a WebSocket client that has been greeted by a node.
 type peer struct {

@@ -21,7 +21,7 @@ import (
 	"fermata/internal/names"
 )
 
-const testTimeout = 20 * time.Second
+const testTimeout = 45 * time.Second
 
 // front is a whole Fermata whose nodes' names are looked up elsewhere.
 type front struct {
