@@ -61,7 +61,7 @@ func newFront(t *testing.T, lookup names.Lookup, nodes ...string) *front {
 }
 
 func (f *front) configure(extra string, nodes ...string) {
-	f.text = "listen: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nhealth: {interval: 50ms}\n" + extra + "nodes:\n"
+	f.text = "listen: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nhealth: {interval: 100ms}\n" + extra + "nodes:\n"
 	for i, node := range nodes {
 		f.text += fmt.Sprintf("- {name: reverb-%d, url: 'http://%s'}\n", i+1, node)
 	}
