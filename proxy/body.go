@@ -121,6 +121,8 @@ func (r *bodyReader) Close() error { return nil }
 func bodyFault(err error) (status int, wrong string) {
 	var large *http.MaxBytesError
 	switch {
+	case errors.Is(err, errStopping):
+		return http.StatusServiceUnavailable, errStopping.Error()
 	case errors.Is(err, errBodies):
 		return http.StatusServiceUnavailable, "no room for this body now"
 	case errors.As(err, &large):

@@ -78,6 +78,7 @@ type Handler struct {
 	open     *connlimit.Limit
 	clients  atomic.Int64 // connections that are clients, or are becoming it
 	admitted atomic.Int64 // clients that ever were
+	asked    atomic.Int64 // plain requests that wait for a node, or for its answer
 	// hijacked are clients that are taken from the http.Server, from before
 	// that, until the engine has them or they are gone.
 	hijacked sync.WaitGroup
@@ -87,14 +88,18 @@ type Handler struct {
 	rebalance *move // the last one; nil: none yet
 	stopped   *Move // how Stop moves clients; nil: not stopped
 
-	stopping context.Context // ends with Stop
-	stop     context.CancelFunc
+	// What a stop ends, one after the other: the search for nodes, what has not
+	// ended by its deadline, and the wait for the answers to plain requests.
+	stopping, left, patience context.Context
+	stop, cut, giveUp        context.CancelFunc
 }
 
 // New returns a Handler. It starts nothing.
 func New(o Options, deps Deps) *Handler {
 	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move), changed: make(chan struct{}, 1), via: newVia()}
 	h.stopping, h.stop = context.WithCancel(context.Background())
+	h.left, h.cut = context.WithCancel(context.Background())
+	h.patience, h.giveUp = context.WithCancel(context.Background())
 	h.open = connlimit.New(func() int { return h.options.Load().MaxConnections }, false, nil)
 	h.plain = newPlain(h)
 	h.SetOptions(o)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"maps"
 	"math"
 	"time"
 
@@ -163,47 +162,4 @@ func (h *Handler) within(m Move, now time.Time) time.Duration {
 		return 0
 	}
 	return max(m.Deadline.Sub(now), h.options.Load().Timeouts.Close)
-}
-
-// Stop moves all clients off all nodes, within half a second or at the rate if
-// that is faster, and returns when the last one is gone. That is so fast because
-// nobody listens meanwhile: whoever is told to go comes back after a second, and
-// must then find a successor. A client that is on its way in is closed as soon
-// as it is there.
-func (h *Handler) Stop(m Move) {
-	m.Alone = true
-	h.stop()
-	h.mu.Lock()
-	h.stopped = &m
-	for _, n := range h.Pool.Nodes() {
-		how := m
-		if how.Rate > 0 {
-			how.Rate = max(how.Rate, 2*n.Connections)
-		}
-		h.start(n.Node, how, nil)
-	}
-	running := maps.Clone(h.moves)
-	rebalance := h.rebalance
-	h.mu.Unlock()
-	rebalance.stop()
-	for _, current := range running {
-		<-current.done
-	}
-}
-
-// Wait returns when nothing of any client is left. It is to be called once no
-// request is being served any more.
-func (h *Handler) Wait() {
-	h.hijacked.Wait()
-	h.Engine.Wait()
-}
-
-// closeIfStopped closes a client that came in while the Handler stopped.
-func (h *Handler) closeIfStopped(c *client) {
-	h.mu.Lock()
-	m := h.stopped
-	h.mu.Unlock()
-	if m != nil {
-		c.conn.Close(relay.Close{Code: m.Code, Reason: m.Reason, By: m.By})
-	}
 }

@@ -26,10 +26,16 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, 
 	defer cancel(nil)
 	body := h.bodies.open(cancel)
 	defer body.close()
-	if err := body.read(ctx, w, r, o.Limits); err != nil {
+	whole := context.AfterFunc(h.left, func() { cancel(errStopping) })
+	err := body.read(ctx, w, r, o.Limits)
+	if !whole() {
+		err = errStopping
+	}
+	if err != nil {
 		h.refuseBody(w, r, c, err)
 		return
 	}
+	defer h.waitForNode(cancel)()
 	ctx, end := context.WithTimeout(ctx, o.Timeouts.Response)
 	defer end()
 	h.plain.ServeHTTP(speller{w}, withBody(withClient(r.WithContext(ctx), c), body))
@@ -38,8 +44,10 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, 
 // refuseBody answers a request whose body could not be read.
 func (h *Handler) refuseBody(w http.ResponseWriter, r *http.Request, c *client, err error) {
 	status, wrong := bodyFault(err)
-	if errors.Is(err, errBodies) {
+	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
+	}
+	if errors.Is(err, errBodies) {
 		h.noteFailed(r, c, status, err)
 	}
 	refuse(w, status, wrong)
@@ -197,9 +205,12 @@ func noSwitch(response *http.Response, err error) error {
 // plainFailed answers a plain request that no node has answered.
 func (h *Handler) plainFailed(w http.ResponseWriter, r *http.Request, err error) {
 	c := r.Context().Value(clientKey{}).(*client)
-	if cause := context.Cause(r.Context()); errors.Is(cause, errBodies) {
+	switch cause := context.Cause(r.Context()); {
+	case errors.Is(cause, errBodies):
 		h.refuseBody(w, r, c, cause)
 		return
+	case errors.Is(err, context.Canceled) && errors.Is(cause, errStopping):
+		err = errStopping
 	}
 	status, text := plainFault(err, c.options)
 	c.explain(w.Header())
@@ -223,6 +234,8 @@ func plainFault(err error, o *Options) (status int, text string) {
 		return http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("got a head of more than %d bytes as it would reach the node, want at most that", o.Limits.MaxHeaderBytes)
 	case errors.Is(err, balancer.ErrNoUsableNode), errors.Is(err, balancer.ErrBusy):
 		return http.StatusServiceUnavailable, "no node can take this request now"
+	case errors.Is(err, errStopping):
+		return http.StatusGatewayTimeout, "Fermata is stopping, and the node has not answered; it may have done what was asked"
 	case errors.Is(err, errNodeDown):
 		return http.StatusBadGateway, "the node went down before it answered; it may have done what was asked"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):

@@ -54,7 +54,10 @@ var errTooMany = errors.New("too many clients")
 // back after one second from that, and after fifteen from a 503.
 func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o *Options, why error) {
 	outcome, told := "no_node", "no usable node"
-	if errors.Is(why, errTooMany) {
+	switch {
+	case h.stopping.Err() != nil:
+		outcome, told, why = "stopping", "restarting", errStopping
+	case errors.Is(why, errTooMany):
 		outcome, told = "too_many", errTooMany.Error()
 	}
 	h.Metrics.Handshake("", outcome)
@@ -74,15 +77,16 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o 
 		defer h.hijacked.Done()
 		defer h.open.Left()
 		defer h.survive(c)
-		acceptAndClose(conn, r.Header.Get("Sec-WebSocket-Key"), told, o.Timeouts.Close)
+		conn.SetDeadline(time.Now().Add(o.Timeouts.Close))
+		defer h.untilCut(conn)()
+		acceptAndClose(conn, r.Header.Get("Sec-WebSocket-Key"), told)
 	}()
 }
 
 // acceptAndClose sends a 101 and a Close frame, and waits for the client to
-// end, no longer than the limit.
-func acceptAndClose(conn net.Conn, key, told string, limit time.Duration) {
+// end, no longer than until the connection's deadline.
+func acceptAndClose(conn net.Conn, key, told string) {
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(limit))
 	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n")
 	if _, err := conn.Write(relay.AppendClose(b, codeRetry, told)); err != nil {

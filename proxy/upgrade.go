@@ -66,6 +66,10 @@ func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client
 		h.refuseUpgrade(w, c, status, wrong)
 		return
 	}
+	if h.stopping.Err() != nil {
+		h.turnAway(w, r, c, o, errStopping)
+		return
+	}
 	if !h.admit(o) {
 		h.turnAway(w, r, c, o, errTooMany)
 		return

@@ -23,11 +23,12 @@ import (
 // apart is Fermata as a process whose output goes into a pipe, of which the
 // test has the other end.
 type apart struct {
-	t      *testing.T
-	pid    int
-	output *os.File
-	from   *bufio.Reader
-	exited func() error
+	t         *testing.T
+	pid       int
+	listening []string // HOST:PORT of each listener, for serveApart
+	output    *os.File
+	from      *bufio.Reader
+	exited    func() error
 }
 
 // startApart starts Fermata with these arguments, and kills it when the test
@@ -86,13 +87,24 @@ func (p *apart) stop() {
 // that it serves.
 func serveApart(t *testing.T, extra string) (*stack, *apart) {
 	t.Helper()
-	s := &stack{t: t, urls: []string{startNode(t, devnode.Options{Name: "reverb-1"}).URL(), startNode(t, devnode.Options{Name: "reverb-2"}).URL()}}
+	s := &stack{t: t}
+	for _, name := range []string{"reverb-1", "reverb-2"} {
+		n := startNode(t, devnode.Options{Name: name})
+		s.nodes, s.urls = append(s.nodes, n), append(s.urls, n.URL())
+	}
 	dir := t.TempDir()
 	s.file, s.admin = filepath.Join(dir, "fermata.yaml"), "unix:"+filepath.Join(dir, "admin.sock")
-	s.configure("timeouts: {close: 1s}\n" + extra)
+	if !strings.Contains(extra, "timeouts:") {
+		extra += "timeouts: {close: 1s}\n"
+	}
+	s.configure(extra)
 	p := startApart(t, "serve", "-c", s.file)
-	s.client = p.until(`"listening","address":"([^"]+)"`)[1]
-	p.until(`"serving"`)
+	for address := "-"; address != ""; {
+		if address = p.until(`"listening","address":"([^"]+)"|"serving"`)[1]; address != "" {
+			p.listening = append(p.listening, address)
+		}
+	}
+	s.client = p.listening[0]
 	return s, p
 }
 

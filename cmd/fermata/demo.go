@@ -106,7 +106,6 @@ func (f *demoFlags) config(nodes *demo.Nodes, certificate certs.Pair) *config.Co
 	c.Sticky.Cookie.Secrets = []secret.Text{secret.Text(rand.Text())}
 	c.Health.Type, c.Health.Reverb.AppKey = "reverb", demo.AppKey
 	c.Drain.Rate = 20
-	c.StopTimeout = 3 * time.Second
 	c.Timeouts.Close = time.Second
 	c.Admin.Address = freeAddress(f.admin)
 	c.Log.Format = "console"

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
 
 	"fermata/internal/admin"
 	"fermata/internal/lab/devnode"
@@ -273,40 +271,5 @@ func TestARemovedNodeThatComesBackKeepsItsClients(t *testing.T) {
 	p.answers()
 	if again := s.dial(p.cookie); again.node != "reverb-2" || again.cookie != nil {
 		t.Errorf("got %s with %v, want the cookie to hold again", again.node, again.cookie)
-	}
-}
-
-func TestStoppingSendsEverybodyAwayInOrder(t *testing.T) {
-	s := newStack(t, 2, "timeouts: {close: 1s}\n")
-	polite := s.dial()
-	silent := s.wire(wireUpgrade + "\r\n") // never answers a Close frame
-	silent.answer()
-	silent.frame()
-	if status, _ := s.adminGet("/readyz"); status != 200 {
-		t.Errorf("readyz before: got %d, want 200", status)
-	}
-	exit := make(chan int, 1)
-	go func() { exit <- s.stop() }()
-	if code := polite.closed(); code != 4100 {
-		t.Errorf("got the Close frame %d, want 4100", code)
-	}
-	if status, _ := s.adminGet("/readyz"); status != http.StatusServiceUnavailable {
-		t.Errorf("readyz while stopping: got %d, want 503", status)
-	}
-	if status, _ := s.adminGet("/healthz"); status != 200 {
-		t.Errorf("healthz while stopping: got %d, want 200", status)
-	}
-	if _, err := s.tryDial(); err == nil || websocket.CloseStatus(err) != -1 {
-		t.Errorf("a client while stopping: got %v, want no connection", err)
-	}
-	if opcode, payload := silent.frame(); opcode != 8 || payload[:2] != "\x10\x04" {
-		t.Errorf("got the frame %d %q, want a Close frame 4100", opcode, payload)
-	}
-	silent.ended()
-	if code := <-exit; code != exitDone {
-		t.Errorf("got exit %d, want 0", code)
-	}
-	if _, err := os.Stat(strings.TrimPrefix(s.admin, "unix:")); err == nil {
-		t.Errorf("the admin socket is still there")
 	}
 }

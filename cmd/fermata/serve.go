@@ -19,7 +19,7 @@ func newServeCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the balancer in the foreground",
 		Long: "Run the balancer in the foreground.\n\n" +
-			"SIGTERM and SIGINT close the listeners, move all clients away and stop; a second one stops at once.\n" +
+			"SIGTERM and SIGINT send all clients away and stop, within stop_timeout; a second one stops at once.\n" +
 			"SIGHUP reloads the configuration; a wrong one changes nothing.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

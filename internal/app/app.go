@@ -194,56 +194,6 @@ func (a *App) begin(ctx context.Context, before memory) {
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }
 
-// stop is a drain of all nodes: first nobody comes in, then the clients are
-// moved, and after the configured time the rest is cut.
-func (a *App) stop(clients *http.Server) {
-	a.stopping.Store(true)
-	a.mu.Lock()
-	limit, rate := a.config.StopTimeout, a.config.Drain.Rate
-	a.mu.Unlock()
-	deadline := time.Now().Add(limit)
-	a.tell("stopping", "", "all clients are moved away", zap.Duration("at_most", limit))
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
-	defer cancel()
-	var requests sync.WaitGroup
-	requests.Go(func() {
-		if clients.Shutdown(ctx) != nil {
-			clients.Close()
-		}
-	})
-	a.handler.Stop(proxy.Move{
-		By: relay.ByShutdown, Code: stopCode, Reason: "restarting", Rate: rate, Deadline: deadline,
-	})
-	requests.Wait()
-	a.handler.Wait()
-	a.checks.wait()
-	waitAtMost(watchLimit, a.watches.Wait)
-	a.log.Info("stopped")
-}
-
-// watchLimit is how long a stop waits for reads of files.
-const watchLimit = 100 * time.Millisecond
-
-// waitAtMost returns with wait, or without it if that takes too long.
-func waitAtMost(limit time.Duration, wait func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		wait()
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C: // a file system does not answer
-	}
-}
-
-// stopCode makes pusher-js come back after a second. By then another Fermata,
-// or this one's successor, listens; on 4200 it would be refused at once, and
-// would wait for fifteen seconds.
-const stopCode = 4100
-
 // tell logs a change of state and tells the followers of /v1/events. The log
 // line's message is the kind, "node down" for node_down.
 func (a *App) tell(kind, node, reason string, fields ...zap.Field) {

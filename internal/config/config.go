@@ -39,8 +39,9 @@ type Config struct {
 	// NoUsableNode is proxy.NoNodeClose or proxy.NoNode503: what an upgrade
 	// gets when no node can take it.
 	NoUsableNode string `yaml:"no_usable_node"`
-	// StopTimeout is how long stopping may take, its drain included; more than
-	// Timeouts.Close.
+	// StopTimeout is how long stopping may take, at least a second. All clients are
+	// told and gone within that second; the rest is for plain requests that a node
+	// is still to answer.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
 	Admin       admin.Options `yaml:"admin"`
 	// StateDir is where drains are remembered over a restart; empty: nowhere.
@@ -104,7 +105,7 @@ func Default() *Config {
 		Timeouts:      proxy.DefaultTimeouts(),
 		Limits:        proxy.DefaultLimits(),
 		NoUsableNode:  proxy.NoNodeClose,
-		StopTimeout:   30 * time.Second,
+		StopTimeout:   time.Second,
 		Headers:       proxy.DefaultHeaders(),
 		Admin:         admin.Options{Address: "unix:/run/fermata/admin.sock"},
 		Log:           Log{Level: "info", Format: "json"},

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fermata/proxy"
+	"fermata/proxy/relay"
+)
+
+// A stop takes at least so long when somebody does not answer. All clients are
+// told in the first half second.
+const (
+	// answerWithin is when clients are cut that do not answer.
+	answerWithin = 800 * time.Millisecond
+	// flushWithin is how long answers to plain requests may take to go out.
+	flushWithin = 100 * time.Millisecond
+)
+
+// stopCode makes pusher-js come back after a second. By then another Fermata,
+// or this one's successor, listens; on 4200 it would be refused at once, and
+// would wait for fifteen seconds.
+const stopCode = 4100
+
+// stop ends everything within stop_timeout, whatever clients and nodes do. A
+// process that is not gone keeps its successor from listening.
+func (a *App) stop(clients *http.Server) {
+	begun := time.Now()
+	a.stopping.Store(true)
+	a.mu.Lock()
+	limit, rate := a.config.StopTimeout, a.config.Drain.Rate
+	a.mu.Unlock()
+	a.tell("stopping", "", "all clients are moved away", zap.Duration("at_most", limit))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.windUp(clients, rate, begun, limit)
+	}()
+	select {
+	case <-done:
+		a.log.Info("stopped", zap.Duration("dur", time.Since(begun)))
+	case <-time.After(time.Until(begun.Add(limit))):
+		a.log.Error("stopped, although not everything has ended", zap.Duration("dur", time.Since(begun)))
+	}
+}
+
+// windUp sends everybody away. The listeners stay open meanwhile, as a client
+// that is refused stays away for longer than one that is turned away.
+func (a *App) windUp(clients *http.Server, rate int, begun time.Time, limit time.Duration) {
+	clients.SetKeepAlivesEnabled(false)
+	a.handler.Stop(proxy.Move{
+		By: relay.ByShutdown, Code: stopCode, Reason: "restarting", Rate: rate, Deadline: begun.Add(answerWithin),
+	})
+	patience, cancel := context.WithDeadline(context.Background(), begun.Add(limit-2*flushWithin))
+	defer cancel()
+	a.handler.Answered(patience)
+	flush, cancel := context.WithTimeout(context.Background(), flushWithin)
+	defer cancel()
+	if clients.Shutdown(flush) != nil {
+		clients.Close()
+	}
+	a.handler.Wait()
+	a.checks.wait()
+}
