@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"fermata/internal/admin"
 	"fermata/internal/lab/devnode"
 )
