@@ -24,7 +24,7 @@ type member struct {
 func newCrowd(t *rapid.T) *crowd {
 	c := &crowd{options: drawNodes(t), quarter: rapid.SampledFrom([]int{4, 5, 6, 8}).Draw(t, "quarters")}
 	for i := range c.options {
-		c.options[i].MaxConnections = rapid.SampledFrom([]int{0, 0, 1, 3, 10}).Draw(t, "cap")
+		c.options[i].MaxConnections = rapid.SampledFrom([]Cap{0, 0, 1, 3, 10}).Draw(t, "cap")
 	}
 	sticky := DefaultSticky()
 	sticky.BoundedLoad = float64(c.quarter) / 4

@@ -46,7 +46,7 @@ func (s *seat) emptier(other *seat) bool {
 }
 
 func (n *Node) seat() *seat {
-	return &seat{Load{n.name, n.connections, n.connections, n.options.MaxConnections}, float64(n.options.Weight)}
+	return &seat{Load{n.name, n.connections, n.connections, int(n.options.MaxConnections)}, float64(n.options.Weight)}
 }
 
 // forecast gives the clients of leaving, and of all nodes that cannot keep

@@ -112,7 +112,7 @@ func TestAForecastAddsUp(t *testing.T) {
 		total, free, capped := 0, 0, true
 		for i := range rapid.IntRange(1, 6).Draw(t, "nodes") {
 			n := &Node{name: fmt.Sprint(i), up: rapid.IntRange(0, 4).Draw(t, "up") > 0, avoided: rapid.Bool().Draw(t, "avoided")}
-			n.options = NodeOptions{Name: n.name, Weight: rapid.IntRange(1, 9).Draw(t, "weight"), MaxConnections: rapid.IntRange(0, 200).Draw(t, "cap")}
+			n.options = NodeOptions{Name: n.name, Weight: rapid.IntRange(1, 9).Draw(t, "weight"), MaxConnections: Cap(rapid.IntRange(0, 200).Draw(t, "cap"))}
 			n.connections = rapid.IntRange(0, 100).Draw(t, "clients")
 			p.nodes = append(p.nodes, n)
 			total += n.connections
@@ -121,7 +121,7 @@ func TestAForecastAddsUp(t *testing.T) {
 			case n.options.MaxConnections == 0:
 				capped = false
 			default:
-				free += max(0, n.options.MaxConnections-n.connections)
+				free += max(0, int(n.options.MaxConnections)-n.connections)
 			}
 		}
 		loads, homeless := p.forecast(p.nodes[0])
@@ -153,7 +153,7 @@ func TestNoWeightMakesAForecastOrAPlanGoOnForEver(t *testing.T) {
 		for i := range rapid.IntRange(2, 4).Draw(t, "nodes") {
 			n := &Node{name: fmt.Sprint(i), up: true, connections: rapid.IntRange(0, 50).Draw(t, "clients")}
 			n.options.Weight = rapid.SampledFrom([]int{1, 2, 0, -1, 1 << 60, math.MaxInt, math.MinInt}).Draw(t, "weight")
-			n.options.MaxConnections = rapid.SampledFrom([]int{0, 20, math.MaxInt}).Draw(t, "cap")
+			n.options.MaxConnections = rapid.SampledFrom([]Cap{0, 20, math.MaxInt}).Draw(t, "cap")
 			p.nodes = append(p.nodes, n)
 		}
 		if _, err := p.Forecast("0", Drain{Force: true}); err != nil {

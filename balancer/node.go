@@ -49,7 +49,7 @@ func (n *Node) configure(o NodeOptions) {
 }
 
 func (n *Node) full() bool {
-	return n.options.MaxConnections > 0 && n.connections+n.requests >= n.options.MaxConnections
+	return n.options.MaxConnections > 0 && n.connections+n.requests >= int(n.options.MaxConnections)
 }
 
 // serves is whether the node takes clients, or would if it were not full.
@@ -96,7 +96,7 @@ func (n *Node) status() Status {
 		Name:           n.name,
 		Address:        n.options.URL.Host,
 		Weight:         n.options.Weight,
-		MaxConnections: n.options.MaxConnections,
+		MaxConnections: int(n.options.MaxConnections),
 		Up:             n.up,
 		Reason:         n.reason,
 		Lost:           n.lost,

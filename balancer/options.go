@@ -21,9 +21,9 @@ type NodeOptions struct {
 	// Weight is the node's share of the clients, relative to the others; at
 	// least 1, at most MaxWeight, and 1 when it is not given.
 	Weight int `yaml:"weight"`
-	// MaxConnections caps the clients of this node; 0 means no cap. Without
-	// ext-uv a Reverb node dies at about 1,017 connections.
-	MaxConnections int `yaml:"max_connections"`
+	// MaxConnections caps the clients of this node; DefaultCap when it is not
+	// given.
+	MaxConnections Cap `yaml:"max_connections"`
 }
 
 // MaxWeight is the largest weight of a node. It is far above what tells nodes
@@ -31,7 +31,7 @@ type NodeOptions struct {
 const MaxWeight = 1_000_000
 
 // SetDefaults fills what a node's entry does not say.
-func (o *NodeOptions) SetDefaults() { o.Weight = 1 }
+func (o *NodeOptions) SetDefaults() { o.Weight, o.MaxConnections = 1, DefaultCap }
 
 // StickyOptions say how clients are pinned to nodes.
 type StickyOptions struct {

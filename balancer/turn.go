@@ -84,7 +84,7 @@ func (p *Pool) choice(n *Node, tried []*Node) choice {
 // that is full of clients still has a few, since events are published there.
 func (n *Node) places(d Demand) int {
 	places := n.window(d.Most)
-	if most := n.options.MaxConnections; most > 0 {
+	if most := int(n.options.MaxConnections); most > 0 {
 		places = min(places, max(most-n.connections, 1+most/64))
 	}
 	if !d.Signed {

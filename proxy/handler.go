@@ -67,6 +67,7 @@ type Handler struct {
 	live     registry
 	govern   governor
 	waits    waits
+	losses   losses
 	bodies   bodies
 	queue    queue
 	away     occasional // clients turned away
@@ -130,6 +131,7 @@ func (h *Handler) Returned(n *balancer.Node) { h.govern.returned(n, time.Now()) 
 func (h *Handler) Forget(n *balancer.Node) {
 	h.govern.forget(n)
 	h.waits.end(n)
+	h.losses.forget(n)
 	h.tallies.forget(n.Name())
 }
 

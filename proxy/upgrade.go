@@ -260,6 +260,7 @@ const young = 2 * time.Second
 // lost says what a client is told whose node vanished, and when: thousands
 // that come back at once would take the next node down.
 func (h *Handler) lost(c *client, o *Options) relay.Close {
+	h.noteLoss(c.pick.Node)
 	others := h.Pool.UsableBeside(c.pick.Node)
 	code := codeRetry
 	if len(others) > 0 && time.Since(c.started) >= young {

@@ -40,7 +40,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 	running(t, control, "")
 	fermata(t.Context(), "drain", "reverb-1", "--dry-run").want(t, 0, `reverb-1 would be drained of 30 clients
 NODE      CONNECTIONS  AFTER  MAX
-reverb-2  20           50     -
+reverb-2  20           50     none
 `, "")
 	if got := control.Nodes()[0].State; got != admin.StateReady {
 		t.Errorf("got the state %s, want ready", got)

@@ -41,9 +41,9 @@ func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
 		t.Errorf("got %+v, want %s, with %s preferred and draining", after, third, first)
 	}
 	for i, want := range []admin.Candidate{
-		{Node: first, Rank: 1, PassedOver: "draining", Reason: "draining: 0 clients left"},
-		{Node: second, Rank: 2, PassedOver: "down", Reason: "down: " + reason},
-		{Node: third, Rank: 3, Bound: 2, Reason: "gets this client"},
+		{Node: first, Rank: 1, MaxConnections: 950, PassedOver: "draining", Reason: "draining: 0 clients left"},
+		{Node: second, Rank: 2, MaxConnections: 950, PassedOver: "down", Reason: "down: " + reason},
+		{Node: third, Rank: 3, MaxConnections: 950, Bound: 2, Reason: "gets this client"},
 	} {
 		if after.Nodes[i] != want {
 			t.Errorf("got %+v, want %+v", after.Nodes[i], want)
@@ -53,9 +53,9 @@ func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
 	want := third + ": by the hash of its address it would be " + first + ", which is draining; the next by the hash of its address is " + third + `
 
 ORDER  NODE      CONNECTIONS  BOUND  THIS CLIENT
-1      ` + first + `  0            -      draining: 0 clients left
-2      ` + second + `  0            -      down: ` + reason + `
-3      ` + third + `  0            2      gets this client
+1      ` + first + `  0/950        -      draining: 0 clients left
+2      ` + second + `  0/950        -      down: ` + reason + `
+3      ` + third + `  0/950        2      gets this client
 `
 	if out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)

@@ -23,7 +23,7 @@ func forecastTable(out io.Writer, loads []admin.Load) string {
 
 func maxOf(l admin.Load) string {
 	if l.MaxConnections == 0 {
-		return "-"
+		return "none"
 	}
 	return strconv.Itoa(l.MaxConnections)
 }

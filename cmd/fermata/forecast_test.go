@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"fermata/balancer"
 	"fermata/internal/admin"
 )
 
-// capped is the configuration of the stack's nodes with caps.
+// capped is the configuration of the stack's nodes with caps, 0 for none.
 func (s *stack) capped(caps ...int) (text string) {
 	text = "nodes:\n"
 	for i, url := range s.urls {
-		text += fmt.Sprintf("  - {name: reverb-%d, url: %q, max_connections: %d}\n", i+1, url, caps[i])
+		text += fmt.Sprintf("  - {name: reverb-%d, url: %q, max_connections: %s}\n", i+1, url, balancer.Cap(caps[i]))
 	}
 	return text
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -36,5 +38,24 @@ func TestAFrozenAndADeadNodeAreMovedOffWithoutAPanic(t *testing.T) {
 	s.waitMetric(`fermata_node_up{node="reverb-2"} 0`)
 	if s.logs.has("panic") {
 		t.Error("got a panic, want none: one node fails its checks, and nobody listens at another")
+	}
+}
+
+func TestANodeThatEndsForWantOfExtUvHasItsCauseNamed(t *testing.T) {
+	const most = 900
+	s := newStack(t, 1, "limits: {upgrades_per_second: 0}\n")
+	wires := make([]*wire, most)
+	for i := range wires {
+		wires[i] = s.wire(wireUpgrade + "\r\n")
+	}
+	for _, w := range wires {
+		if r, _ := http.ReadResponse(w.from, nil); r == nil || r.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("got %v, want 101", r)
+		}
+	}
+	s.nodes[0].Kill() // as select() does it: at once, and without a word
+	line := s.logs.wait(t, "node ended at the limit of Reverb without ext-uv")
+	if line["node"] != "reverb-1" || line["clients"] != float64(most) || !strings.Contains(line["reason"].(string), "max_connections: 950") {
+		t.Errorf("got %v, want the node, its clients and what to do", line)
 	}
 }

@@ -17,7 +17,7 @@ func TestARebalanceFillsANewNodeAndMovesEachClientOnceAtMost(t *testing.T) {
 	s.urls = append(s.urls, third.URL())
 	s.configure(even)
 	s.reload()
-	table := "NODE      CONNECTIONS  AFTER  MAX\nreverb-1  9            6      -\nreverb-2  9            6      -\nreverb-3  0            6      -\n"
+	table := "NODE      CONNECTIONS  AFTER  MAX\nreverb-1  9            6      950\nreverb-2  9            6      950\nreverb-3  0            6      950\n"
 	s.wantCLI(exitDone, "would move 6 clients, 50/s, in about 1s\n"+table, "", "rebalance", "--rate", "50", "--dry-run")
 	clients.wantMoves(atMost(0))
 	s.wantCLI(exitDone, "moving 6 clients, 50/s, in about 1s\n"+table, "", "rebalance", "--rate", "50", "--skew", "5%")
@@ -69,7 +69,7 @@ func TestRebalanceAsksForWhatWasGiven(t *testing.T) {
 	control := admintest.New(admin.Node{Name: "a", Connections: 100}, admin.Node{Name: "b", MaxConnections: 50})
 	running(t, control, "")
 	fermata(t.Context(), "rebalance", "--skew", "25%", "--rate", "5").
-		want(t, 0, "moving 10 clients, 5/s, in about 2s\nNODE  CONNECTIONS  AFTER  MAX\na     100          90     -\nb     0            10     50\n", "")
+		want(t, 0, "moving 10 clients, 5/s, in about 2s\nNODE  CONNECTIONS  AFTER  MAX\na     100          90     none\nb     0            10     50\n", "")
 	got := control.Rebalances()[0]
 	if *got.Skew != 0.25 || *got.Rate != 5 || got.DryRun {
 		t.Errorf("got %v, %v, %v, want what was given", *got.Skew, *got.Rate, got.DryRun)

@@ -47,7 +47,7 @@ func TestAPersonDrainsANodeFromTheWatch(t *testing.T) {
 		s.dial()
 	}
 	w := watch(t, s.admin)
-	w.Wait("3 of 3 nodes usable   6 clients", "> reverb-1  up      ready ")
+	w.Wait("3 of 3 nodes usable   6 of 2850 clients", "> reverb-1  up      ready ")
 	w.Type("\x1b[Bk\x1b[B")
 	w.Wait("> reverb-2  up      ready ")
 	w.Type("d")

@@ -75,7 +75,8 @@ type Node struct {
 	// connecting apart; left out: it did not, or the check asks nothing.
 	Loop float64 `json:"loop_seconds,omitempty"`
 	// Warning is, in the answer to a drain or an undrain, why a restart of Fermata
-	// will forget it; left out: it will not, or no state_dir is configured.
+	// will forget it, and to a drain or its dry run, which nodes would get more
+	// clients than they may survive; left out: neither.
 	Warning string `json:"warning,omitempty"`
 	// Forecast is, in the answer to a dry run, what the drain would make of
 	// the nodes that are left.

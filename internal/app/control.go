@@ -61,12 +61,13 @@ func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error)
 	if request.DryRun {
 		return a.rehearse(name, request)
 	}
+	loads, _ := a.pool.Forecast(name, balancer.Drain{})
 	n, save, err := a.drain(name, request)
 	if err != nil {
 		return admin.Node{}, controlError(err)
 	}
 	v := view(n)
-	v.Warning = a.saved("drain", save)
+	v.Warning = both(a.saved("drain", save), crowded(loads))
 	return v, nil
 }
 
@@ -96,7 +97,7 @@ func (a *App) rehearse(name string, request admin.DrainRequest) (admin.Node, err
 	}
 	loads, err := a.pool.Forecast(name, newDrain(request, n.Drain, a.config.Drain, time.Now()))
 	v := view(n)
-	v.Forecast = forecast(loads)
+	v.Forecast, v.Warning = forecast(loads), crowded(loads)
 	return v, controlError(err)
 }
 

@@ -41,12 +41,15 @@ func (a *App) Reload() (admin.Reloaded, error) {
 		a.log.Error("configuration not taken over, the old one stays", zap.NamedError("err", err))
 		return admin.Reloaded{}, err
 	}
-	return reloaded(next.config), nil
+	return a.reloaded(next.config), nil
 }
 
-func reloaded(c *config.Config) (r admin.Reloaded) {
+func (a *App) reloaded(c *config.Config) (r admin.Reloaded) {
 	for _, w := range c.Warnings {
 		r.Warnings = append(r.Warnings, w.String())
+	}
+	if warning := short(a.pool.Nodes()); warning != "" {
+		r.Warnings = append(r.Warnings, warning)
 	}
 	return r
 }
@@ -101,6 +104,7 @@ func (a *App) takeOver(next files) error {
 	}
 	a.noteExpiry()
 	a.warn(next.config)
+	a.noteRoom()
 	a.saved("drains", save)
 	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(next.config.Nodes)))
 	return nil

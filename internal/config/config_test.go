@@ -33,8 +33,8 @@ func mustParse(t *testing.T, text string) *Config {
 
 func TestWhatIsNotGivenIsTheDefault(t *testing.T) {
 	got := mustParse(t, required+"sticky:\nhealth: {}\nlog: {level: null, format: ~}\nadmin: {token: }\n")
-	if !reflect.DeepEqual(got.Nodes, []balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: "10.0.0.1:8080"}, Weight: 1}}) {
-		t.Errorf("got %+v, want one node of weight 1", got.Nodes)
+	if !reflect.DeepEqual(got.Nodes, []balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: "10.0.0.1:8080"}, Weight: 1, MaxConnections: 950}}) {
+		t.Errorf("got %+v, want one node of weight 1 and 950 clients", got.Nodes)
 	}
 	got.Listen, got.Nodes = nil, nil
 	if want := Default(); !reflect.DeepEqual(got, want) {

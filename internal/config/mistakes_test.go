@@ -231,7 +231,10 @@ func TestNodesAreChecked(t *testing.T) {
 	f("nodes: [{name: a, url: \"http://x\", weight: 1152921504606846976}]\n",
 		"2: nodes[0].weight: got 1152921504606846976, want 1 to 1000000")
 	f("nodes:\n  - name: a\n    url: http://x:80\n    weight: 0\n    max_connections: -1\n",
-		"5: nodes[0].weight: got 0, want 1 to 1000000", "6: nodes[0].max_connections: got -1, want at least 0")
+		"5: nodes[0].weight: got 0, want 1 to 1000000", "6: nodes[0].max_connections: got -1, want none or a number such as 950")
+	f("nodes: [{name: a, url: \"http://x\", max_connections: 0}]\n", "2: nodes[0].max_connections: got 0, want none or a number such as 950")
+	f("nodes: [{name: a, url: \"http://x\", max_connections: unlimited}]\n", `2: nodes[0].max_connections: got "unlimited", want none or a number such as 950`)
+	f("nodes: [{name: a, url: \"http://x\", max_connections: 1000000000}]\n", "2: nodes[0].max_connections: got 1000000000, want none or at most 100000000")
 	f("nodes:\n  - name: a\n    url: http://x:80\n  - name: a\n    url: http://X\n",
 		`5: nodes[1].name: got "a", want another than nodes[0].name`, `6: nodes[1].url: got "X:80", want another than nodes[0].url`)
 }

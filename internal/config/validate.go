@@ -90,7 +90,6 @@ func (r *report) validateNodes(nodes []balancer.NodeOptions) {
 		r.wantPort(path+".url", node.URL.Host, 1)
 		r.unique(urls, path+".url", node.URL.Host)
 		r.between(path+".weight", node.Weight, 1, balancer.MaxWeight)
-		r.atLeast(path+".max_connections", node.MaxConnections, 0)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"fermata/balancer"
 	"fermata/health"
 )
 
@@ -13,6 +14,7 @@ func (r *report) doubt(c *Config) {
 	r.doubtCookie(c)
 	r.doubtHealth(c)
 	r.doubtTimes(c)
+	r.doubtCaps(c)
 	r.prefer(len(c.Nodes) < 2 || c.Drain.MinUsable < len(c.Nodes), "drain.min_usable", "got %d, as many as there are nodes: every drain is refused, want less", c.Drain.MinUsable)
 	for i, network := range c.TrustedProxies {
 		r.prefer(network.Bits() > 0, fmt.Sprintf("trusted_proxies[%d]", i), "got %v, so that every client can give itself any address, want the proxies' networks", network)
@@ -21,6 +23,19 @@ func (r *report) doubt(c *Config) {
 		e, _ := endpointOf(node.URL.Host)
 		r.prefer(!e.ip.IsUnspecified(), fmt.Sprintf("nodes[%d].url", i), "got %q, which is this machine, want http://127.0.0.1:%d, or the node's own address", node.URL, e.port)
 	}
+}
+
+// doubtCaps looks for nodes that would end before their cap, and for clients that
+// no node would have room for.
+func (r *report) doubtCaps(c *Config) {
+	room, capped := 0, true
+	for i, node := range c.Nodes {
+		room, capped = room+int(node.MaxConnections), capped && node.MaxConnections > 0
+		r.prefer(node.MaxConnections <= balancer.SafeCap, fmt.Sprintf("nodes[%d].max_connections", i),
+			"got %s, which needs ext-uv on the node, want %s without it: Reverb then ends at about 1,017 connections", node.MaxConnections, balancer.DefaultCap)
+	}
+	r.prefer(!capped || c.Limits.MaxClients <= room, "limits.max_clients",
+		"got %d, want %d at most, which is what the nodes' max_connections allow together", c.Limits.MaxClients, room)
 }
 
 func (r *report) doubtCookie(c *Config) {

@@ -162,7 +162,7 @@ func isSpare(server syntax.Directive) bool {
 func (d *draft) noteCap(s *site, capped bool) {
 	switch {
 	case !capped:
-		d.hint("nodes", "nginx has no max_conns here: see max_connections, since Reverb without ext-uv dies at about 1,017.")
+		d.hint("nodes", "nginx has no max_conns here, so each node takes 950 clients: Reverb without ext-uv ends at about 1,017. With ext-uv see max_connections.")
 	case len(named(s.upstream.directive.Block, "zone")) == 0 && s.upstream.declared:
 		d.hint("nodes", "Without a zone nginx counts max_conns for each of its worker processes; Fermata counts all clients of a node.")
 	}

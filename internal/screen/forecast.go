@@ -79,7 +79,7 @@ func forecastLines(loads []admin.Load, width int) []line {
 }
 
 func (g grid) forecast(l admin.Load, most, width int) line {
-	limit, against := "-", most
+	limit, against := "none", most
 	if l.MaxConnections > 0 {
 		limit, against = fmt.Sprint(l.MaxConnections), l.MaxConnections
 	}

@@ -48,7 +48,7 @@ func (all *Nodes) Options() []balancer.NodeOptions {
 	var options []balancer.NodeOptions
 	for i, n := range all.nodes {
 		options = append(options, balancer.NodeOptions{
-			Name: nodeName(i), URL: balancer.URL{Host: n.Addr().String()}, Weight: 1,
+			Name: nodeName(i), URL: balancer.URL{Host: n.Addr().String()}, Weight: 1, MaxConnections: balancer.DefaultCap,
 		})
 	}
 	return options

@@ -1,0 +1,37 @@
+package app
+
+import (
+	"testing"
+
+	"fermata/balancer"
+)
+
+func TestADryRunWarnsOfNodesThatWouldEndUnderTheirClients(t *testing.T) {
+	f := func(want string, loads ...balancer.Load) {
+		t.Helper()
+		if got := crowded(loads); got != want {
+			t.Errorf("%v: got %q, want %q", loads, got, want)
+		}
+	}
+	const advice = ": without ext-uv Reverb ends at about 1,017 connections, set max_connections: 950 there or install it"
+	f("reverb-2 would come to 1200 clients"+advice, balancer.Load{Node: "reverb-2", Connections: 600, After: 1200})
+	f("a would come to 1001 clients, b would come to 2000 clients"+advice,
+		balancer.Load{Node: "a", After: 1001, MaxConnections: 950}, balancer.Load{Node: "b", Connections: 1999, After: 2000})
+	f("", balancer.Load{Node: "a", Connections: 10, After: 1000})
+	f("", balancer.Load{Node: "a", Connections: 5000, After: 5000}) // it has them already
+}
+
+func TestAReloadWarnsOfClientsThatHaveNoRoomAnyMore(t *testing.T) {
+	f := func(want string, nodes ...balancer.Status) {
+		t.Helper()
+		if got := short(nodes); got != want {
+			t.Errorf("%v: got %q, want %q", nodes, got, want)
+		}
+	}
+	f("the nodes' max_connections allow 1900 clients together, and there are 2000",
+		balancer.Status{Connections: 1000, MaxConnections: 950}, balancer.Status{Connections: 1000, MaxConnections: 950})
+	f("the nodes' max_connections allow 950 clients together, and there are 1000",
+		balancer.Status{Connections: 500, MaxConnections: 950}, balancer.Status{Connections: 500, MaxConnections: 950, Removed: true})
+	f("", balancer.Status{Connections: 1000, MaxConnections: 950}, balancer.Status{Connections: 900, MaxConnections: 950})
+	f("", balancer.Status{Connections: 1000, MaxConnections: 950}, balancer.Status{Connections: 2000})
+}

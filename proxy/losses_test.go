@@ -1,0 +1,36 @@
+package proxy
+
+import (
+	"testing"
+	"time"
+)
+
+func TestANodeThatEndsAtTheLimitOfReverbIsToldOfOnce(t *testing.T) {
+	n := poolOf(1).Nodes()[0].Node
+	start := time.Unix(1000, 0)
+	// lose has so many of the node's clients end, this far apart, and says how
+	// often that was told.
+	lose := func(had, count int, apart time.Duration) (told, said int) {
+		var l losses
+		for i := range count {
+			if got := l.add(n, start.Add(time.Duration(i)*apart), func() int { return had }); got > 0 {
+				told, said = told+1, got
+			}
+		}
+		return told, said
+	}
+	f := func(had, count int, apart time.Duration, want int) {
+		t.Helper()
+		told, said := lose(had, count, apart)
+		if told != want || want > 0 && said != had {
+			t.Errorf("%d of %d clients, one each %v: told %d times of %d, want %d times of %d", count, had, apart, told, said, want, had)
+		}
+	}
+	f(1015, 1015, time.Millisecond, 1)
+	f(900, 900, 0, 1)
+	f(1015, 920, 0, 1)                     // the others left by themselves
+	f(1015, 100, 0, 0)                     // some clients' connections broke
+	f(1015, 1015, 100*time.Millisecond, 0) // one after the other
+	f(899, 899, 0, 0)
+	f(5000, 5000, 0, 0) // without ext-uv it had never had so many
+}
