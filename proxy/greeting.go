@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/internal/pusher"
 )
 
 // errOverQuota is a node that has accepted a client and then says that it has
@@ -41,7 +41,7 @@ func (a *answer) checkGreeting() error {
 		return fmt.Errorf("%w: %w", errSilent, err)
 	case err != nil:
 		return fmt.Errorf("no greeting after the 101: %w", err)
-	case errorCode(payload) == 4004:
+	case overQuota(payload):
 		return errOverQuota
 	}
 	a.greeted = bytes.Contains(payload, []byte("pusher:connection_established"))
@@ -85,24 +85,8 @@ func (a *answer) peekFrame() ([]byte, error) {
 	return frame[start:], nil
 }
 
-// errorCode is the code of a pusher:error, or 0 for anything else.
-func errorCode(message []byte) int {
-	if !bytes.Contains(message, []byte("pusher:error")) {
-		return 0 // nearly always
-	}
-	var m struct {
-		Event string
-		Data  json.RawMessage
-	}
-	if json.Unmarshal(message, &m) != nil || m.Event != "pusher:error" {
-		return 0
-	}
-	data := []byte(m.Data)
-	var text string
-	if json.Unmarshal(data, &text) == nil { // JSON within JSON, as Pusher has it
-		data = []byte(text)
-	}
-	var complaint struct{ Code int }
-	json.Unmarshal(data, &complaint)
-	return complaint.Code
+// overQuota is whether a node's greeting is that it has no place.
+func overQuota(greeting []byte) bool {
+	e := complaint(greeting)
+	return e != nil && e.Code == pusher.CodeOverQuota
 }

@@ -235,11 +235,17 @@ func relayOptions(o *Options) relay.Options {
 		Idle:       o.Limits.MaxSilence,
 		MaxMessage: o.Limits.MaxMessageBytes,
 		Ping:       o.Keepalive.Ping,
+		Notable:    complains,
 	}
 }
 
 // NodeLost implements relay.Owner.
-func (c *client) NodeLost() relay.Close { return c.handler.lost(c, c.handler.options.Load()) }
+func (c *client) NodeLost(last string) relay.Close {
+	if told, ok := c.refused(complaint(lastPayload([]byte(last)))); ok {
+		return told
+	}
+	return c.handler.lost(c, c.handler.options.Load())
+}
 
 // Ended implements relay.Owner. It is the end of the client's road.
 func (c *client) Ended(end relay.End) {

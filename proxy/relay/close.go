@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -12,9 +13,9 @@ import (
 // other about its end.
 type closing struct {
 	client, node net.Conn
-	within       time.Duration // from begin until cut
-	lost         func() Close  // asks Owner.NodeLost, once
-	begun        chan struct{} // closed by begin
+	within       time.Duration           // from begin until cut
+	lost         func(last string) Close // asks Owner.NodeLost, once
+	begun        chan struct{}           // closed by begin
 
 	mu     sync.Mutex
 	ending ending
@@ -27,8 +28,18 @@ type closing struct {
 func newClosing(p Pair) *closing {
 	return &closing{
 		client: p.Client, node: p.Node,
-		within: p.Options.Close, lost: sync.OnceValue(p.Owner.NodeLost),
+		within: p.Options.Close, lost: askOnce(p.Owner),
 		begun: make(chan struct{}),
+	}
+}
+
+// askOnce asks the owner for what a client is told whose node is lost.
+func askOnce(o Owner) func(last string) Close {
+	var once sync.Once
+	var answer Close
+	return func(last string) Close {
+		once.Do(func() { answer = o.NodeLost(last) })
+		return answer
 	}
 }
 
@@ -195,7 +206,7 @@ func (c *closing) nodeRefuses(err error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || c.isEnding() {
 		return
 	}
-	wish := c.lost()
+	wish := c.lost("")
 	wish.By = ByTimeout
 	if wish.After == 0 {
 		c.want(wish, err)
@@ -217,11 +228,12 @@ func (c *closing) nodeClosed() {
 
 // nodeEnded is told when the node's frames have ended without a Close frame;
 // err is nil when by a mere FIN.
-func (c *closing) nodeEnded(inFrame bool, err error) {
-	farewell, ok := c.farewell()
+func (c *closing) nodeEnded(inFrame bool, err error, last string) {
+	farewell, ok := c.farewell(last)
 	if ok && farewell.After > 0 && !c.hold(farewell.After) {
-		farewell, ok = c.farewell() // something has come in between
+		farewell, ok = c.farewell("") // something has come in between
 	}
+	err = cmp.Or(farewell.Err, err)
 	switch {
 	case !ok:
 	case inFrame:
@@ -245,12 +257,12 @@ func (c *closing) hold(d time.Duration) bool {
 }
 
 // farewell is what a client is told whose node has ended, if there is any use.
-func (c *closing) farewell() (farewell Close, ok bool) {
+func (c *closing) farewell(last string) (farewell Close, ok bool) {
 	c.mu.Lock()
 	farewell, ok, ask := c.ending.farewell()
 	c.mu.Unlock()
 	if ask {
-		return c.lost(), true
+		return c.lost(last), true
 	}
 	return farewell, ok
 }

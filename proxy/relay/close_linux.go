@@ -1,6 +1,9 @@
 package relay
 
-import "os"
+import (
+	"cmp"
+	"os"
+)
 
 // The client's side.
 
@@ -78,7 +81,8 @@ func (c *epollConn) nodeEnded(err error) {
 	}
 	farewell, ok, ask := c.ending.farewell()
 	if ask {
-		farewell, ok = c.owner.NodeLost(), true
+		farewell, ok = c.owner.NodeLost(c.lastWords()), true
+		err = cmp.Or(farewell.Err, err)
 	}
 	switch {
 	case !ok:
@@ -89,6 +93,25 @@ func (c *epollConn) nodeEnded(err error) {
 	default:
 		c.bidFarewell(farewell, err)
 	}
+}
+
+// note keeps what the node has said if it may turn out to be its last words.
+func (c *epollConn) note(b []byte) {
+	if c.notable == nil || len(b) == 0 {
+		return
+	}
+	c.last = ""
+	if len(b) <= mostNotable && c.notable(b) {
+		c.last, c.lastBy = string(b), c.shard.time().later(rightBefore)
+	}
+}
+
+// lastWords are those of a node that has just ended.
+func (c *epollConn) lastWords() string {
+	if c.lastBy < c.shard.time() {
+		return ""
+	}
+	return c.last
 }
 
 // hold keeps a client open whose node has ended, or takes nothing any more.
@@ -124,7 +147,7 @@ func (c *epollConn) nodeStalls() {
 	if c.ending.by != "" {
 		return
 	}
-	farewell, cause := c.owner.NodeLost(), errStalled("node", c.stall)
+	farewell, cause := c.owner.NodeLost(""), errStalled("node", c.stall)
 	farewell.By = ByTimeout
 	if farewell.After > 0 {
 		c.hold(farewell, cause)

@@ -27,6 +27,7 @@ type epollConn struct {
 	ended       bool
 	pings       pings
 	closeBy     ticks // when what has begun to end is cut; 0: it has not
+	lastBy      ticks // until when the node's last words count
 	latestBy    ticks // to when progress can put that off
 	idleBy      ticks // 0: never
 	pingBy      ticks // 0: never
@@ -35,6 +36,8 @@ type epollConn struct {
 	wakes       ticks // when the wheel does; 0: never
 	ping        ticks // from the last that passed to a ping; 0: there are none
 	close       time.Duration
+	notable     func([]byte) bool
+	last        string // what the node has said last; empty: nothing notable
 	stall, idle time.Duration
 }
 
@@ -47,7 +50,7 @@ func newEpollConn(s *shard, p Pair) *epollConn {
 		toClient: flow{gate: gate{follower: newFollower(false, 0)}},
 		owner:    p.Owner,
 		counts:   p.Counts,
-		close:    o.Close, stall: o.Stall, idle: o.Idle,
+		close:    o.Close, stall: o.Stall, idle: o.Idle, notable: o.Notable,
 	}
 	if o.Ping > 0 {
 		c.ping = ticks(0).later(o.Ping)
@@ -206,6 +209,7 @@ func (c *epollConn) fromNode(n int) {
 	if c.toClient.closed && c.answerBy != 0 {
 		b = b[:len(b)-c.toClient.closeSize()] // the answer to ours
 	}
+	c.note(b)
 	err := c.forward(&c.toClient, &c.client, &c.shard.toClient, b, messages)
 	switch {
 	case err != nil:

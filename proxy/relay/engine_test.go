@@ -18,7 +18,7 @@ func testEngine(t *testing.T, newEngine func() Engine) {
 		l := legs{newEngine: newEngine, tls: config}
 		t.Run(name, func(t *testing.T) {
 			for _, suite := range []func(*testing.T, legs){
-				testPassing, testPeers, testConnClose, testNodeLost, testHeld, testClosing, testMalformed, testAnswers, testProgress, testStalls, testIdle, testPings, testPanics, testEngineState,
+				testPassing, testPeers, testConnClose, testNodeLost, testLastWords, testHeld, testClosing, testMalformed, testAnswers, testProgress, testStalls, testIdle, testPings, testPanics, testEngineState,
 			} {
 				suite(t, l)
 			}

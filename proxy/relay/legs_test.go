@@ -29,13 +29,17 @@ var lostClose = Close{Code: 4200, Reason: "node lost", By: ByNodeLost}
 
 // owner is an Owner for tests.
 type owner struct {
-	lost     func() Close     // nil: it says lostClose
-	end      func(End)        // nil: ended is told
-	ended    chan End         // nil: nobody wants to know
-	panicked chan *PanicError // nil: the test ends by it
+	lost     func() Close            // nil: it says lostClose
+	told     func(last string) Close // in its place; nil: lost is asked
+	end      func(End)               // nil: ended is told
+	ended    chan End                // nil: nobody wants to know
+	panicked chan *PanicError        // nil: the test ends by it
 }
 
-func (o *owner) NodeLost() Close {
+func (o *owner) NodeLost(last string) Close {
+	if o.told != nil {
+		return o.told(last)
+	}
 	if o.lost == nil {
 		return lostClose
 	}

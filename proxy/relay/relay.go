@@ -15,6 +15,7 @@ type By string
 const (
 	ByClient   By = "client"    // its Close frame, or its connection's end, came first
 	ByNode     By = "node"      // the node's Close frame came first
+	ByRefused  By = "refused"   // the node said in a message why it ended the connection
 	ByNodeLost By = "node_lost" // the node's connection ended, or the node went down, without a Close frame
 	ByDrain    By = "drain"
 	ByLimit    By = "limit"   // a malformed or oversized frame
@@ -36,6 +37,8 @@ type Close struct {
 	// After is how long the client is first held open without a node. It
 	// counts only in what Owner.NodeLost returns.
 	After time.Duration
+	// Err is for End.Err, where that knows nothing better; nil: nothing does.
+	Err error
 	// Within is when the relay is cut at the latest, even if a frame is still
 	// under way; 0: after ten times Options.Close.
 	Within time.Duration
@@ -58,6 +61,10 @@ type Options struct {
 	// is sent a ping. Its pong stays with the engine. One that says nothing at
 	// all for two pings is ended when the third would be due; 0: no pings.
 	Ping time.Duration
+	// Notable says of what a node has sent, a few whole frames, whether NodeLost
+	// is to be told of it, if the node ends right behind it. It must be quick; nil:
+	// nothing is.
+	Notable func(frames []byte) bool
 }
 
 // Pair is what is relayed: the two legs of one client.
@@ -83,8 +90,9 @@ type Pair struct {
 // it must not hold up.
 type Owner interface {
 	// NodeLost is asked once, when the node's leg ends without a Close frame,
-	// for what to tell the client.
-	NodeLost() Close
+	// for what to tell the client. Last are the node's last frames, if they are
+	// notable.
+	NodeLost(last string) Close
 	// Ended is called once, after both legs are closed.
 	Ended(End)
 	// Panicked is called for each panic in the engine's work for this relay and

@@ -10,7 +10,7 @@ const height = 196;
 
 // Who can end a client, in the order of the legend. Those that have ended none
 // are left out.
-const closers = ["client", "node", "drain", "rebalance", "node_lost", "timeout", "limit", "shutdown", "max_age", "internal_error"];
+const closers = ["client", "node", "drain", "rebalance", "node_lost", "refused", "timeout", "limit", "shutdown", "max_age", "internal_error"];
 const directions = { to_client: "to clients", to_node: "to nodes" };
 
 const panels = {
