@@ -21,7 +21,7 @@ type bodies struct {
 	held  int64
 	all   map[*body]struct{} // those that can make room
 	idle  [][]byte           // large pieces of bodies that no node has got
-	freed int64              // ever, by large bodies
+	freed int64              // bytes, ever
 }
 
 // open returns an empty body, which must be closed. turnAway is called, maybe by
@@ -128,10 +128,6 @@ func (m *bodies) keep(b *body) error {
 	return nil
 }
 
-// large is a body whose memory is worth giving back to the system. Nodes
-// usually take smaller ones.
-const large = 16 << 10
-
 // close gives a body's memory back. What no node has got is for the next bodies:
 // a flood of those that make room would be garbage before it is collected.
 func (m *bodies) close(b *body) {
@@ -140,9 +136,7 @@ func (m *bodies) close(b *body) {
 	delete(m.all, b)
 	b.leaving = true
 	m.held -= b.held
-	if b.held > large {
-		m.freed += b.held
-	}
+	m.freed += b.held
 	if !b.kept {
 		m.reuse(b.pieces)
 	}
@@ -159,8 +153,8 @@ func (m *bodies) reuse(pieces [][]byte) {
 	}
 }
 
-// freedByLarge is how many bytes large bodies have ever given back.
-func (m *bodies) freedByLarge() int64 {
+// freedBytes is how many bytes bodies have ever given back.
+func (m *bodies) freedBytes() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.freed

@@ -182,8 +182,8 @@ func TestPiecesThatNoNodeHasGotAreUsedAgain(t *testing.T) {
 	}
 	again.close()
 	kept.close()
-	if len(m.idle) != 0 || m.freedByLarge() != 1_400_000 {
-		t.Errorf("got %d idle pieces and %d bytes freed, want none, and all", len(m.idle), m.freedByLarge())
+	if len(m.idle) != 0 || m.freedBytes() != 1_400_000 {
+		t.Errorf("got %d idle pieces and %d bytes freed, want none, and all", len(m.idle), m.freedBytes())
 	}
 	wantHeld(t, &m, 0)
 }

@@ -79,6 +79,7 @@ type Handler struct {
 	open     *connlimit.Limit
 	clients  atomic.Int64 // connections that are clients, or are becoming it
 	admitted atomic.Int64 // clients that ever were
+	over     atomic.Int64 // connections that ever ended without being one
 	asked    atomic.Int64 // plain requests that wait for a node, or for its answer
 	// hijacked are clients that are taken from the http.Server, from before
 	// that, until the engine has them or they are gone.
@@ -121,7 +122,12 @@ func (h *Handler) SetOptions(o Options) {
 // ConnState counts connections; it is for http.Server.ConnState. Beyond
 // Options.MaxConnections one that says nothing is closed, else the newest, since
 // the file descriptors are running out.
-func (h *Handler) ConnState(c net.Conn, state http.ConnState) { h.open.ConnState(c, state) }
+func (h *Handler) ConnState(c net.Conn, state http.ConnState) {
+	if state == http.StateClosed {
+		h.over.Add(1)
+	}
+	h.open.ConnState(c, state)
+}
 
 // Returned tells that a node has come back: it gets its clients slowly at
 // first.
@@ -177,9 +183,12 @@ func (h *Handler) Clients() (now, most int64) {
 	return h.clients.Load(), int64(h.options.Load().Limits.MaxClients)
 }
 
-// Admitted is how many clients have ever been admitted.
-func (h *Handler) Admitted() int64 { return h.admitted.Load() }
+// perBody is the memory of bodies, in bytes, that counts as what a client leaves.
+const perBody = 64 << 10
 
-// FreedBytes is how many bytes the large bodies of plain requests have ever
-// taken and given back.
-func (h *Handler) FreedBytes() int64 { return h.bodies.freedByLarge() }
+// Spent counts all that has left memory behind which is worth giving back: what
+// took clients to be admitted, connections that ended without a client, and the
+// bodies of plain requests.
+func (h *Handler) Spent() int64 {
+	return h.admitted.Load() + h.over.Load() + h.bodies.freedBytes()/perBody
+}

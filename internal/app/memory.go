@@ -3,26 +3,20 @@ package app
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"time"
 )
-
-// storm is how many clients have to come for their arrival to leave memory
-// behind that is worth giving back.
-const storm = 200
 
 // garbage is how much of it, in percent of what is in use, makes a collection
 // worth its time: twice of what Go has, as most of it comes with new clients, in
 // storms, behind which the memory is given back anyway. GOGC has precedence.
 const garbage = 200
 
-// perClient is the memory of bodies, in bytes, that counts as a client's arrival.
-const perClient = 64 << 10
-
 // tidyMemory gives memory back to the system after the start, and whenever a
-// storm of clients or of large bodies has passed, until ctx ends. A client at rest needs a fraction
-// of what its arrival took, and as nothing allocates then, no collection would
-// come by itself.
+// storm of clients or of requests has passed, until ctx ends. A client at rest
+// needs a fraction of what its arrival took, and one that has gone nothing; and as
+// nothing allocates then, no collection would come by itself.
 func (a *App) tidyMemory(ctx context.Context) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
@@ -30,19 +24,38 @@ func (a *App) tidyMemory(ctx context.Context) {
 	debug.FreeOSMemory()
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	var before, came int64
+	var storm storm
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		now := a.handler.Admitted() + a.handler.FreedBytes()/perClient
-		latest := now - before
-		before, came = now, came+latest
-		if came >= storm && latest <= came/20 {
+		if storm.passed(a.handler.Spent()) {
+			runtime.GC() // a sync.Pool keeps what it has over one collection
 			debug.FreeOSMemory()
-			came = 0
 		}
 	}
+}
+
+// leastStorm is how many clients have to come or go to leave memory behind that
+// is worth giving back.
+const leastStorm = 200
+
+// storm is many clients that come or go. The zero value is ready.
+type storm struct {
+	before int64 // the count of a second ago
+	size   int64 // so far
+}
+
+// passed is whether a storm is over, by the count of all that ever came or went.
+// It is to be asked once a second.
+func (s *storm) passed(count int64) bool {
+	latest := count - s.before
+	s.before, s.size = count, s.size+latest
+	over := s.size >= leastStorm && latest <= s.size/20
+	if over {
+		s.size = 0
+	}
+	return over
 }
