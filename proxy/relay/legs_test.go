@@ -278,7 +278,7 @@ func alone(t *testing.T) bool {
 		return true
 	}
 	only := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*patience)
 	defer cancel()
 	test := exec.CommandContext(ctx, os.Args[0], "-test.run="+only, "-test.v")
 	test.Env = append(os.Environ(), name+"="+t.Name())
