@@ -87,7 +87,7 @@ func TestAClientOfNodesThatNeverGreetIsLetInAfterAWhile(t *testing.T) {
 		for range nodes {
 			urls = append(urls, listensFirst(t))
 		}
-		s := newFront(t, urls, "timeouts: {answer: 200ms}\n")
+		s := newFront(t, urls, "timeouts: {answer: 1s}\n")
 		if got := s.speaksFirst("/app/room"); got != "ok" {
 			t.Errorf("%d nodes: got %q, want the server's answer", nodes, got)
 		}
@@ -99,7 +99,7 @@ func TestAClientOfNodesThatNeverGreetIsLetInAfterAWhile(t *testing.T) {
 }
 
 func TestASilentNodeThatIsAloneAtTheEndOfTheHandshakeGetsTheClient(t *testing.T) {
-	s := newFront(t, []string{listensFirst(t)}, "timeouts: {answer: 1h, handshake: 200ms}\n")
+	s := newFront(t, []string{listensFirst(t)}, "timeouts: {answer: 1h, handshake: 1s}\n")
 	if got := s.speaksFirst("/app/room"); got != "ok" {
 		t.Errorf("got %q, want the server's answer", got)
 	}
