@@ -37,12 +37,12 @@ type loss struct {
 // add counts one more. It returns how many clients the node had, once, when
 // these were as many as Reverb does not survive, and nearly all are lost; else 0.
 // clients is how many it has now.
-func (l *losses) add(n *balancer.Node, now time.Time, clients func() int) (had int) {
+func (l *losses) add(n *balancer.Node, now time.Time, clients int) (had int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	current := l.nodes[n]
 	if current == nil || now.Sub(current.began) > atOnce {
-		current = &loss{began: now, had: clients()}
+		current = &loss{began: now, had: clients}
 		if l.nodes == nil {
 			l.nodes = make(map[*balancer.Node]*loss)
 		}
@@ -66,7 +66,7 @@ func (l *losses) forget(n *balancer.Node) {
 // noteLoss names the likely cause when a node has ended that had as many clients
 // as Reverb does not survive without ext-uv: the node itself says nothing.
 func (h *Handler) noteLoss(n *balancer.Node) {
-	had := h.losses.add(n, time.Now(), func() int { return h.Pool.Status(n).Connections })
+	had := h.losses.add(n, time.Now(), h.Pool.Status(n).Connections)
 	if had == 0 {
 		return
 	}

@@ -13,7 +13,7 @@ func TestANodeThatEndsAtTheLimitOfReverbIsToldOfOnce(t *testing.T) {
 	lose := func(had, count int, apart time.Duration) (told, said int) {
 		var l losses
 		for i := range count {
-			if got := l.add(n, start.Add(time.Duration(i)*apart), func() int { return had }); got > 0 {
+			if got := l.add(n, start.Add(time.Duration(i)*apart), had); got > 0 {
 				told, said = told+1, got
 			}
 		}
