@@ -48,12 +48,16 @@ func (a *answer) checkGreeting() error {
 	return nil
 }
 
-// takesSilence is whether a client is let in by a node that says nothing: when
-// another one said nothing either, or there is none left to ask. To be turned
-// away would be worse, and with such nodes it would go on for ever.
-func (h *Handler) takesSilence(n *balancer.Node, tried []*balancer.Node, last error) bool {
+// orSilence lets the client in by a node that says nothing when the one before
+// said nothing either, or there is none left to ask. To be turned away would be
+// worse, and with such nodes it would go on for ever.
+func (h *Handler) orSilence(a *answer, silent error, n *balancer.Node, tried []*balancer.Node, last error) (*answer, error) {
 	untried := func(other *balancer.Node) bool { return !slices.Contains(tried, other) }
-	return errors.Is(last, errSilent) || !slices.ContainsFunc(h.Pool.UsableBeside(n), untried)
+	if errors.Is(last, errSilent) || !slices.ContainsFunc(h.Pool.UsableBeside(n), untried) {
+		return a, nil
+	}
+	a.conn.Close()
+	return nil, silent
 }
 
 // noteSilent says once a minute at the most why clients have to wait.

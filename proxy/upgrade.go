@@ -119,11 +119,7 @@ func (h *Handler) findNode(r *http.Request, c *client, head []byte, o *Options) 
 		answer, err := h.try(ctx, pick.Node, head, r, o)
 		if errors.Is(err, errSilent) {
 			h.noteSilent(pick.Node, c)
-			if h.takesSilence(pick.Node, key.Tried, last) {
-				err = nil
-			} else {
-				answer.conn.Close()
-			}
+			answer, err = h.orSilence(answer, err, pick.Node, key.Tried, last)
 		}
 		h.Metrics.Handshake(pick.Node.Name(), result(answer, err))
 		if err == nil {

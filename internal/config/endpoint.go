@@ -36,12 +36,17 @@ func endpointOf(address string) (e endpoint, ok bool) {
 	return e, err == nil
 }
 
+// String is the same for all spellings of an address.
+func (e endpoint) String() string {
+	if e.ip.IsValid() {
+		return netip.AddrPortFrom(e.ip, uint16(e.port)).String()
+	}
+	return net.JoinHostPort(e.host, strconv.Itoa(e.port))
+}
+
 // same is whether both are one address.
 func (e endpoint) same(other endpoint) bool {
-	if e.port == 0 || e.port != other.port {
-		return false
-	}
-	return e.host == other.host || e.ip.IsValid() && e.ip == other.ip
+	return e.port != 0 && e.String() == other.String()
 }
 
 // covers is whether whoever listens on e takes the other's connections, too.

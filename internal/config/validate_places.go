@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-
-	"fermata/balancer"
 )
 
 // place is where something listens, with the path at which that is given.
@@ -40,7 +38,7 @@ func (r *report) validatePlaces(c *Config) {
 			r.want(!overlap(before.endpoint, later.endpoint), later.path, "got %q, want another than %s", later.address, before.path)
 		}
 	}
-	own := ownAddresses()
+	own, seen := ownAddresses(), map[string]string{}
 	for i, node := range c.Nodes {
 		e, ok := endpointOf(node.URL.Host)
 		if !ok {
@@ -50,16 +48,10 @@ func (r *report) validatePlaces(c *Config) {
 		for _, p := range places {
 			r.want(!e.leadsTo(p.endpoint, own), path, "got %q, which leads to %s, want a node", node.URL, p.path)
 		}
-		r.wantOtherNode(c.Nodes[:i], e, path, node.URL)
+		before, again := seen[e.String()]
+		r.want(!again, path, "got %q, want another than %s", node.URL, before)
+		seen[e.String()] = path
 		r.want(!e.ip.IsMulticast(), path, "got %q, which is no address of one machine, want a node", node.URL)
-	}
-}
-
-// wantOtherNode wants an address that no node before has, however it is spelled.
-func (r *report) wantOtherNode(before []balancer.NodeOptions, e endpoint, path string, url balancer.URL) {
-	for i, node := range before {
-		other, _ := endpointOf(node.URL.Host)
-		r.want(!e.same(other), path, "got %q, want another than nodes[%d].url", url, i)
 	}
 }
 
