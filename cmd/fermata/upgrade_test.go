@@ -406,8 +406,8 @@ func TestAnUnknownAppIsToldBeforeTheEnd(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "pusher:error") || !strings.Contains(string(text), "4001") {
 		t.Errorf("got %s, %v, want pusher:error 4001", text, err)
 	}
-	if _, _, err := conn.Read(ctx); websocket.CloseStatus(err) != 4100 {
-		t.Errorf("got %v, want a Close frame 4100", err)
+	if _, _, err := conn.Read(ctx); websocket.CloseStatus(err) != 4001 {
+		t.Errorf("got %v, want the Close frame 4001 of the node's own word", err)
 	}
 }
 
