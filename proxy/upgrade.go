@@ -231,7 +231,6 @@ func relayOptions(o *Options) relay.Options {
 		Idle:       o.Limits.MaxSilence,
 		MaxMessage: o.Limits.MaxMessageBytes,
 		Ping:       o.Keepalive.Ping,
-		Notable:    complains,
 	}
 }
 
@@ -242,6 +241,9 @@ func (c *client) NodeLost(last string) relay.Close {
 	}
 	return c.handler.lost(c, c.handler.options.Load())
 }
+
+// Notable implements relay.Owner.
+func (c *client) Notable(frames []byte) bool { return complains(frames) }
 
 // Ended implements relay.Owner. It is the end of the client's road.
 func (c *client) Ended(end relay.End) {

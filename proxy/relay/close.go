@@ -130,7 +130,7 @@ func (c *closing) clientClosed(code int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.begin(ByClient, nil)
-	c.ending.clientCode = code
+	c.ending.clientCode = uint16(code)
 	if c.stall != nil && c.ending.by == ByClient { // there is no node to answer
 		c.ending.wish = &Close{Code: code, By: ByClient}
 		_ = c.node.SetReadDeadline(time.Unix(1, 0))
@@ -290,7 +290,7 @@ func (c *closing) sendClose(f Close, err error) {
 // closeSent is told when a Close frame has gone to the client.
 func (c *closing) closeSent(code int) {
 	c.mu.Lock()
-	c.ending.sentCode = int32(code)
+	c.ending.sentCode = uint16(code)
 	done := c.ending.clientOver
 	c.mu.Unlock()
 	if done {

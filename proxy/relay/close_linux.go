@@ -25,7 +25,7 @@ func (c *epollConn) clientOver(err error) {
 	case c.ending.clientCode == 0:
 		_ = c.node.closeWrite(&c.shard.wire)
 	case c.ending.held != nil && !c.toClient.dropping: // there is no node to answer
-		c.ending.wish = &Close{Code: c.ending.clientCode, By: ByClient}
+		c.ending.wish = &Close{Code: int(c.ending.clientCode), By: ByClient}
 		c.toClient.last = true
 		c.sendWish()
 	}
@@ -42,7 +42,7 @@ func (c *epollConn) clientMalformed(bad *ProtocolError) {
 		return
 	}
 	c.begin(wish.By, bad)
-	c.ending.wish, c.answerBy = &wish, c.shard.time().later(c.close/2)
+	c.ending.wish, c.answerBy = &wish, c.shard.time().later(c.close.duration()/2)
 	_ = c.node.write(&c.shard.wire, appendMaskedClose(nil, bad.Code))
 }
 
@@ -81,7 +81,7 @@ func (c *epollConn) nodeEnded(err error) {
 	}
 	farewell, ok, ask := c.ending.farewell()
 	if ask {
-		farewell, ok = c.owner.NodeLost(c.lastWords()), true
+		farewell, ok = c.owner.NodeLost(c.said.last()), true
 		err = cmp.Or(farewell.Err, err)
 	}
 	switch {
@@ -93,25 +93,6 @@ func (c *epollConn) nodeEnded(err error) {
 	default:
 		c.bidFarewell(farewell, err)
 	}
-}
-
-// note keeps what the node has said if it may turn out to be its last words.
-func (c *epollConn) note(b []byte) {
-	if c.notable == nil || len(b) == 0 {
-		return
-	}
-	c.last = ""
-	if len(b) <= mostNotable && c.notable(b) {
-		c.last, c.lastBy = string(b), c.shard.time().later(rightBefore)
-	}
-}
-
-// lastWords are those of a node that has just ended.
-func (c *epollConn) lastWords() string {
-	if c.lastBy < c.shard.time() {
-		return ""
-	}
-	return c.last
 }
 
 // hold keeps a client open whose node has ended, or takes nothing any more.
@@ -147,7 +128,7 @@ func (c *epollConn) nodeStalls() {
 	if c.ending.by != "" {
 		return
 	}
-	farewell, cause := c.owner.NodeLost(""), errStalled("node", c.stall)
+	farewell, cause := c.owner.NodeLost(""), errStalled("node", c.stall.duration())
 	farewell.By = ByTimeout
 	if farewell.After > 0 {
 		c.hold(farewell, cause)
@@ -198,7 +179,7 @@ func (c *epollConn) sendClose(f Close, err error) {
 // closeQueued is told when a Close frame is on its way to the client.
 func (c *epollConn) closeQueued(code int) {
 	c.toClient.drop()
-	c.queued = int32(code)
+	c.queued = uint16(code)
 }
 
 // The end.

@@ -3,7 +3,6 @@ package relay
 import (
 	"io"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,23 +21,20 @@ type epollConn struct {
 	owner        Owner
 	counts       *Counts
 
-	handle      handle
-	queued      int32 // status of the Close frame that was queued for the client; 0: none
-	ended       bool
-	pings       pings
-	closeBy     ticks // when what has begun to end is cut; 0: it has not
-	lastBy      ticks // until when the node's last words count
-	latestBy    ticks // to when progress can put that off
-	idleBy      ticks // 0: never
-	pingBy      ticks // 0: never
-	heldBy      ticks // until when a client without a node is held; 0: it is not
-	answerBy    ticks // until when a malformed client's Close waits for the node's answers; 0: it does not
-	wakes       ticks // when the wheel does; 0: never
-	ping        ticks // from the last that passed to a ping; 0: there are none
-	close       time.Duration
-	notable     func([]byte) bool
-	last        string // what the node has said last; empty: nothing notable
-	stall, idle time.Duration
+	handle             handle
+	queued             uint16 // status of the Close frame that was queued for the client; 0: none
+	ended              bool
+	pings              pings
+	closeBy            ticks  // when what has begun to end is cut; 0: it has not
+	latestBy           ticks  // to when progress can put that off
+	idleBy             ticks  // 0: never
+	pingBy             ticks  // 0: never
+	heldBy             ticks  // until when a client without a node is held; 0: it is not
+	answerBy           ticks  // until when a malformed client's Close waits for the node's answers; 0: it does not
+	wakes              ticks  // when the wheel does; 0: never
+	ping               ticks  // from the last that passed to a ping; 0: there are none
+	close, stall, idle ticks  // as in Options; 0: none
+	said               *words // by the node, the last that was notable; nil: more has come
 }
 
 // newEpollConn lacks its legs yet.
@@ -50,7 +46,10 @@ func newEpollConn(s *shard, p Pair) *epollConn {
 		toClient: flow{gate: gate{follower: newFollower(false, 0)}},
 		owner:    p.Owner,
 		counts:   p.Counts,
-		close:    o.Close, stall: o.Stall, idle: o.Idle, notable: o.Notable,
+		close:    ticks(0).later(o.Close), stall: ticks(0).later(o.Stall),
+	}
+	if o.Idle > 0 {
+		c.idle = ticks(0).later(o.Idle)
 	}
 	if o.Ping > 0 {
 		c.ping = ticks(0).later(o.Ping)
@@ -183,7 +182,7 @@ func (c *epollConn) fromClient(n int) {
 	}
 	if c.toNode.closed {
 		c.begin(ByClient, nil)
-		c.ending.clientCode = c.toNode.status()
+		c.ending.clientCode = uint16(c.toNode.status())
 	}
 	_ = c.forward(&c.toNode, &c.node, &c.shard.toNode, b, messages)
 	switch {
@@ -209,7 +208,9 @@ func (c *epollConn) fromNode(n int) {
 	if c.toClient.closed && c.answerBy != 0 {
 		b = b[:len(b)-c.toClient.closeSize()] // the answer to ours
 	}
-	c.note(b)
+	if len(b) > 0 {
+		c.said = note(c.owner, b)
+	}
 	err := c.forward(&c.toClient, &c.client, &c.shard.toClient, b, messages)
 	switch {
 	case err != nil:

@@ -13,10 +13,10 @@ type ending struct {
 	by         By     // empty until something ends the relay
 	err        error  // what came with it
 	wish       *Close // to be sent at the next boundary
-	awaits     bool   // the wish waits for what the node still answers; of the plain engine
-	sentCode   int32  // status of the Close frame that the client got; 0: none yet
+	sentCode   uint16 // status of the Close frame that the client got; 0: none yet
 	clientOver bool   // it has sent its Close frame, or its connection has ended
-	clientCode int    // status of the client's own; 0: none yet
+	clientCode uint16 // status of the client's own; 0: none yet
+	awaits     bool   // the wish waits for what the node still answers; of the plain engine
 	held       *held  // the client is, without a node; nil: it is not
 }
 
@@ -58,7 +58,7 @@ func (e *ending) farewell() (farewell Close, ok, ask bool) {
 	case e.wish != nil:
 		return *e.wish, true, false
 	case e.clientCode != 0:
-		return Close{Code: e.clientCode, By: ByClient}, true, false
+		return Close{Code: int(e.clientCode), By: ByClient}, true, false
 	}
 	return Close{}, false, e.by == ""
 }
@@ -76,7 +76,7 @@ func (e *ending) late(within time.Duration) error {
 func (e *ending) end(end *End) {
 	end.By, end.Err, end.Code = e.by, e.err, int(e.sentCode)
 	if end.Code == 0 || e.by == ByClient && e.clientCode != 0 {
-		end.Code = e.clientCode
+		end.Code = int(e.clientCode)
 	}
 }
 

@@ -13,7 +13,7 @@ func testLastWords(t *testing.T, l legs) {
 	reason := errors.New("it said no")
 	ends := func(t *testing.T, last ...[]byte) (heard string) {
 		r := l.start(t, func(p *Pair) {
-			p.Options.Notable = func(frames []byte) bool { return bytes.Contains(frames, []byte("sorry")) }
+			p.Owner.(*owner).notable = func(frames []byte) bool { return bytes.Contains(frames, []byte("sorry")) }
 			p.Owner.(*owner).told = func(last string) Close {
 				heard = last
 				return Close{Code: 4001, Reason: "no", By: ByRefused, Err: reason}
@@ -35,7 +35,7 @@ func testLastWords(t *testing.T, l legs) {
 	})
 	t.Run("WhatIsNotableIsHeardOnlyIfItIsTheLast", func(t *testing.T) {
 		r := l.start(t, func(p *Pair) {
-			p.Options.Notable = func(frames []byte) bool { return bytes.Contains(frames, []byte("sorry")) }
+			p.Owner.(*owner).notable = func(frames []byte) bool { return bytes.Contains(frames, []byte("sorry")) }
 			p.Owner.(*owner).told = func(last string) Close {
 				if last != "" {
 					t.Errorf("got %q, want nothing", last)
@@ -54,7 +54,7 @@ func testLastWords(t *testing.T, l legs) {
 	t.Run("WhatWasSaidLongBeforeIsNotHeard", func(t *testing.T) {
 		t.Parallel()
 		r := l.start(t, func(p *Pair) {
-			p.Options.Notable = func([]byte) bool { return true }
+			p.Owner.(*owner).notable = func([]byte) bool { return true }
 			p.Owner.(*owner).told = func(last string) Close {
 				if last != "" {
 					t.Errorf("got %q, want nothing", last)

@@ -30,11 +30,14 @@ var lostClose = Close{Code: 4200, Reason: "node lost", By: ByNodeLost}
 // owner is an Owner for tests.
 type owner struct {
 	lost     func() Close            // nil: it says lostClose
+	notable  func([]byte) bool       // nil: nothing is
 	told     func(last string) Close // in its place; nil: lost is asked
 	end      func(End)               // nil: ended is told
 	ended    chan End                // nil: nobody wants to know
 	panicked chan *PanicError        // nil: the test ends by it
 }
+
+func (o *owner) Notable(frames []byte) bool { return o.notable != nil && o.notable(frames) }
 
 func (o *owner) NodeLost(last string) Close {
 	if o.told != nil {

@@ -138,8 +138,7 @@ type plainConn struct {
 	pings   *plainPings  // nil: without Options.Ping
 	running atomic.Int32 // goroutines
 	end     End          // counts of each direction are its goroutine's
-	last    string       // what the node has said last, of toClient; empty: nothing notable
-	lastBy  time.Time    // until when that counts
+	said    *words       // by the node, the last that was notable, of toClient; nil: more has come
 }
 
 // Close implements Conn.
@@ -237,7 +236,9 @@ func (r *plainConn) moveToClient(s *stream) {
 			r.closing.nodeClosed()
 			refusal, refused = r.closing.answered()
 		}
-		r.note(s.buf[:s.ready])
+		if s.ready > 0 {
+			r.said = note(r.pair.Owner, s.buf[:s.ready])
+		}
 		if refused {
 			s.ready -= s.frames.closeSize() // the answer to ours
 		}
@@ -255,29 +256,10 @@ func (r *plainConn) moveToClient(s *stream) {
 		case errors.Is(readErr, os.ErrDeadlineExceeded):
 			r.wokenUp()
 		case readErr != nil:
-			r.closing.nodeEnded(s.frames.open, unlessEOF(readErr), r.lastWords())
+			r.closing.nodeEnded(s.frames.open, unlessEOF(readErr), r.said.last())
 			return
 		}
 	}
-}
-
-// note keeps what the node has said if it may turn out to be its last words.
-func (r *plainConn) note(b []byte) {
-	if r.pair.Options.Notable == nil || len(b) == 0 {
-		return
-	}
-	r.last = ""
-	if len(b) <= mostNotable && r.pair.Options.Notable(b) {
-		r.last, r.lastBy = string(b), time.Now().Add(rightBefore)
-	}
-}
-
-// lastWords are those of a node that has just ended.
-func (r *plainConn) lastWords() string {
-	if time.Now().After(r.lastBy) {
-		return ""
-	}
-	return r.last
 }
 
 // ping pings a client that is silent, or ends one that has stayed so. Inside

@@ -61,10 +61,6 @@ type Options struct {
 	// is sent a ping. Its pong stays with the engine. One that says nothing at
 	// all for two pings is ended when the third would be due; 0: no pings.
 	Ping time.Duration
-	// Notable says of what a node has sent, a few whole frames, whether NodeLost
-	// is to be told of it, if the node ends right behind it. It must be quick; nil:
-	// nothing is.
-	Notable func(frames []byte) bool
 }
 
 // Pair is what is relayed: the two legs of one client.
@@ -91,8 +87,11 @@ type Pair struct {
 type Owner interface {
 	// NodeLost is asked once, when the node's leg ends without a Close frame,
 	// for what to tell the client. Last are the node's last frames, if they are
-	// notable.
+	// notable and it has ended right behind them.
 	NodeLost(last string) Close
+	// Notable is asked of each little that the node sends, a few whole frames,
+	// whether NodeLost is to be told of it. It must be quick.
+	Notable(frames []byte) bool
 	// Ended is called once, after both legs are closed.
 	Ended(End)
 	// Panicked is called for each panic in the engine's work for this relay and

@@ -9,8 +9,8 @@ func (c *epollConn) begin(by By, err error) bool {
 	if !c.ending.first(by, err) {
 		return false
 	}
-	c.closeBy = c.shard.time().later(c.close)
-	c.latestBy = c.shard.time().later(mostCloses * c.close)
+	c.closeBy = c.shard.time() + c.close
+	c.latestBy = c.shard.time() + mostCloses*min(c.close, 1<<27)
 	c.idleBy, c.pingBy, c.heldBy = 0, 0, 0
 	return true
 }
@@ -27,7 +27,7 @@ func (c *epollConn) bound(within time.Duration) {
 // under way, and passes, is not late.
 func (c *epollConn) progress() {
 	if c.closeBy != 0 {
-		c.closeBy = min(c.shard.time().later(c.close), c.latestBy)
+		c.closeBy = min(c.shard.time()+c.close, c.latestBy)
 	}
 }
 
@@ -38,7 +38,7 @@ func (c *epollConn) active() {
 		return
 	}
 	if c.idle > 0 && !c.pings.only {
-		c.idleBy = c.shard.time().later(c.idle)
+		c.idleBy = c.shard.time() + c.idle
 	}
 	if c.ping > 0 {
 		c.pingBy, c.pings.only = c.shard.time()+c.ping, false
@@ -76,7 +76,7 @@ func (c *epollConn) stallBy(l *leg) ticks {
 	case l.flushed():
 		l.stallBy = 0
 	case l.stallBy == 0 || l.moved:
-		l.stallBy = c.shard.time().later(c.stall)
+		l.stallBy = c.shard.time() + c.stall
 	}
 	l.moved = false
 	return l.stallBy
@@ -92,9 +92,9 @@ func (c *epollConn) expire(now ticks) {
 	due := func(at ticks) bool { return at != 0 && at <= now }
 	switch {
 	case due(c.closeBy):
-		c.cut(c.ending.by, c.ending.late(c.close))
+		c.cut(c.ending.by, c.ending.late(c.close.duration()))
 	case due(c.client.stallBy):
-		c.cut(ByTimeout, errStalled("client", c.stall))
+		c.cut(ByTimeout, errStalled("client", c.stall.duration()))
 	case due(c.node.stallBy):
 		c.nodeStalls()
 	case due(c.answerBy):
@@ -102,7 +102,7 @@ func (c *epollConn) expire(now ticks) {
 	case due(c.heldBy):
 		c.letGo()
 	case due(c.idleBy):
-		c.want(idleClose, errIdle(c.idle))
+		c.want(idleClose, errIdle(c.idle.duration()))
 	case due(c.pingBy):
 		c.pingDue()
 	}

@@ -15,6 +15,10 @@ func (t ticks) later(d time.Duration) ticks {
 	return t + 1 + ticks((min(d, far)+tick-1)/tick)
 }
 
+// duration is what has passed after so many ticks in any case; it is that from
+// which later has made them, rounded up.
+func (t ticks) duration() time.Duration { return time.Duration(t-1) * tick }
+
 // earlier is the earlier one of two, of which either may be never.
 func (t ticks) earlier(u ticks) ticks {
 	if t == 0 || u != 0 && u < t {
