@@ -13,7 +13,7 @@ import (
 
 // errStopping is why a client is turned away, or not answered, that no node has
 // failed.
-var errStopping = errors.New("Fermata is stopping")
+var errStopping = errors.New("stopping")
 
 // tellWithin is how long a stop takes to tell everybody. It is that short because
 // who is told comes back after a second, and must then find a successor.

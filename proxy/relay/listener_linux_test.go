@@ -57,7 +57,7 @@ func TestNoShortageOfAnAcceptEndsAServer(t *testing.T) {
 // servesOn is what http.Server.Serve asks of an error of Accept, in its words.
 func servesOn(err error) bool {
 	ne, ok := err.(net.Error)
-	return ok && ne.Temporary()
+	return ok && ne.Temporary() //lint:ignore SA1019 http.Server asks this
 }
 
 func dialTo(t *testing.T, l net.Listener) net.Conn {
