@@ -17,7 +17,7 @@ build:
 test: setup lint race
 
 race:
-	$(GO) test -race -timeout 9m ./...
+	$(GO) test -race -timeout 25m ./...
 
 setup:
 	.ci/setup
