@@ -11,6 +11,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
+	"fermata/internal/admin/endpoint"
 	"fermata/internal/secret"
 )
 
@@ -18,8 +19,8 @@ import (
 // the default of the commands. stop ends it sooner.
 func running(t *testing.T, control admin.Control, token string) (stop func()) {
 	t.Helper()
-	o := admin.Options{Address: "unix:" + filepath.Join(t.TempDir(), "admin.sock"), Token: secret.Text(token)}
-	listener, err := admin.Listen(o.Address)
+	o := endpoint.Options{Address: "unix:" + filepath.Join(t.TempDir(), "admin.sock"), Token: secret.Text(token)}
+	listener, err := endpoint.Listen(o.Address)
 	if err != nil {
 		t.Fatal(err)
 	}

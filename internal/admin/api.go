@@ -7,19 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
-
-	"fermata/internal/secret"
 )
-
-// Options are the admin section of the configuration.
-type Options struct {
-	// Address is unix:PATH or HOST:PORT. A TCP address other than loopback
-	// needs a token. Empty: there is no admin endpoint.
-	Address string `yaml:"address"`
-	// Token is what a caller must bring as "Authorization: Bearer TOKEN";
-	// empty: none is asked for.
-	Token secret.Text `yaml:"token"`
-}
 
 // Control is what the API can see and do; the running Fermata is it. Its
 // methods may be called concurrently.

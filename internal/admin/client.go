@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fermata/internal/admin/endpoint"
 )
 
 const maxAnswer = 16 << 20 // bytes
@@ -42,7 +44,7 @@ type Client struct {
 // connects to nothing yet.
 func NewClient(address, token string) (*Client, error) {
 	c := &Client{address: address, token: token}
-	path, isUnix := strings.CutPrefix(address, unixPrefix)
+	path, isUnix := endpoint.Socket(address)
 	host := strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/")
 	switch {
 	case isUnix && path != "":

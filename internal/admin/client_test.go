@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
+	"fermata/internal/admin/endpoint"
 )
 
 func client(t *testing.T, address, token string) *admin.Client {
@@ -50,7 +52,7 @@ func TestTheClientCanDoAllThatTheAPICan(t *testing.T) {
 func TestTheClientSpeaksOverAUnixSocketAndABareAddress(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	listener := listen(t, "unix:"+path)
-	web := httptest.NewUnstartedServer(admin.New(admin.Options{Address: "unix:" + path}, twoNodes(), exposition))
+	web := httptest.NewUnstartedServer(admin.New(endpoint.Options{Address: "unix:" + path}, twoNodes(), exposition))
 	web.Listener.Close()
 	web.Listener = listener
 	web.Start()
@@ -160,4 +162,14 @@ func TestTheClientStopsFollowingWithItsContext(t *testing.T) {
 	if err := c.Events(ctx, func(admin.Event) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
+}
+
+func listen(t *testing.T, address string) net.Listener {
+	t.Helper()
+	listener, err := endpoint.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	return listener
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
+	"fermata/internal/admin/endpoint"
 	"fermata/internal/connlimit"
 )
 
@@ -144,7 +145,7 @@ func TestAFollowerAfterTheEndGetsWhatThereWas(t *testing.T) {
 
 func TestShutdownEndsTheStreams(t *testing.T) {
 	s := server(twoNodes(), "")
-	listener, err := admin.Listen("127.0.0.1:0")
+	listener, err := endpoint.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"fermata/internal/admin/endpoint"
 )
 
 // guard keeps web pages out: by Host those that point a name of their own at
@@ -29,7 +31,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // hostsOf tells which Host headers belong to a listener on address. A browser
 // cannot reach a unix socket, so there every Host does.
 func hostsOf(address string) func(host string) bool {
-	if strings.HasPrefix(address, unixPrefix) {
+	if _, unix := endpoint.Socket(address); unix {
 		return func(string) bool { return true }
 	}
 	own := hostname(address)

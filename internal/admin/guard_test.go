@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"fermata/internal/admin"
+	"fermata/internal/admin/endpoint"
 )
 
 func TestATokenIsAskedForWhereItMatters(t *testing.T) {
@@ -38,7 +39,7 @@ func TestOnlyTheRightTokenWorks(t *testing.T) {
 func TestOnlyOurOwnHostIsAnswered(t *testing.T) {
 	check := func(address, host string, want int) {
 		t.Helper()
-		s := admin.New(admin.Options{Address: address}, twoNodes(), exposition)
+		s := admin.New(endpoint.Options{Address: address}, twoNodes(), exposition)
 		if w := ask(s, "GET", "/v1/nodes", "", "Host: "+host); w.Code != want {
 			t.Errorf("listening on %s, Host %q: got %d, want %d", address, host, w.Code, want)
 		}

@@ -6,13 +6,14 @@ import (
 	"net/netip"
 	"time"
 
+	"fermata/internal/admin/endpoint"
 	"fermata/internal/connlimit"
 )
 
 // Server answers the API and serves the dashboard. It is an http.Handler; its
 // methods may be called concurrently.
 type Server struct {
-	options Options
+	options endpoint.Options
 	control Control
 	feed    *feed
 	history history
@@ -21,7 +22,7 @@ type Server struct {
 
 // New makes a Server that shows and steers control. The metrics are served on
 // /metrics.
-func New(o Options, control Control, metrics http.Handler) *Server {
+func New(o endpoint.Options, control Control, metrics http.Handler) *Server {
 	s := &Server{options: o, control: control, feed: newFeed()}
 	s.handler = withHeaders(s.guard(s.routes(metrics)))
 	return s

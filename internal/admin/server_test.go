@@ -13,6 +13,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
+	"fermata/internal/admin/endpoint"
 	"fermata/internal/connlimit"
 	"fermata/internal/secret"
 )
@@ -47,7 +48,7 @@ func ask(h http.Handler, method, path, body string, headers ...string) *httptest
 }
 
 func server(control admin.Control, token string) *admin.Server {
-	o := admin.Options{Address: "127.0.0.1:9000", Token: secret.Text(token)}
+	o := endpoint.Options{Address: "127.0.0.1:9000", Token: secret.Text(token)}
 	return admin.New(o, control, exposition)
 }
 
@@ -289,7 +290,7 @@ func TestTheServerWorksOverASocket(t *testing.T) {
 // start runs s on loopback until the test ends, and returns its URL.
 func start(t *testing.T, s *admin.Server) string {
 	t.Helper()
-	listener, err := admin.Listen("127.0.0.1:0")
+	listener, err := endpoint.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"fermata/internal/admin"
+	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
 	"fermata/internal/config"
 	"fermata/internal/connlimit"
@@ -53,7 +53,7 @@ func (a *App) openListeners() error {
 	if a.config.Admin.Address == "" {
 		return nil
 	}
-	l, err := admin.Listen(a.config.Admin.Address)
+	l, err := endpoint.Listen(a.config.Admin.Address)
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/health"
-	"fermata/internal/admin"
+	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
 	"fermata/internal/regular"
 	"fermata/internal/secret"
@@ -42,8 +42,8 @@ type Config struct {
 	// StopTimeout is how long stopping may take, at least a second. All clients are
 	// told and gone within that second; the rest is for plain requests that a node
 	// is still to answer.
-	StopTimeout time.Duration `yaml:"stop_timeout"`
-	Admin       admin.Options `yaml:"admin"`
+	StopTimeout time.Duration    `yaml:"stop_timeout"`
+	Admin       endpoint.Options `yaml:"admin"`
 	// StateDir is where drains are remembered over a restart; empty: nowhere.
 	StateDir string `yaml:"state_dir"`
 	// TrustedProxies are the networks whose X-Forwarded-* headers count.
@@ -107,7 +107,7 @@ func Default() *Config {
 		NoUsableNode:  proxy.NoNodeClose,
 		StopTimeout:   time.Second,
 		Headers:       proxy.DefaultHeaders(),
-		Admin:         admin.Options{Address: "unix:/run/fermata/admin.sock"},
+		Admin:         endpoint.Options{Address: "unix:/run/fermata/admin.sock"},
 		Log:           Log{Level: "info", Format: "json"},
 	}
 }

@@ -2,7 +2,8 @@ package config
 
 import (
 	"path/filepath"
-	"strings"
+
+	"fermata/internal/admin/endpoint"
 )
 
 // resolvePaths makes every path relative to the file that gives it.
@@ -18,7 +19,7 @@ func (c *Config) resolvePaths(file string) {
 		}
 	}
 	c.StateDir = resolve(dir, c.StateDir)
-	if path, unix := strings.CutPrefix(c.Admin.Address, "unix:"); unix {
+	if path, unix := endpoint.Socket(c.Admin.Address); unix {
 		c.Admin.Address = "unix:" + resolve(dir, path)
 	}
 }

@@ -6,10 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
-	"strings"
 	"time"
 
-	"fermata/internal/admin"
+	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
 )
 
@@ -60,11 +59,11 @@ func (r *report) validatePair(path string, pair certs.Pair, now time.Time) {
 // longestUnixPath fits into a socket's address on every system.
 const longestUnixPath = 103
 
-func (r *report) validateAdmin(o admin.Options) {
+func (r *report) validateAdmin(o endpoint.Options) {
 	if o.Token != "" {
 		r.atLeastBytes("admin.token", len(o.Token))
 	}
-	if path, unix := strings.CutPrefix(o.Address, "unix:"); unix {
+	if path, unix := endpoint.Socket(o.Address); unix {
 		r.want(path != "" && len(path) <= longestUnixPath, "admin.address", "got %q, want unix:PATH with a path of 1 to %d bytes", o.Address, longestUnixPath)
 		return
 	}

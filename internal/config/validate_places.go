@@ -4,20 +4,22 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"fermata/internal/admin/endpoint"
 )
 
 // place is where something listens, with the path at which that is given.
 type place struct {
 	path    string
 	address string
-	endpoint
+	hostPort
 }
 
 // places are the listeners and, on TCP, the admin endpoint, those of them that
 // are addresses.
 func (c *Config) places() (all []place) {
 	add := func(path, address string) {
-		if e, ok := endpointOf(address); ok && e.port != 0 {
+		if e, ok := hostPortOf(address); ok && e.port != 0 {
 			all = append(all, place{path, address, e})
 		}
 	}
@@ -35,18 +37,18 @@ func (r *report) validatePlaces(c *Config) {
 	places := c.places()
 	for i, later := range places {
 		for _, before := range places[:i] {
-			r.want(!overlap(before.endpoint, later.endpoint), later.path, "got %q, want another than %s", later.address, before.path)
+			r.want(!overlap(before.hostPort, later.hostPort), later.path, "got %q, want another than %s", later.address, before.path)
 		}
 	}
 	own, seen := ownAddresses(), map[string]string{}
 	for i, node := range c.Nodes {
-		e, ok := endpointOf(node.URL.Host)
+		e, ok := hostPortOf(node.URL.Host)
 		if !ok {
 			continue
 		}
 		path := fmt.Sprintf("nodes[%d].url", i)
 		for _, p := range places {
-			r.want(!e.leadsTo(p.endpoint, own), path, "got %q, which leads to %s, want a node", node.URL, p.path)
+			r.want(!e.leadsTo(p.hostPort, own), path, "got %q, which leads to %s, want a node", node.URL, p.path)
 		}
 		before, again := seen[e.String()]
 		r.want(!again, path, "got %q, want another than %s", node.URL, before)
@@ -58,7 +60,7 @@ func (r *report) validatePlaces(c *Config) {
 // validateFiles wants files of one's own for the admin socket and the state.
 // What is there now, a start finds out by using it.
 func (r *report) validateFiles(c *Config) {
-	socket, unix := strings.CutPrefix(c.Admin.Address, "unix:")
+	socket, unix := endpoint.Socket(c.Admin.Address)
 	r.want(!unix || c.StateDir == "" || socket != c.StateDir, "state_dir", "got %q, which is admin.address, want a directory", c.StateDir)
 	if !r.strict {
 		return

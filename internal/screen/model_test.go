@@ -11,6 +11,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
+	"fermata/internal/admin/endpoint"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +28,7 @@ type person struct {
 func newPerson(t *testing.T, nodes ...admin.Node) *person {
 	t.Helper()
 	control := admintest.New(nodes...)
-	web := httptest.NewServer(admin.New(admin.Options{Address: "127.0.0.1:0"}, control, http.NotFoundHandler()))
+	web := httptest.NewServer(admin.New(endpoint.Options{Address: "127.0.0.1:0"}, control, http.NotFoundHandler()))
 	t.Cleanup(web.Close)
 	client, err := admin.NewClient(web.URL, "")
 	if err != nil {

@@ -1,4 +1,4 @@
-package admin
+package endpoint
 
 import (
 	"context"
@@ -7,18 +7,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
-
-const unixPrefix = "unix:"
 
 // Listen opens the admin endpoint: unix:PATH, for this user alone and removed
 // upon Close, or HOST:PORT. What a dead process left at PATH is replaced; one
 // that still answers is an error that is syscall.EADDRINUSE.
 func Listen(address string) (net.Listener, error) {
-	path, isUnix := strings.CutPrefix(address, unixPrefix)
+	path, isUnix := Socket(address)
 	if !isUnix {
 		var config net.ListenConfig
 		config.SetMultipathTCP(false)

@@ -1,4 +1,4 @@
-package admin_test
+package endpoint_test
 
 import (
 	"errors"
@@ -8,12 +8,12 @@ import (
 	"syscall"
 	"testing"
 
-	"fermata/internal/admin"
+	"fermata/internal/admin/endpoint"
 )
 
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
-	listener, err := admin.Listen(address)
+	listener, err := endpoint.Listen(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestASocketLeftByADeadProcessIsReplaced(t *testing.T) {
 func TestASocketThatAnswersIsLeftAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	listen(t, "unix:"+path)
-	if _, err := admin.Listen("unix:" + path); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := endpoint.Listen("unix:" + path); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("got %v, want address in use", err)
 	}
 	conn, err := net.Dial("unix", path)
@@ -68,7 +68,7 @@ func TestAFileThatIsNoSocketIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := admin.Listen("unix:" + path); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := endpoint.Listen("unix:" + path); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("got %v, want address in use", err)
 	}
 	if got, _ := os.ReadFile(path); string(got) != "data" {
@@ -78,7 +78,7 @@ func TestAFileThatIsNoSocketIsLeftAlone(t *testing.T) {
 
 func TestATCPAddressInUseIsAnError(t *testing.T) {
 	listener := listen(t, "127.0.0.1:0")
-	if _, err := admin.Listen(listener.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := endpoint.Listen(listener.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("got %v, want address in use", err)
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// endpoint is HOST:PORT, as far as it is known without asking for names.
-type endpoint struct {
+// hostPort is HOST:PORT, as far as it is known without asking for names.
+type hostPort struct {
 	host string     // lower case
 	ip   netip.Addr // not valid: the host is a name
 	port int        // 0: the system chooses one
 }
 
-// endpointOf reads HOST:PORT. An empty host is every address, as [::] is.
-func endpointOf(address string) (e endpoint, ok bool) {
+// hostPortOf reads HOST:PORT. An empty host is every address, as [::] is.
+func hostPortOf(address string) (e hostPort, ok bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return e, false
@@ -37,7 +37,7 @@ func endpointOf(address string) (e endpoint, ok bool) {
 }
 
 // String is the same for all spellings of an address.
-func (e endpoint) String() string {
+func (e hostPort) String() string {
 	if e.ip.IsValid() {
 		return netip.AddrPortFrom(e.ip, uint16(e.port)).String()
 	}
@@ -45,12 +45,12 @@ func (e endpoint) String() string {
 }
 
 // same is whether both are one address.
-func (e endpoint) same(other endpoint) bool {
+func (e hostPort) same(other hostPort) bool {
 	return e.port != 0 && e.String() == other.String()
 }
 
 // covers is whether whoever listens on e takes the other's connections, too.
-func (e endpoint) covers(other endpoint) bool {
+func (e hostPort) covers(other hostPort) bool {
 	switch {
 	case e.same(other):
 		return true
@@ -61,11 +61,11 @@ func (e endpoint) covers(other endpoint) bool {
 }
 
 // overlap is whether only one of them can be listened on.
-func overlap(a, b endpoint) bool { return a.covers(b) || b.covers(a) }
+func overlap(a, b hostPort) bool { return a.covers(b) || b.covers(a) }
 
 // leadsTo is whether a connection to e ends at that listener, on this machine,
 // which has these addresses.
-func (e endpoint) leadsTo(listener endpoint, own []netip.Addr) bool {
+func (e hostPort) leadsTo(listener hostPort, own []netip.Addr) bool {
 	if e.ip.IsUnspecified() {
 		e.ip, e.host = netip.AddrFrom4([4]byte{127, 0, 0, 1}), "127.0.0.1" // where the system dials then
 	}
