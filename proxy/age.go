@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"fermata/internal/pusher"
 	"fermata/proxy/relay"
 )
 
@@ -96,6 +97,6 @@ func (h *Handler) renew(c *client) bool {
 	if !s.Up || s.Drain != nil || s.Removed || !h.live.claim(c) {
 		return false
 	}
-	c.conn.Close(relay.Close{Code: codeMoved, Reason: "connected for too long", By: relay.ByMaxAge})
+	c.conn.Close(relay.Close{Code: pusher.CodeMove, Reason: "connected for too long", By: relay.ByMaxAge})
 	return true
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/pusher"
 )
 
 // mayGrow has MoveOld run with this age and rate until the test ends.
@@ -40,8 +41,8 @@ func TestClientsThatCameTogetherAreMovedOneAfterTheOther(t *testing.T) {
 		w.mayGrow(t, time.Hour, 100)
 		time.Sleep(70 * time.Minute)
 		gone := w.gone()
-		if len(gone) != 3000 || w.codes[codeMoved] != 3000 {
-			t.Fatalf("got %d gone, with the codes %v, want all 3000 with %d", len(gone), w.codes, codeMoved)
+		if len(gone) != 3000 || w.codes[pusher.CodeMove] != 3000 {
+			t.Fatalf("got %d gone, with the codes %v, want all 3000 with %d", len(gone), w.codes, pusher.CodeMove)
 		}
 		if first := gone[0].Sub(start); first < time.Hour || first > time.Hour+10*time.Second {
 			t.Errorf("got the first one after %s, want an hour", first)
@@ -142,9 +143,9 @@ func TestAStopEndsTheMovingOfTheOld(t *testing.T) {
 		w := newCrowd(t, 100)
 		stopped := w.mayGrow(t, time.Second, 1)
 		time.Sleep(10 * time.Second)
-		w.handler.Stop(Move{Code: codeRetry})
+		w.handler.Stop(Move{Code: pusher.CodeRetry})
 		<-stopped
-		if w.codes[codeMoved]+w.codes[codeRetry] != 100 {
+		if w.codes[pusher.CodeMove]+w.codes[pusher.CodeRetry] != 100 {
 			t.Errorf("got the codes %v, want each client closed once", w.codes)
 		}
 	})

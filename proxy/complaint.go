@@ -51,7 +51,7 @@ func (c *client) refused(e *pusher.Error) (told relay.Close, ok bool) {
 	}
 	code := e.Code
 	if pusher.ComesAtOnce(code) && time.Since(c.started) < young {
-		code = codeRetry
+		code = pusher.CodeRetry
 	}
 	e.Message = cut(e.Message)
 	return relay.Close{Code: code, Reason: e.Message, By: relay.ByRefused, Err: fmt.Errorf("refused by the node: %w", e)}, true

@@ -44,7 +44,7 @@ func (a *answer) checkGreeting() error {
 	case overQuota(payload):
 		return errOverQuota
 	}
-	a.greeted = bytes.Contains(payload, []byte("pusher:connection_established"))
+	a.greeted = bytes.Contains(payload, []byte(pusher.EventEstablished))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/pusher"
 	"fermata/proxy/relay"
 )
 
@@ -146,8 +147,8 @@ func (h *Handler) final(m Move, now time.Time) bool {
 // node can take are told to wait a second before they try.
 func (h *Handler) close(n *balancer.Node, count int, m Move, can bool) {
 	code := m.Code
-	if !can && code >= 4200 {
-		code = codeRetry
+	if !can && pusher.ComesAtOnce(code) {
+		code = pusher.CodeRetry
 	}
 	within := h.within(m, time.Now())
 	for _, c := range h.live.take(n, count) {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"fermata/internal/pusher"
 )
 
 // Timeouts bound everything that waits. None of them can be zero.
@@ -140,7 +142,7 @@ func DefaultLimits() Limits {
 
 // DefaultDrain is what a configuration without a drain section means.
 func DefaultDrain() DrainOptions {
-	return DrainOptions{Rate: 100, Deadline: 10 * time.Minute, CloseCode: 4200, MinUsable: 1}
+	return DrainOptions{Rate: 100, Deadline: 10 * time.Minute, CloseCode: pusher.CodeMove, MinUsable: 1}
 }
 
 // DefaultRebalance is what a configuration without a rebalance section means.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/pusher"
 	"fermata/proxy/relay"
 )
 
@@ -103,7 +104,7 @@ func (h *Handler) send(c *client) bool {
 		return false
 	}
 	h.Pool.Shed(n, 1)
-	c.conn.Close(relay.Close{Code: codeMoved, Reason: "rebalanced", By: relay.ByRebalance})
+	c.conn.Close(relay.Close{Code: pusher.CodeMove, Reason: "rebalanced", By: relay.ByRebalance})
 	return true
 }
 

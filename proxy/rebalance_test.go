@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/pusher"
 )
 
 // rebalance moves clients off the crowd's node.
@@ -31,7 +32,7 @@ func TestARebalanceKeepsItsRateAndShedsForAWhile(t *testing.T) {
 		if most := fullestSecond(w.gone()); most > 21 {
 			t.Errorf("got %d in one second, want at most 21", most)
 		}
-		if w.codes[codeMoved] != 40 || w.shed() != 40 {
+		if w.codes[pusher.CodeMove] != 40 || w.shed() != 40 {
 			t.Errorf("got the codes %v and %d to shed, want 40 of each", w.codes, w.shed())
 		}
 		pick, err := w.handler.Pool.Acquire(balancer.Key{Pins: []string{w.handler.Pool.Pin(w.node)}})
@@ -58,7 +59,7 @@ func TestARebalanceLeavesAloneWhoCameLater(t *testing.T) {
 		if late.place == 0 {
 			t.Error("got the late client moved, want it left alone")
 		}
-		w.handler.Stop(Move{Code: codeRetry})
+		w.handler.Stop(Move{Code: pusher.CodeRetry})
 	})
 }
 
@@ -76,7 +77,7 @@ func TestARebalanceEndsWithADrainAndWithAStop(t *testing.T) {
 		w.handler.Pool.Undrain("reverb-1")
 		again := w.rebalance(50, 10)
 		time.Sleep(time.Second)
-		w.handler.Stop(Move{Code: codeRetry})
+		w.handler.Stop(Move{Code: pusher.CodeRetry})
 		if w.shed() != 0 || len(again) > 0 {
 			t.Errorf("after the stop: got %d to shed, want 0, and no word of an end", w.shed())
 		}
@@ -90,6 +91,6 @@ func TestAllAtOnceIsAllAtOnce(t *testing.T) {
 		if got := <-w.rebalance(500, 0); got != 500 || time.Since(start) > longNap {
 			t.Errorf("got %d moved in %s, want 500 at once", got, time.Since(start))
 		}
-		w.handler.Stop(Move{Code: codeRetry})
+		w.handler.Stop(Move{Code: pusher.CodeRetry})
 	})
 }

@@ -11,14 +11,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"fermata/internal/pusher"
 	"fermata/proxy/relay"
-)
-
-// Codes that Fermata itself closes clients with. On both, pusher-js comes
-// back: at once, and after a second.
-const (
-	codeMoved = 4200
-	codeRetry = 4100
 )
 
 // hasGone is for a client that ended its connection before it was answered, or
@@ -89,7 +83,7 @@ func acceptAndClose(conn net.Conn, key, told string) {
 	defer conn.Close()
 	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n")
-	if _, err := conn.Write(relay.AppendClose(b, codeRetry, told)); err != nil {
+	if _, err := conn.Write(relay.AppendClose(b, pusher.CodeRetry, told)); err != nil {
 		return
 	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/internal/pusher"
 	"fermata/proxy/relay"
 )
 
@@ -266,9 +267,9 @@ const young = 2 * time.Second
 func (h *Handler) lost(c *client, o *Options) relay.Close {
 	h.noteLoss(c.pick.Node)
 	others := h.Pool.UsableBeside(c.pick.Node)
-	code := codeRetry
+	code := pusher.CodeRetry
 	if len(others) > 0 && time.Since(c.started) >= young {
-		code = codeMoved
+		code = pusher.CodeMove
 	}
 	all := 0
 	if len(others) == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/health"
+	"fermata/internal/pusher"
 	"fermata/proxy"
 	"fermata/proxy/relay"
 )
@@ -108,7 +109,7 @@ func removedMove(o proxy.DrainOptions, now time.Time) proxy.Move {
 // clients go while another node can take them, and stay while none can.
 // They are cut off already, so that they go as fast as another node takes them.
 func lostMove(rate int) proxy.Move {
-	return proxy.Move{By: relay.ByNodeLost, Code: 4200, Reason: "node lost", Rate: rate}
+	return proxy.Move{By: relay.ByNodeLost, Code: pusher.CodeMove, Reason: "node lost", Rate: rate}
 }
 
 // drained is told when a node's last client has gone, which is also the end of

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fermata/internal/pusher"
 	"fermata/proxy"
 	"fermata/proxy/relay"
 )
@@ -19,11 +20,6 @@ const (
 	// flushWithin is how long answers to plain requests may take to go out.
 	flushWithin = 100 * time.Millisecond
 )
-
-// stopCode makes pusher-js come back after a second. By then another Fermata,
-// or this one's successor, listens; on 4200 it would be refused at once, and
-// would wait for fifteen seconds.
-const stopCode = 4100
 
 // stop ends everything within stop_timeout, whatever clients and nodes do. A
 // process that is not gone keeps its successor from listening.
@@ -52,7 +48,7 @@ func (a *App) stop(clients *http.Server) {
 func (a *App) windUp(clients *http.Server, rate int, begun time.Time, limit time.Duration) {
 	clients.SetKeepAlivesEnabled(false)
 	a.handler.Stop(proxy.Move{
-		By: relay.ByShutdown, Code: stopCode, Reason: "restarting", Rate: rate, Deadline: begun.Add(answerWithin),
+		By: relay.ByShutdown, Code: pusher.CodeRetry, Reason: "restarting", Rate: rate, Deadline: begun.Add(answerWithin),
 	})
 	patience, cancel := context.WithDeadline(context.Background(), begun.Add(limit-2*flushWithin))
 	defer cancel()
