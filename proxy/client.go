@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
@@ -26,23 +27,18 @@ type client struct {
 	host    unique.Handle[string] // cut
 	path    unique.Handle[string] // cut, without the query
 	request requestID
-	started time.Time
 	options *Options // of the time when it came
 
 	pick    balancer.Pick
-	handler *Handler // nil: it has not come so far
-	conn    relay.Conn
-	tally   *tally // its node's; nil: it has not come so far
-	app     *app   // nil: it is not known, or there is none
-
-	// Guarded by the registry's mutex.
-	place int // in the registry, from 1; 0: not there
-	ended bool
-	lot   uint16 // drawn by the registry: how much older than others it may become
+	handler *Handler     // nil: it has not come so far
+	live    moves.Client // its relay, while that lasts
+	tally   *tally       // its node's; nil: it has not come so far
+	app     *app         // nil: it is not known, or there is none
 }
 
 func newClient(r *http.Request, o *Options) *client {
-	c := &client{host: unique.Make(cut(r.Host)), path: unique.Make(cut(r.URL.Path)), started: time.Now(), options: o}
+	c := &client{host: unique.Make(cut(r.Host)), path: unique.Make(cut(r.URL.Path)), options: o}
+	c.live.Since = time.Now()
 	c.ip, c.trusted = clientIP(r, o.TrustedProxies)
 	c.request = newRequestID(r, c.trusted, o)
 	c.secure = r.TLS != nil
@@ -104,7 +100,7 @@ func (c *client) line(end relay.End, now time.Time) []zap.Field {
 		zap.String("node", c.pick.Node.Name()),
 		zap.String("by", string(end.By)),
 		zap.Int("code", end.Code),
-		zap.Duration("dur", now.Sub(c.started)),
+		zap.Duration("dur", now.Sub(c.live.Since)),
 		zap.String("pick", string(c.pick.Reason)),
 		zap.String("preferred", c.pick.Preferred.Name()),
 		zap.Int32("tries", c.tries),

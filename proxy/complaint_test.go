@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
@@ -17,7 +18,7 @@ func frame(text string) string {
 }
 
 func TestAClientThatItsNodeRefusesGetsTheNodesOwnCode(t *testing.T) {
-	old := &client{started: time.Now().Add(-time.Hour)}
+	old := &client{live: moves.Client{Since: time.Now().Add(-time.Hour)}}
 	f := func(c *client, last string, want int) {
 		t.Helper()
 		told, ok := c.refused(complaint(lastPayload([]byte(last))))
@@ -28,11 +29,11 @@ func TestAClientThatItsNodeRefusesGetsTheNodesOwnCode(t *testing.T) {
 	const unknown = `{"event":"pusher:error","data":"{\"code\":4001,\"message\":\"Application does not exist\"}"}`
 	with := func(code string) string { return frame(strings.Replace(unknown, "4001", code, 1)) }
 	f(old, with("4001"), 4001)
-	f(&client{started: time.Now()}, with("4001"), 4001)
+	f(&client{live: moves.Client{Since: time.Now()}}, with("4001"), 4001)
 	f(old, with("4009"), 4009)
 	f(old, with("4201"), 4201)
 	f(old, with("4301"), 4301)
-	f(&client{started: time.Now()}, with("4201"), 4100) // or it would come in a loop
+	f(&client{live: moves.Client{Since: time.Now()}}, with("4201"), 4100) // or it would come in a loop
 	f(old, frame(`{"event":"pusher:pong"}`)+with("4201"), 4201)
 	f(old, frame(`{"event":"pusher:error","data":{"code":4001,"message":"`+strings.Repeat("x", 200)+`"}}`), 4001)
 

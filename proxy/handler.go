@@ -16,6 +16,7 @@ import (
 	"fermata/balancer"
 	"fermata/internal/connlimit"
 	"fermata/internal/metrics"
+	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
@@ -25,7 +26,6 @@ type Options struct {
 	Limits         Limits // MaxClients must be set
 	MaxConnections int    // from accept to close, those of clients with them
 	Keepalive      Keepalive
-	Rate           int // clients per second that go for Limits.MaxAge; 0: all at once
 	TrustedProxies []Network
 	Headers        Headers
 	NoUsableNode   string
@@ -42,6 +42,7 @@ type Options struct {
 // Deps are the parts that a Handler works with.
 type Deps struct {
 	Pool    *balancer.Pool
+	Moves   *moves.Moves // gets to know the clients that are relayed
 	Engine  relay.Engine
 	Metrics *metrics.Metrics
 	Log     *zap.Logger
@@ -62,9 +63,7 @@ type Deps struct {
 type Handler struct {
 	Deps
 	options  atomic.Pointer[Options]
-	changed  chan struct{} // has one once they have been replaced; for MoveOld
 	plain    *httputil.ReverseProxy
-	live     registry
 	govern   governor
 	waits    waits
 	losses   losses
@@ -85,11 +84,6 @@ type Handler struct {
 	// that, until the engine has them or they are gone.
 	hijacked sync.WaitGroup
 
-	mu        sync.Mutex
-	moves     map[*balancer.Node]*move
-	rebalance *move // the last one; nil: none yet
-	stopped   *Move // how Stop moves clients; nil: not stopped
-
 	// What a stop ends, one after the other: the search for nodes, what has not
 	// ended by its deadline, and the wait for the answers to plain requests.
 	stopping, left, patience context.Context
@@ -98,7 +92,7 @@ type Handler struct {
 
 // New returns a Handler. It starts nothing.
 func New(o Options, deps Deps) *Handler {
-	h := &Handler{Deps: deps, moves: make(map[*balancer.Node]*move), changed: make(chan struct{}, 1), via: newVia()}
+	h := &Handler{Deps: deps, via: newVia()}
 	h.stopping, h.stop = context.WithCancel(context.Background())
 	h.left, h.cut = context.WithCancel(context.Background())
 	h.patience, h.giveUp = context.WithCancel(context.Background())
@@ -108,15 +102,11 @@ func New(o Options, deps Deps) *Handler {
 	return h
 }
 
-// SetOptions replaces the options for all requests to come, and Limits.MaxAge
-// and Rate for all clients. It may be called concurrently.
+// SetOptions replaces the options for all requests to come. It may be called
+// concurrently.
 func (h *Handler) SetOptions(o Options) {
 	o.via = h.via
 	h.options.Store(&o)
-	select {
-	case h.changed <- struct{}{}:
-	default: // MoveOld has still to see the last change
-	}
 }
 
 // ConnState counts connections; it is for http.Server.ConnState. Beyond

@@ -17,6 +17,7 @@ import (
 	"fermata/balancer"
 	"fermata/internal/lab/devnode"
 	"fermata/internal/metrics"
+	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
@@ -53,7 +54,7 @@ func TestAPanicInAHandlerEndsItsClientAloneAndGivesAllBack(t *testing.T) {
 	limits := DefaultLimits()
 	limits.MaxClients = 10
 	h := New(Options{Timeouts: DefaultTimeouts(), Limits: limits, MaxConnections: 20, AwaitGreeting: true},
-		Deps{Pool: pool, Engine: engine, Metrics: metrics.New(registry), Log: zap.New(core)})
+		Deps{Pool: pool, Moves: moves.New(pool, moves.Options{}), Engine: engine, Metrics: metrics.New(registry), Log: zap.New(core)})
 	front := httptest.NewUnstartedServer(h)
 	front.Config.ConnState = h.ConnState
 	front.Start()

@@ -255,7 +255,7 @@ func (h *Handler) noteFailed(r *http.Request, c *client, status int, err error) 
 		message = "requests turned away"
 	}
 	fields := []zap.Field{zap.Stringer("client", c.ip), c.requestField(), c.nodeField(), zap.String("method", r.Method), zap.String("path", c.path.Value()),
-		zap.Int("status", status), zap.Duration("dur", time.Since(c.started)), zap.NamedError("err", err)}
+		zap.Int("status", status), zap.Duration("dur", time.Since(c.live.Since)), zap.NamedError("err", err)}
 	if count > 0 {
 		fields = append(fields, zap.Int("count", count))
 	}

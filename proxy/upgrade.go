@@ -92,7 +92,7 @@ func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client
 // leaveUnlessJoined is the end of a client that was admitted, unless the relay
 // has it, whose end comes later.
 func (h *Handler) leaveUnlessJoined(c *client) {
-	if c.conn == nil {
+	if c.live.Conn == nil {
 		c.pick.Release()
 		h.leave()
 	}
@@ -196,7 +196,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 		return
 	}
 	defer h.closeUnlessJoined(c, conn, a.conn)
-	h.Metrics.Connected(time.Since(c.started))
+	h.Metrics.Connected(time.Since(c.live.Since))
 	c.handler = h
 	pair := relay.Pair{
 		Client:   conn,
@@ -209,15 +209,15 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, c *client, a *ans
 	}
 	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(r.URL.Path, o.PathPrefix))
 	pair.Counts = &c.tally.traffic
-	c.conn = h.Engine.Start(pair)
-	h.live.add(c)
-	h.closeIfStopped(c)
+	c.live.Node = c.pick.Node
+	c.live.Conn = h.Engine.Start(pair)
+	h.Moves.Add(&c.live)
 }
 
 // closeUnlessJoined closes what net/http has given away and no relay has taken:
 // there was a panic.
 func (h *Handler) closeUnlessJoined(c *client, client, node net.Conn) {
-	if c.conn == nil {
+	if c.live.Conn == nil {
 		client.Close()
 		node.Close()
 		h.tallies.leave(c)
@@ -251,9 +251,9 @@ func (c *client) Ended(end relay.End) {
 	h, now := c.handler, time.Now()
 	h.open.Left()
 	h.leave()
-	h.live.remove(c)
+	h.Moves.Remove(&c.live)
 	h.tallies.leave(c)
-	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.started))
+	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.live.Since))
 	c.pick.Release() // with a removed node's last client its metrics go too
 	h.Log.Info("client closed", c.line(end, now)...)
 }
@@ -268,7 +268,7 @@ func (h *Handler) lost(c *client, o *Options) relay.Close {
 	h.noteLoss(c.pick.Node)
 	others := h.Pool.UsableBeside(c.pick.Node)
 	code := pusher.CodeRetry
-	if len(others) > 0 && time.Since(c.started) >= young {
+	if len(others) > 0 && time.Since(c.live.Since) >= young {
 		code = pusher.CodeMove
 	}
 	all := 0

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/proxy/moves"
 )
 
 const goodKey = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -93,7 +94,7 @@ func TestOnlyAClientThatWasThereForAWhileComesBackAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer pick.Release()
-		c := &client{pick: pick, started: time.Now().Add(-age)}
+		c := &client{pick: pick, live: moves.Client{Since: time.Now().Add(-age)}}
 		if got := h.lost(c, &Options{}); got.Code != want || got.By != "node_lost" {
 			t.Errorf("%d nodes, connected for %s: got %d by %s, want %d", nodes, age, got.Code, got.By, want)
 		}

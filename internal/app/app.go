@@ -25,6 +25,7 @@ import (
 	"fermata/internal/console"
 	"fermata/internal/metrics"
 	"fermata/proxy"
+	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
@@ -41,6 +42,7 @@ type App struct {
 	registry *prometheus.Registry
 	pool     *balancer.Pool
 	engine   relay.Engine
+	moves    *moves.Moves
 	handler  *proxy.Handler
 	admin    *admin.Server
 	checks   *checks
@@ -87,8 +89,9 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
 	a.checks = newChecks(a.checked, a.found)
 	a.engine = relay.New()
+	a.moves = moves.New(a.pool, moveOptions(c))
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
-		Pool: a.pool, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
+		Pool: a.pool, Moves: a.moves, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
 		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting,
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
@@ -107,7 +110,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 		limits.MaxClients = files.clients
 	}
 	return proxy.Options{
-		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive, Rate: c.Drain.Rate,
+		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive,
 		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
 		PathPrefix: c.PathPrefix, AwaitGreeting: c.AwaitGreeting,
 	}
@@ -189,7 +192,7 @@ func (a *App) begin(ctx context.Context, before memory) {
 	a.checks.wg.Go(func() { a.rebalanceUnasked(ctx) })
 	started := a.config
 	a.checks.wg.Go(func() { a.adviseChecks(ctx, started) })
-	a.checks.wg.Go(func() { a.handler.MoveOld(ctx) })
+	a.checks.wg.Go(func() { a.moves.MoveOld(ctx) })
 	a.warn(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }

@@ -9,7 +9,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/admin"
-	"fermata/proxy"
+	"fermata/proxy/moves"
 )
 
 // App is what the admin API steers.
@@ -132,7 +132,7 @@ func (a *App) undrain(name string) (n balancer.Status, save func() error, err er
 
 // newDrain is the drain that is running, or else the configuration's, with
 // what the request changes.
-func newDrain(r admin.DrainRequest, running *balancer.Drain, o proxy.DrainOptions, now time.Time) balancer.Drain {
+func newDrain(r admin.DrainRequest, running *balancer.Drain, o moves.DrainOptions, now time.Time) balancer.Drain {
 	d := balancer.Drain{Started: now, Begin: now.Add(o.Grace), Deadline: now.Add(o.Deadline), Rate: o.Rate, CloseCode: o.CloseCode}
 	if running != nil {
 		d = *running

@@ -7,8 +7,9 @@ import (
 
 	"fermata/balancer"
 	"fermata/health"
+	"fermata/internal/config"
 	"fermata/internal/pusher"
-	"fermata/proxy"
+	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
@@ -76,30 +77,34 @@ func (a *App) tellPanic() {
 	}
 }
 
+func moveOptions(c *config.Config) moves.Options {
+	return moves.Options{Answer: c.Timeouts.Close, MaxAge: c.Limits.MaxAge, Rate: c.Drain.Rate}
+}
+
 // settle makes the clients of a node stay or go, as its state wants it.
-func (a *App) settle(n balancer.Status, o proxy.DrainOptions) {
+func (a *App) settle(n balancer.Status, o moves.DrainOptions) {
 	switch {
 	case n.Drain != nil:
-		a.handler.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n) })
+		a.moves.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n) })
 	case n.Removed:
-		a.handler.Move(n.Node, removedMove(o, time.Now()), func() { a.drained(n) })
+		a.moves.Move(n.Node, removedMove(o, time.Now()), func() { a.drained(n) })
 	case n.Lost:
-		a.handler.Move(n.Node, lostMove(a.config.Limits.UpgradesPerSecond), nil)
+		a.moves.Move(n.Node, lostMove(a.config.Limits.UpgradesPerSecond), nil)
 	default:
-		a.handler.Stay(n.Node)
+		a.moves.Stay(n.Node)
 	}
 }
 
-func drainMove(d balancer.Drain) proxy.Move {
-	return proxy.Move{
+func drainMove(d balancer.Drain) moves.Move {
+	return moves.Move{
 		By: relay.ByDrain, Code: d.CloseCode, Reason: "node is draining",
 		Begin: d.Begin, Rate: d.Rate, Deadline: d.Deadline, Alone: d.Force,
 	}
 }
 
 // removedMove is for a node that a reload took out of the configuration.
-func removedMove(o proxy.DrainOptions, now time.Time) proxy.Move {
-	return proxy.Move{
+func removedMove(o moves.DrainOptions, now time.Time) moves.Move {
+	return moves.Move{
 		By: relay.ByDrain, Code: o.CloseCode, Reason: "node was removed",
 		Begin: now.Add(o.Grace), Rate: o.Rate, Deadline: now.Add(o.Deadline),
 	}
@@ -108,8 +113,8 @@ func removedMove(o proxy.DrainOptions, now time.Time) proxy.Move {
 // lostMove is for a node whose check fails, maybe because it is frozen: its
 // clients go while another node can take them, and stay while none can.
 // They are cut off already, so that they go as fast as another node takes them.
-func lostMove(rate int) proxy.Move {
-	return proxy.Move{By: relay.ByNodeLost, Code: pusher.CodeMove, Reason: "node lost", Rate: rate}
+func lostMove(rate int) moves.Move {
+	return moves.Move{By: relay.ByNodeLost, Code: pusher.CodeMove, Reason: "node lost", Rate: rate}
 }
 
 // drained is told when a node's last client has gone, which is also the end of

@@ -49,7 +49,7 @@ func (a *App) happened(kind string, now time.Time) {
 	switch kind {
 	case "drain", "roll", "reload", "panic", "node_down":
 		if a.unasked.CompareAndSwap(true, false) {
-			a.handler.EndRebalance()
+			a.moves.EndRebalance()
 			a.tell("rebalanced", "", "ended early, since something else has begun")
 		}
 	}
@@ -77,7 +77,7 @@ func (a *App) rebalanceIfWorth(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := a.config.Rebalance
-	if !o.Auto || len(a.roll) > 0 || !a.occasion.ripe(o.After, now) || a.handler.Rebalancing() {
+	if !o.Auto || len(a.roll) > 0 || !a.occasion.ripe(o.After, now) || a.moves.Rebalancing() {
 		return
 	}
 	reliefs := a.pool.PlanUnasked(o.Skew, o.MinClients)

@@ -35,7 +35,7 @@ func (a *App) Rebalance(request admin.RebalanceRequest) (admin.Rebalance, error)
 // rebalance begins one; why stands behind what is told of it.
 func (a *App) rebalance(reliefs []balancer.Relief, rate int, why string) {
 	a.tell("rebalance", "", fmt.Sprintf("%d clients to move%s", sum(reliefs), why), zap.Int("rate", rate))
-	a.handler.Rebalance(reliefs, rate, func(moved int) {
+	a.moves.Rebalance(reliefs, rate, func(moved int) {
 		a.unasked.Store(false)
 		a.tell("rebalanced", "", fmt.Sprintf("%d clients moved", moved))
 	})

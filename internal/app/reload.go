@@ -123,6 +123,7 @@ func (a *App) swap(next files) (save func() error, err error) {
 	}
 	a.level.SetLevel(logLevel(next.config.Log))
 	a.handler.SetOptions(a.proxyOptions(next.config))
+	a.moves.SetOptions(moveOptions(next.config))
 	a.replaceNodes(next.config)
 	a.config = next.config
 	return a.drainsNow(), nil

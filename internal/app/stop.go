@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/internal/pusher"
-	"fermata/proxy"
+	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
@@ -47,7 +47,7 @@ func (a *App) stop(clients *http.Server) {
 // that is refused stays away for longer than one that is turned away.
 func (a *App) windUp(clients *http.Server, rate int, begun time.Time, limit time.Duration) {
 	clients.SetKeepAlivesEnabled(false)
-	a.handler.Stop(proxy.Move{
+	a.handler.Stop(moves.Move{
 		By: relay.ByShutdown, Code: pusher.CodeRetry, Reason: "restarting", Rate: rate, Deadline: begun.Add(answerWithin),
 	})
 	patience, cancel := context.WithDeadline(context.Background(), begun.Add(limit-2*flushWithin))

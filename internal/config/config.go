@@ -14,6 +14,7 @@ import (
 	"fermata/internal/regular"
 	"fermata/internal/secret"
 	"fermata/proxy"
+	"fermata/proxy/moves"
 )
 
 // Config is what a file says. A loaded one is replaced, never changed.
@@ -30,8 +31,8 @@ type Config struct {
 	AwaitGreeting bool                   `yaml:"await_greeting"`
 	Sticky        balancer.StickyOptions `yaml:"sticky"`
 	Health        health.Options         `yaml:"health"`
-	Drain         proxy.DrainOptions     `yaml:"drain"`
-	Rebalance     proxy.RebalanceOptions `yaml:"rebalance"`
+	Drain         moves.DrainOptions     `yaml:"drain"`
+	Rebalance     moves.RebalanceOptions `yaml:"rebalance"`
 	Timeouts      proxy.Timeouts         `yaml:"timeouts"`
 	Limits        proxy.Limits           `yaml:"limits"`
 	// Keepalive is for clients that are connected and silent.
@@ -100,8 +101,8 @@ func Default() *Config {
 		AwaitGreeting: true,
 		Sticky:        balancer.DefaultSticky(),
 		Health:        health.Default(),
-		Drain:         proxy.DefaultDrain(),
-		Rebalance:     proxy.DefaultRebalance(),
+		Drain:         moves.DefaultDrain(),
+		Rebalance:     moves.DefaultRebalance(),
 		Timeouts:      proxy.DefaultTimeouts(),
 		Limits:        proxy.DefaultLimits(),
 		NoUsableNode:  proxy.NoNodeClose,

@@ -14,6 +14,7 @@ import (
 	"fermata/health"
 	"fermata/internal/pusher"
 	"fermata/proxy"
+	"fermata/proxy/moves"
 )
 
 // validate adds what is wrong with the values, each section on its own.
@@ -147,14 +148,14 @@ func isOrigin(text string) bool {
 	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && text == u.Scheme+"://"+u.Host && u.Host != ""
 }
 
-func (r *report) validateRebalance(o proxy.RebalanceOptions) {
+func (r *report) validateRebalance(o moves.RebalanceOptions) {
 	r.within("rebalance.after", o.After, time.Second, longest)
 	r.want(o.Skew > 0 && o.Skew <= 10, "rebalance.skew", "got %v, want more than 0, and 10 at most: 0.3 for three tenths", o.Skew)
 	r.between("rebalance.min_clients", o.MinClients, 1, most)
 	r.between("rebalance.rate", o.Rate, 0, most)
 }
 
-func (r *report) validateDrain(o proxy.DrainOptions, nodes int) {
+func (r *report) validateDrain(o moves.DrainOptions, nodes int) {
 	r.within("drain.grace", o.Grace, 0, longest)
 	r.between("drain.rate", o.Rate, 0, most)
 	r.within("drain.deadline", o.Deadline, 100*time.Millisecond, longest)

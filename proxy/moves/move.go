@@ -1,4 +1,4 @@
-package proxy
+package moves
 
 import (
 	"context"
@@ -41,26 +41,26 @@ const (
 // their way to it. It replaces the node's move under way, if there is one, and
 // returns at once. moved is called when the node is empty, not when the move
 // is cancelled; nil: nobody wants to know.
-func (h *Handler) Move(n *balancer.Node, m Move, moved func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.stopped != nil {
+func (m *Moves) Move(n *balancer.Node, how Move, moved func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopped != nil {
 		return
 	}
-	h.start(n, m, moved)
+	m.start(n, how, moved)
 }
 
-func (h *Handler) start(n *balancer.Node, m Move, moved func()) {
-	previous := h.moves[n]
+func (m *Moves) start(n *balancer.Node, how Move, moved func()) {
+	previous := m.running[n]
 	ctx, cancel := context.WithCancel(context.Background())
 	current := &move{cancel: cancel, done: make(chan struct{})}
-	h.moves[n] = current
+	m.running[n] = current
 	go func() {
 		defer close(current.done)
-		defer h.forget(n, current)
+		defer m.forget(n, current)
 		previous.stop()
-		current.begin(m, previous)
-		if h.empty(ctx, n, m, &current.pace) && moved != nil {
+		current.begin(how, previous)
+		if m.empty(ctx, n, how, &current.pace) && moved != nil {
 			moved()
 		}
 	}()
@@ -75,26 +75,26 @@ func (m *move) begin(how Move, previous *move) {
 }
 
 // forget drops a move that has ended.
-func (h *Handler) forget(n *balancer.Node, ended *move) {
+func (m *Moves) forget(n *balancer.Node, ended *move) {
 	ended.cancel()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.moves[n] == ended {
-		delete(h.moves, n)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running[n] == ended {
+		delete(m.running, n)
 	}
 }
 
-// Stay ends a node's move, if there is one; who has not been moved stays, unless
+// Stay ends a node's move, if there is one; clients that were not moved stay, unless
 // Stop moves everybody.
-func (h *Handler) Stay(n *balancer.Node) {
-	h.mu.Lock()
-	if h.stopped != nil {
-		h.mu.Unlock()
+func (m *Moves) Stay(n *balancer.Node) {
+	m.mu.Lock()
+	if m.stopped != nil {
+		m.mu.Unlock()
 		return
 	}
-	current := h.moves[n]
-	delete(h.moves, n)
-	h.mu.Unlock()
+	current := m.running[n]
+	delete(m.running, n)
+	m.mu.Unlock()
 	current.stop()
 }
 
@@ -109,28 +109,28 @@ func (m *move) stop() {
 
 // empty moves clients until none is left, and returns true then; false when
 // ctx has ended before.
-func (h *Handler) empty(ctx context.Context, n *balancer.Node, m Move, p *pace) bool {
+func (m *Moves) empty(ctx context.Context, n *balancer.Node, how Move, p *pace) bool {
 	clock := time.NewTimer(shortNap)
 	defer clock.Stop()
-	for h.Pool.Status(n).Connections > 0 {
+	for m.pool.Status(n).Connections > 0 {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-clock.C:
 		}
-		can, now := h.Pool.CanMove(n), time.Now()
-		h.close(n, h.share(m, p, can, now), m, can)
+		can, now := m.pool.CanMove(n), time.Now()
+		m.close(n, m.share(how, p, can, now), how, can)
 		clock.Reset(min(max(p.next.Sub(now), shortNap), longNap))
 	}
 	return true
 }
 
 // share is how many clients are to go now.
-func (h *Handler) share(m Move, p *pace, can bool, now time.Time) int {
+func (m *Moves) share(how Move, p *pace, can bool, now time.Time) int {
 	switch {
-	case h.final(m, now):
+	case m.final(how, now):
 		return math.MaxInt
-	case now.Before(m.Begin), !can && !m.Alone:
+	case now.Before(how.Begin), !can && !how.Alone:
 		p.hold(now.Add(longNap))
 		return 0
 	}
@@ -139,28 +139,28 @@ func (h *Handler) share(m Move, p *pace, can bool, now time.Time) int {
 
 // final is whether everybody must go now, so that all are gone by the
 // deadline although some take their time to answer a Close frame.
-func (h *Handler) final(m Move, now time.Time) bool {
-	return !m.Deadline.IsZero() && now.After(m.Deadline.Add(-h.options.Load().Timeouts.Close))
+func (m *Moves) final(how Move, now time.Time) bool {
+	return !how.Deadline.IsZero() && now.After(how.Deadline.Add(-m.options.Load().Answer))
 }
 
 // close sends a Close frame to some of a node's clients. Those that no other
 // node can take are told to wait a second before they try.
-func (h *Handler) close(n *balancer.Node, count int, m Move, can bool) {
-	code := m.Code
+func (m *Moves) close(n *balancer.Node, count int, how Move, can bool) {
+	code := how.Code
 	if !can && pusher.ComesAtOnce(code) {
 		code = pusher.CodeRetry
 	}
-	within := h.within(m, time.Now())
-	for _, c := range h.live.take(n, count) {
-		c.conn.Close(relay.Close{Code: code, Reason: m.Reason, By: m.By, Within: within})
+	within := m.within(how, time.Now())
+	for _, c := range m.live.take(n, count) {
+		c.close(relay.Close{Code: code, Reason: how.Reason, By: how.By, Within: within})
 	}
 }
 
 // within is how long a client may still pass on what is under way: to the
 // deadline, but that each has the time to answer.
-func (h *Handler) within(m Move, now time.Time) time.Duration {
-	if m.Deadline.IsZero() {
+func (m *Moves) within(how Move, now time.Time) time.Duration {
+	if how.Deadline.IsZero() {
 		return 0
 	}
-	return max(m.Deadline.Sub(now), h.options.Load().Timeouts.Close)
+	return max(how.Deadline.Sub(now), m.options.Load().Answer)
 }

@@ -1,4 +1,4 @@
-package proxy
+package moves
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 )
 
 // MoveOld moves clients that have been connected for longer than
-// Limits.MaxAge, at Options.Rate, until ctx ends or the Handler stops. Nobody
-// goes while no node can take clients; who goes may come back to the same one.
+// Options.MaxAge, at Options.Rate, until ctx ends or Stop. Nobody
+// goes while no node can take clients; a client may come back to the same one.
 // Only one call may be under way.
-func (h *Handler) MoveOld(ctx context.Context) {
+func (m *Moves) MoveOld(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(h.stopping, cancel)()
+	defer context.AfterFunc(m.stopping, cancel)()
 	clock := time.NewTimer(0)
 	defer clock.Stop()
 	var a aging
@@ -23,17 +23,17 @@ func (h *Handler) MoveOld(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.changed:
+		case <-m.changed:
 			a.look = time.Time{}
 		case <-clock.C:
 		}
-		o := h.options.Load()
-		if o.Limits.MaxAge == 0 {
+		o := m.options.Load()
+		if o.MaxAge == 0 {
 			a = aging{}
 			clock.Stop()
 			continue
 		}
-		clock.Reset(h.moveOld(&a, o, time.Now()))
+		clock.Reset(m.moveOld(&a, o, time.Now()))
 	}
 }
 
@@ -41,23 +41,23 @@ func (h *Handler) MoveOld(ctx context.Context) {
 // everything before it.
 type aging struct {
 	look  time.Time // when all clients are looked at again
-	going []*client // those who were too old at the last look, and have not gone
+	going []*Client // those who were too old at the last look, and have not gone
 	rate  int       // that the pace is for
 	pace  pace
 }
 
 // moveOld is one step, and returns when the next one is due.
-func (h *Handler) moveOld(a *aging, o *Options, now time.Time) (nap time.Duration) {
+func (m *Moves) moveOld(a *aging, o *Options, now time.Time) (nap time.Duration) {
 	a.setRate(o.Rate, now)
 	if !now.Before(a.look) {
-		a.going, a.look = h.live.older(o.Limits.MaxAge, now), now.Add(lookEvery(o.Limits.MaxAge))
+		a.going, a.look = m.live.older(o.MaxAge, now), now.Add(lookEvery(o.MaxAge))
 	}
 	switch {
 	case len(a.going) == 0:
-	case !h.Pool.Usable():
+	case !m.pool.Usable():
 		a.pace.hold(now.Add(longNap))
 	default:
-		h.retire(a, now)
+		m.retire(a, now)
 	}
 	if len(a.going) == 0 {
 		return a.look.Sub(now)
@@ -82,9 +82,9 @@ func lookEvery(age time.Duration) time.Duration {
 }
 
 // retire moves as many as are due.
-func (h *Handler) retire(a *aging, now time.Time) {
+func (m *Moves) retire(a *aging, now time.Time) {
 	for due := a.pace.due(now); due > 0 && len(a.going) > 0; a.going = a.going[1:] {
-		if h.renew(a.going[0]) {
+		if m.renew(a.going[0]) {
 			due--
 		}
 	}
@@ -92,11 +92,11 @@ func (h *Handler) retire(a *aging, now time.Time) {
 
 // renew has one client come back anew, unless it has gone, or goes anyway as
 // its node is being emptied.
-func (h *Handler) renew(c *client) bool {
-	s := h.Pool.Status(c.pick.Node)
-	if !s.Up || s.Drain != nil || s.Removed || !h.live.claim(c) {
+func (m *Moves) renew(c *Client) bool {
+	s := m.pool.Status(c.Node)
+	if !s.Up || s.Drain != nil || s.Removed || !m.live.claim(c) {
 		return false
 	}
-	c.conn.Close(relay.Close{Code: pusher.CodeMove, Reason: "connected for too long", By: relay.ByMaxAge})
+	c.close(relay.Close{Code: pusher.CodeMove, Reason: "connected for too long", By: relay.ByMaxAge})
 	return true
 }

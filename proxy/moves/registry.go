@@ -1,4 +1,4 @@
-package proxy
+package moves
 
 import (
 	"math/rand/v2"
@@ -13,38 +13,38 @@ import (
 // to go. The zero value is ready. Its methods may be called concurrently.
 type registry struct {
 	mu      sync.Mutex
-	clients map[*balancer.Node][]*client // in no order; each knows its place
+	clients map[*balancer.Node][]*Client // in no order; each knows its place
 }
 
 // add enters a client, unless it has ended already.
-func (r *registry) add(c *client) {
+func (r *registry) add(c *Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c.ended {
 		return
 	}
 	if r.clients == nil {
-		r.clients = make(map[*balancer.Node][]*client)
+		r.clients = make(map[*balancer.Node][]*Client)
 	}
-	all := append(r.clients[c.pick.Node], c)
-	r.clients[c.pick.Node], c.place = all, len(all)
-	c.lot = uint16(rand.Uint32())
+	all := append(r.clients[c.Node], c)
+	r.clients[c.Node], c.place = all, int32(len(all))
+	c.extra = uint16(rand.Uint32())
 }
 
 // remove takes out a client that has ended.
-func (r *registry) remove(c *client) {
+func (r *registry) remove(c *Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c.ended = true
 	r.forget(c)
 }
 
-// take takes out up to count of a node's clients, by chance: those that came
+// take takes out up to count of a node's clients, at random: those that came
 // together do not go together.
-func (r *registry) take(n *balancer.Node, count int) []*client {
+func (r *registry) take(n *balancer.Node, count int) []*Client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var taken []*client
+	var taken []*Client
 	for len(taken) < count && len(r.clients[n]) > 0 {
 		c := r.clients[n][rand.IntN(len(r.clients[n]))]
 		taken = append(taken, c)
@@ -53,9 +53,9 @@ func (r *registry) take(n *balancer.Node, count int) []*client {
 	return taken
 }
 
-// sample returns up to count of a node's clients, by chance, and leaves them
+// sample returns up to count of a node's clients, at random, and leaves them
 // in.
-func (r *registry) sample(n *balancer.Node, count int) []*client {
+func (r *registry) sample(n *balancer.Node, count int) []*Client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := slices.Clone(r.clients[n])
@@ -66,13 +66,13 @@ func (r *registry) sample(n *balancer.Node, count int) []*client {
 // older returns the clients that have been connected for longer than age, and
 // than the part of a tenth more that each has drawn: so those that came
 // together do not become too old together. It leaves them in.
-func (r *registry) older(age time.Duration, now time.Time) (old []*client) {
+func (r *registry) older(age time.Duration, now time.Time) (old []*Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	spread := age / 10 >> 16
 	for _, all := range r.clients {
 		for _, c := range all {
-			if now.Sub(c.started) > age+spread*time.Duration(c.lot) {
+			if now.Sub(c.Since) > age+spread*time.Duration(c.extra) {
 				old = append(old, c)
 			}
 		}
@@ -82,24 +82,24 @@ func (r *registry) older(age time.Duration, now time.Time) (old []*client) {
 }
 
 // claim takes out one client; false when it has ended or was taken before.
-func (r *registry) claim(c *client) bool {
+func (r *registry) claim(c *Client) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.forget(c)
 }
 
 // forget puts the last client into the place of the one that leaves.
-func (r *registry) forget(c *client) (was bool) {
+func (r *registry) forget(c *Client) (was bool) {
 	if c.place == 0 {
 		return false
 	}
-	all := r.clients[c.pick.Node]
+	all := r.clients[c.Node]
 	last := all[len(all)-1]
 	all[c.place-1], last.place = last, c.place
 	all[len(all)-1], c.place = nil, 0
-	r.clients[c.pick.Node] = all[:len(all)-1]
+	r.clients[c.Node] = all[:len(all)-1]
 	if len(all) == 1 {
-		delete(r.clients, c.pick.Node)
+		delete(r.clients, c.Node)
 	}
 	return true
 }

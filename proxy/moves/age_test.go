@@ -1,4 +1,4 @@
-package proxy
+package moves
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func (w *crowd) mayGrow(t *testing.T, age time.Duration, rate int) (stopped chan
 	stopped = make(chan struct{})
 	go func() {
 		defer close(stopped)
-		w.handler.MoveOld(ctx)
+		w.moves.MoveOld(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -29,9 +29,7 @@ func (w *crowd) mayGrow(t *testing.T, age time.Duration, rate int) (stopped chan
 
 // limitAge is a reload.
 func (w *crowd) limitAge(age time.Duration, rate int) {
-	o := *w.handler.options.Load()
-	o.Limits.MaxAge, o.Rate = age, rate
-	w.handler.SetOptions(o)
+	w.moves.SetOptions(Options{Answer: 5 * time.Second, MaxAge: age, Rate: rate})
 }
 
 func TestClientsThatCameTogetherAreMovedOneAfterTheOther(t *testing.T) {
@@ -106,7 +104,7 @@ func TestAllOfTheOldMayGoAtOnce(t *testing.T) {
 func TestNobodyIsTooOldWhileNoNodeTakesClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newCrowd(t, 50)
-		pool := w.handler.Pool
+		pool := w.pool
 		if _, err := pool.Drain("reverb-2", balancer.Drain{MinUsable: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +125,7 @@ func TestNobodyIsTooOldWhileNoNodeTakesClients(t *testing.T) {
 func TestWhoIsDrainedIsNotMovedForItsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newCrowd(t, 50)
-		if _, err := w.handler.Pool.Drain("reverb-1", balancer.Drain{}); err != nil {
+		if _, err := w.pool.Drain("reverb-1", balancer.Drain{}); err != nil {
 			t.Fatal(err)
 		}
 		w.mayGrow(t, time.Second, 100)
@@ -143,7 +141,7 @@ func TestAStopEndsTheMovingOfTheOld(t *testing.T) {
 		w := newCrowd(t, 100)
 		stopped := w.mayGrow(t, time.Second, 1)
 		time.Sleep(10 * time.Second)
-		w.handler.Stop(Move{Code: pusher.CodeRetry})
+		<-w.moves.Stop(Move{Code: pusher.CodeRetry})
 		<-stopped
 		if w.codes[pusher.CodeMove]+w.codes[pusher.CodeRetry] != 100 {
 			t.Errorf("got the codes %v, want each client closed once", w.codes)

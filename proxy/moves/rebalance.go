@@ -1,4 +1,4 @@
-package proxy
+package moves
 
 import (
 	"context"
@@ -16,48 +16,48 @@ const comeback = 30 * time.Second
 
 // Rebalance begins to move so many clients off these nodes to emptier ones, at
 // a rate for all of them together, 0: all at once. Each client is moved once
-// at most; who goes is drawn by lot among those that are there now. It replaces
+// at most; who goes is chosen at random among those that are there now. It replaces
 // the rebalance under way, if there is one, and returns at once. moved is
 // called with their number when the last one has been closed, not when it is
 // cancelled.
-func (h *Handler) Rebalance(reliefs []balancer.Relief, rate int, moved func(clients int)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.stopped != nil {
+func (m *Moves) Rebalance(reliefs []balancer.Relief, rate int, moved func(clients int)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopped != nil {
 		return
 	}
-	previous := h.rebalance
+	previous := m.rebalance
 	ctx, cancel := context.WithCancel(context.Background())
 	current := &move{cancel: cancel, done: make(chan struct{})}
-	h.rebalance = current
+	m.rebalance = current
 	go func() {
 		defer close(current.done)
 		defer cancel()
 		previous.stop()
 		current.begin(Move{Rate: rate}, previous)
-		h.relieve(ctx, reliefs, &current.pace, moved)
+		m.relieve(ctx, reliefs, &current.pace, moved)
 	}()
 }
 
 // EndRebalance ends the rebalance under way, if there is one: clients that have
 // not been closed stay.
-func (h *Handler) EndRebalance() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.rebalance != nil {
-		h.rebalance.cancel()
+func (m *Moves) EndRebalance() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rebalance != nil {
+		m.rebalance.cancel()
 	}
 }
 
 // Rebalancing is whether one is under way, or its last clients are coming back.
-func (h *Handler) Rebalancing() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.rebalance == nil {
+func (m *Moves) Rebalancing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rebalance == nil {
 		return false
 	}
 	select {
-	case <-h.rebalance.done:
+	case <-m.rebalance.done:
 		return false
 	default:
 		return true
@@ -66,17 +66,17 @@ func (h *Handler) Rebalancing() bool {
 
 // relieve closes the clients that go. A node sheds each of them until it has
 // come back, or somebody else has come in its place.
-func (h *Handler) relieve(ctx context.Context, reliefs []balancer.Relief, p *pace, moved func(int)) {
+func (m *Moves) relieve(ctx context.Context, reliefs []balancer.Relief, p *pace, moved func(int)) {
 	for _, r := range reliefs {
-		defer func() { h.Pool.Shed(r.Node, -h.Pool.Status(r.Node).Shed) }()
+		defer func() { m.pool.Shed(r.Node, -m.pool.Status(r.Node).Shed) }()
 	}
-	count, going := 0, h.drawn(reliefs)
+	count, going := 0, m.drawn(reliefs)
 	for len(going) > 0 {
 		if !nap(ctx, min(max(time.Until(p.next), shortNap), longNap)) {
 			return
 		}
 		for due := p.due(time.Now()); due > 0 && len(going) > 0; going = going[1:] {
-			if h.send(going[0]) {
+			if m.send(going[0]) {
 				count++
 				due--
 			}
@@ -87,9 +87,9 @@ func (h *Handler) relieve(ctx context.Context, reliefs []balancer.Relief, p *pac
 }
 
 // drawn are the clients that go, those of all nodes mixed.
-func (h *Handler) drawn(reliefs []balancer.Relief) (going []*client) {
+func (m *Moves) drawn(reliefs []balancer.Relief) (going []*Client) {
 	for _, r := range reliefs {
-		going = append(going, h.live.sample(r.Node, r.Clients)...)
+		going = append(going, m.live.sample(r.Node, r.Clients)...)
 	}
 	rand.Shuffle(len(going), func(i, j int) { going[i], going[j] = going[j], going[i] })
 	return going
@@ -97,14 +97,14 @@ func (h *Handler) drawn(reliefs []balancer.Relief) (going []*client) {
 
 // send moves one client, unless it has gone, or its node is being emptied, or
 // nobody else can take it.
-func (h *Handler) send(c *client) bool {
-	n := c.pick.Node
-	s := h.Pool.Status(n)
-	if !s.Up || s.Drain != nil || s.Removed || !h.Pool.CanMove(n) || !h.live.claim(c) {
+func (m *Moves) send(c *Client) bool {
+	n := c.Node
+	s := m.pool.Status(n)
+	if !s.Up || s.Drain != nil || s.Removed || !m.pool.CanMove(n) || !m.live.claim(c) {
 		return false
 	}
-	h.Pool.Shed(n, 1)
-	c.conn.Close(relay.Close{Code: pusher.CodeMove, Reason: "rebalanced", By: relay.ByRebalance})
+	m.pool.Shed(n, 1)
+	c.close(relay.Close{Code: pusher.CodeMove, Reason: "rebalanced", By: relay.ByRebalance})
 	return true
 }
 

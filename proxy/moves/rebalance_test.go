@@ -1,4 +1,4 @@
-package proxy
+package moves
 
 import (
 	"testing"
@@ -12,12 +12,12 @@ import (
 // rebalance moves clients off the crowd's node.
 func (w *crowd) rebalance(count, rate int) (moved chan int) {
 	moved = make(chan int, 1)
-	w.handler.Rebalance([]balancer.Relief{{Node: w.node, Clients: count}}, rate, func(clients int) { moved <- clients })
+	w.moves.Rebalance([]balancer.Relief{{Node: w.node, Clients: count}}, rate, func(clients int) { moved <- clients })
 	return moved
 }
 
 // shed is how many clients the crowd's node is still to shed.
-func (w *crowd) shed() int { return w.handler.Pool.Status(w.node).Shed }
+func (w *crowd) shed() int { return w.pool.Status(w.node).Shed }
 
 func TestARebalanceKeepsItsRateAndShedsForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestARebalanceKeepsItsRateAndShedsForAWhile(t *testing.T) {
 		if w.codes[pusher.CodeMove] != 40 || w.shed() != 40 {
 			t.Errorf("got the codes %v and %d to shed, want 40 of each", w.codes, w.shed())
 		}
-		pick, err := w.handler.Pool.Acquire(balancer.Key{Pins: []string{w.handler.Pool.Pin(w.node)}})
+		pick, err := w.pool.Acquire(balancer.Key{Pins: []string{w.pool.Pin(w.node)}})
 		if err != nil || pick.Node == w.node || w.shed() != 39 {
 			t.Errorf("got %s and %v, %d to shed, want the other node, 39", pick.Node.Name(), err, w.shed())
 		}
@@ -59,7 +59,7 @@ func TestARebalanceLeavesAloneWhoCameLater(t *testing.T) {
 		if late.place == 0 {
 			t.Error("got the late client moved, want it left alone")
 		}
-		w.handler.Stop(Move{Code: pusher.CodeRetry})
+		<-w.moves.Stop(Move{Code: pusher.CodeRetry})
 	})
 }
 
@@ -68,16 +68,16 @@ func TestARebalanceEndsWithADrainAndWithAStop(t *testing.T) {
 		w := newCrowd(t, 100)
 		moved := w.rebalance(50, 10)
 		time.Sleep(time.Second)
-		if _, err := w.handler.Pool.Drain("reverb-1", balancer.Drain{}); err != nil {
+		if _, err := w.pool.Drain("reverb-1", balancer.Drain{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-moved; got > 11 {
 			t.Errorf("got %d moved, want those of before the drain", got)
 		}
-		w.handler.Pool.Undrain("reverb-1")
+		w.pool.Undrain("reverb-1")
 		again := w.rebalance(50, 10)
 		time.Sleep(time.Second)
-		w.handler.Stop(Move{Code: pusher.CodeRetry})
+		<-w.moves.Stop(Move{Code: pusher.CodeRetry})
 		if w.shed() != 0 || len(again) > 0 {
 			t.Errorf("after the stop: got %d to shed, want 0, and no word of an end", w.shed())
 		}
@@ -91,6 +91,6 @@ func TestAllAtOnceIsAllAtOnce(t *testing.T) {
 		if got := <-w.rebalance(500, 0); got != 500 || time.Since(start) > longNap {
 			t.Errorf("got %d moved in %s, want 500 at once", got, time.Since(start))
 		}
-		w.handler.Stop(Move{Code: pusher.CodeRetry})
+		<-w.moves.Stop(Move{Code: pusher.CodeRetry})
 	})
 }

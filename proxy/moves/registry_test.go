@@ -1,4 +1,4 @@
-package proxy
+package moves
 
 import (
 	"testing"
@@ -9,9 +9,9 @@ import (
 )
 
 // listed makes clients of a node and enters them.
-func listed(r *registry, n *balancer.Node, count int) (all []*client) {
+func listed(r *registry, n *balancer.Node, count int) (all []*Client) {
 	for range count {
-		c := &client{pick: balancer.Pick{Node: n}}
+		c := &Client{Node: n}
 		r.add(c)
 		all = append(all, c)
 	}
@@ -22,15 +22,15 @@ func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r registry
 		n := poolOf(1).Nodes()[0].Node
-		in := make(map[*client]bool)
-		var all []*client
-		draw := func(t *rapid.T) *client {
+		in := make(map[*Client]bool)
+		var all []*Client
+		draw := func(t *rapid.T) *Client {
 			if len(all) == 0 {
 				t.Skip("nobody has come yet")
 			}
 			return rapid.SampledFrom(all).Draw(t, "client")
 		}
-		leaves := func(t *rapid.T, c *client) {
+		leaves := func(t *rapid.T, c *Client) {
 			if !in[c] {
 				t.Fatal("got a client that was not in")
 			}
@@ -77,7 +77,7 @@ func TestClientsThatCameTogetherDoNotGoTogether(t *testing.T) {
 	var r registry
 	n := poolOf(1).Nodes()[0].Node
 	const count, first = 4000, 400
-	age := make(map[*client]int)
+	age := make(map[*Client]int)
 	for i, c := range listed(&r, n, count) {
 		age[c] = i
 	}

@@ -1,6 +1,7 @@
-package proxy
+package moves
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,9 +13,9 @@ import (
 
 // crowd are clients over no sockets, and when they were closed.
 type crowd struct {
-	handler *Handler
-	node    *balancer.Node
-	all     []*client
+	pool  *balancer.Pool
+	moves *Moves
+	node  *balancer.Node
 
 	mu    sync.Mutex
 	times []time.Time
@@ -25,13 +26,14 @@ type crowd struct {
 // fakeConn ends as soon as it is closed.
 type fakeConn struct {
 	crowd *crowd
-	c     *client
+	c     *Client
+	pick  balancer.Pick
 }
 
 func (f *fakeConn) Close(how relay.Close) {
 	f.crowd.closed(how)
-	f.crowd.handler.live.remove(f.c)
-	f.c.pick.Release()
+	f.crowd.moves.Remove(f.c)
+	f.pick.Release()
 }
 
 func (w *crowd) closed(how relay.Close) {
@@ -54,31 +56,38 @@ func (w *crowd) gone() []time.Time {
 // newCrowd puts clients on the first of two nodes.
 func newCrowd(t *testing.T, count int) *crowd {
 	t.Helper()
-	h := handlerOf(poolOf(2))
-	w := &crowd{handler: h, node: h.Pool.Nodes()[0].Node, codes: make(map[int]int)}
+	pool := poolOf(2)
+	w := &crowd{pool: pool, moves: New(pool, Options{Answer: 5 * time.Second}), node: pool.Nodes()[0].Node, codes: make(map[int]int)}
 	for range count {
 		w.join(t)
 	}
 	return w
 }
 
-func (w *crowd) join(t *testing.T) *client {
+func poolOf(nodes int) *balancer.Pool {
+	var o []balancer.NodeOptions
+	for i := range nodes {
+		o = append(o, balancer.NodeOptions{Name: fmt.Sprintf("reverb-%d", i+1), Weight: 1})
+	}
+	return balancer.New(o, balancer.DefaultSticky())
+}
+
+func (w *crowd) join(t *testing.T) *Client {
 	t.Helper()
-	pick, err := w.handler.Pool.Acquire(balancer.Key{Pins: []string{w.handler.Pool.Pin(w.node)}})
+	pick, err := w.pool.Acquire(balancer.Key{Pins: []string{w.pool.Pin(w.node)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{pick: pick, started: time.Now()}
-	c.conn = &fakeConn{w, c}
-	w.handler.live.add(c)
-	w.all = append(w.all, c)
+	c := &Client{Node: pick.Node, Since: time.Now()}
+	c.Conn = &fakeConn{w, c, pick}
+	w.moves.Add(c)
 	return c
 }
 
 // drain moves the clients off their node.
 func (w *crowd) drain(rate int) (moved chan struct{}) {
 	moved = make(chan struct{})
-	w.handler.Move(w.node, Move{Code: 4200, By: relay.ByDrain, Rate: rate}, func() { close(moved) })
+	w.moves.Move(w.node, Move{Code: 4200, By: relay.ByDrain, Rate: rate}, func() { close(moved) })
 	return moved
 }
 
@@ -170,7 +179,7 @@ func TestAskingAgainAndAgainMovesNobodySooner(t *testing.T) {
 			w.drain(20)
 			time.Sleep(30 * time.Millisecond)
 		}
-		w.handler.Stay(w.node)
+		w.moves.Stay(w.node)
 		if got := len(w.gone()); got < 70 || got > 84 {
 			t.Errorf("got %d in 4s, want 20 a second", got)
 		}
@@ -185,7 +194,7 @@ func TestWhoIsLeftStaysWhenTheDrainEnds(t *testing.T) {
 		w := newCrowd(t, 100)
 		w.drain(10)
 		time.Sleep(2050 * time.Millisecond)
-		w.handler.Stay(w.node)
+		w.moves.Stay(w.node)
 		time.Sleep(time.Hour)
 		if got := len(w.gone()); got != 20 {
 			t.Errorf("got %d gone, want 20", got)
@@ -198,11 +207,11 @@ func TestNobodyGoesDuringTheGraceOrWhileNoOtherNodeCanTakeThem(t *testing.T) {
 		w := newCrowd(t, 300)
 		start := time.Now()
 		moved := make(chan struct{})
-		w.handler.Move(w.node, Move{Code: 4200, Rate: 100, Begin: start.Add(5 * time.Second)}, func() { close(moved) })
+		w.moves.Move(w.node, Move{Code: 4200, Rate: 100, Begin: start.Add(5 * time.Second)}, func() { close(moved) })
 		time.Sleep(6 * time.Second)
-		w.handler.Pool.SetCheck("reverb-2", balancer.Check{Reason: "dial refused"})
+		w.pool.SetCheck("reverb-2", balancer.Check{Reason: "dial refused"})
 		time.Sleep(10 * time.Second)
-		w.handler.Pool.SetCheck("reverb-2", balancer.Check{Up: true, Passed: true, Reason: "ok"})
+		w.pool.SetCheck("reverb-2", balancer.Check{Up: true, Passed: true, Reason: "ok"})
 		<-moved
 		if first := w.gone()[0].Sub(start); first < 5*time.Second {
 			t.Errorf("got the first one after %s, want the grace of 5s", first)
@@ -227,7 +236,7 @@ func TestTheDeadlineTakesEverybodyThatIsLeft(t *testing.T) {
 		w := newCrowd(t, 100)
 		start := time.Now()
 		moved := make(chan struct{})
-		w.handler.Move(w.node, Move{Code: 4200, Rate: 1, Deadline: start.Add(20 * time.Second)}, func() { close(moved) })
+		w.moves.Move(w.node, Move{Code: 4200, Rate: 1, Deadline: start.Add(20 * time.Second)}, func() { close(moved) })
 		<-moved
 		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("got the last one after %s, want the deadline of 20s", took)
