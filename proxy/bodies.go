@@ -20,6 +20,7 @@ type bodies struct {
 	mu    sync.Mutex
 	held  int64
 	all   map[*body]struct{} // those that can make room
+	going map[*body]struct{} // those that have been told to, and still hold theirs
 	idle  [][]byte           // large pieces of bodies that no node has got
 	freed int64              // bytes, ever
 }
@@ -51,7 +52,8 @@ func (m *bodies) take(ctx context.Context, b *body, size int, most int64) ([]byt
 	}
 }
 
-// try returns who is to make room, if there is too little; nil: the body itself.
+// try returns who is to make room, or is making some already, if there is too
+// little; nil: the body itself.
 func (m *bodies) try(b *body, size int, most int64, now time.Time) (piece []byte, other *body) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,11 +65,23 @@ func (m *bodies) try(b *body, size int, most int64, now time.Time) (piece []byte
 	}
 	other = m.costliest(b, now)
 	if other == b {
-		return nil, nil
+		return nil, m.anyGoing()
 	}
 	other.leaving = true
 	delete(m.all, other)
+	if m.going == nil {
+		m.going = make(map[*body]struct{})
+	}
+	m.going[other] = struct{}{}
 	return nil, other
+}
+
+// anyGoing is nil when nobody is. mu is held.
+func (m *bodies) anyGoing() *body {
+	for other := range m.going {
+		return other
+	}
+	return nil
 }
 
 // give is with mu held.
@@ -134,6 +148,7 @@ func (m *bodies) close(b *body) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.all, b)
+	delete(m.going, b)
 	b.leaving = true
 	m.held -= b.held
 	m.freed += b.held

@@ -64,6 +64,35 @@ func TestTheBodyThatHasHeldMostForLongestMakesRoom(t *testing.T) {
 	})
 }
 
+// On a busy machine a body takes its time to go. Until then it has been told to,
+// and nobody else is left that could make room.
+func TestABodyWaitsForRoomThatIsBeingMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m bodies
+		const most = 1000
+		old, evicted := opened(t, &m, 900, most)
+		time.Sleep(time.Second)
+		took := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, err := m.take(t.Context(), m.open(nil), 200, most)
+				took <- err
+			}()
+		}
+		<-evicted.Done()
+		synctest.Wait()
+		if len(took) > 0 {
+			t.Fatalf("got %v, want both to wait for what is going", <-took)
+		}
+		old.close()
+		for range 2 {
+			if err := <-took; err != nil {
+				t.Errorf("got %v, want the room that was made", err)
+			}
+		}
+	})
+}
+
 func TestABodyThatANodeHasMakesNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m bodies
