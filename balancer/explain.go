@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Explain says in words why the pick is what it is. sentCookie is whether the
@@ -56,8 +54,6 @@ type Candidate struct {
 	// Bound is how many clients StickyOptions.BoundedLoad lets it have before
 	// those without a pin pass it over; 0: there is none, or it takes nobody.
 	Bound int
-
-	score float64
 }
 
 // Network is the part of a client's address that is hashed.
@@ -74,17 +70,15 @@ func (p *Pool) Candidates(key Key) []Candidate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pinned := p.pinned(key.Pins)
+	ranking := p.rank(nil, key, ifUp)
+	slices.SortStableFunc(ranking, func(a, b ranked) int { return cmp.Compare(b.score, a.score) })
 	var all []Candidate
-	for _, n := range p.nodes {
-		if !n.removed {
-			all = append(all, p.candidate(n, n == pinned, key))
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Candidate) int { return cmp.Compare(b.score, a.score) })
-	for i := range all {
+	for i, r := range ranking {
+		c := p.candidate(r, r.node == pinned)
 		if key.IP.IsValid() {
-			all[i].Rank = i + 1
+			c.Rank = i + 1
 		}
+		all = append(all, c)
 	}
 	if i := slices.IndexFunc(all, func(c Candidate) bool { return c.Pinned }); i > 0 {
 		all = slices.Insert(slices.Delete(slices.Clone(all), i, i+1), 0, all[i])
@@ -92,25 +86,14 @@ func (p *Pool) Candidates(key Key) []Candidate {
 	return all
 }
 
-// candidate says why n would be passed over by this client. mu is held.
-func (p *Pool) candidate(n *Node, pinned bool, key Key) Candidate {
-	c := Candidate{Status: n.status(), Pinned: pinned, Reason: p.obstacle(n, key.Tried)}
-	c.score = score(xxhash.Sum64(append(p.appendNetwork(nil, key.IP), n.name...)), n.options.Weight)
-	if c.Reason != "" {
-		return c
+// candidate is the node for people. Only obstacles keep a client from the node
+// that its cookie names. mu is held.
+func (p *Pool) candidate(r ranked, pinned bool) Candidate {
+	c := Candidate{Status: r.node.status(), Pinned: pinned, Reason: r.reason, Bound: int(r.bound)}
+	if pinned && (c.Reason == ReasonAvoided || c.Reason == ReasonLoad) {
+		c.Reason = ""
 	}
-	avoiding := p.avoiding(key.Tried)
-	clients, weights := p.load(avoiding)
-	passed := avoiding && n.avoided
-	if p.sticky.BoundedLoad > 0 && !passed {
-		c.Bound = int(p.bound(n, clients, weights))
-	}
-	switch {
-	case passed && !pinned:
-		c.Reason = ReasonAvoided
-	case !pinned && p.overloaded(n, clients, weights):
-		c.Reason = ReasonLoad
-	case n.shed > 0 && p.emptier(n) != nil:
+	if c.Reason == "" && p.reliefOf(r.node) != nil {
 		c.Reason = ReasonShed
 	}
 	return c

@@ -160,7 +160,7 @@ func TestNoWeightMakesAForecastOrAPlanGoOnForEver(t *testing.T) {
 			t.Error(err)
 		}
 		p.PlanRebalance(0.1)
-		p.hash(client(1))
+		p.choose(client(1))
 		p.Candidates(client(1))
 	})
 }

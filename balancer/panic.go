@@ -73,10 +73,3 @@ func (p *Pool) alone(n *Node) bool {
 func (p *Pool) hopeless(n *Node) bool {
 	return n.gone || !p.panicking && !n.passes()
 }
-
-// desperately is the hash over nodes that are down too. mu is held.
-func (p *Pool) desperately(key Key) (first, best *Node) {
-	p.desperate = true
-	defer func() { p.desperate = false }()
-	return p.hash(key)
-}

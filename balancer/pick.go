@@ -1,11 +1,9 @@
 package balancer
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
-	"slices"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Key is what is known of a client that needs a node.
@@ -53,125 +51,40 @@ type Pick struct {
 // relieved then. It returns false when no node can take the client.
 func (p *Pool) pick(key Key) (pick Pick, relieved *Node, ok bool) {
 	pick, ok = p.choose(key)
-	if !ok || pick.Node.shed == 0 || len(key.Tried) > 0 {
+	if !ok || len(key.Tried) > 0 {
 		return pick, nil, ok
 	}
-	if n := p.emptier(pick.Node); n != nil {
+	if n := p.reliefOf(pick.Node); n != nil {
 		relieved, pick.Node, pick.Reason = pick.Node, n, ReasonShed
 	}
 	return pick, relieved, true
 }
 
 // choose chooses a node: the one that the client's cookie names, else the best
-// one by the hash of its address. It returns false when no node can take the
-// client.
+// one by the hash of its address; one that is down only as the last resort. It
+// returns false when no node can take the client.
 func (p *Pool) choose(key Key) (Pick, bool) {
 	pinned := p.pinned(key.Pins)
-	if pinned != nil && p.obstacle(pinned, key.Tried) == "" {
+	if pinned != nil && p.obstacle(pinned, key.Tried, ifUp) == "" {
 		return Pick{Node: pinned, Preferred: pinned, Pinned: true, Reason: ReasonCookie}, true
 	}
-	first, best := p.hash(key)
+	p.ranking = p.rank(p.ranking[:0], key, ifUp)
+	best := p.ranking.best()
 	if best == nil {
-		first, best = p.desperately(key)
+		p.ranking = p.rank(p.ranking[:0], key, lastResort)
+		best = p.ranking.best()
 	}
+	first := p.ranking.first()
 	switch {
 	case best == nil:
 		return Pick{}, false
 	case pinned != nil:
-		return Pick{Node: best, Preferred: pinned, Pinned: true, Reason: p.obstacle(pinned, key.Tried)}, true
+		return Pick{Node: best.node, Preferred: pinned, Pinned: true, Reason: p.obstacle(pinned, key.Tried, ifUp)}, true
 	case best == first:
-		return Pick{Node: best, Preferred: first, Reason: ReasonHash}, true
+		return Pick{Node: best.node, Preferred: best.node, Reason: ReasonHash}, true
 	}
-	reason := p.obstacle(first, key.Tried)
-	switch {
-	case reason != "":
-	case first.avoided && !best.avoided:
-		reason = ReasonAvoided
-	default:
-		reason = ReasonLoad
-	}
-	return Pick{Node: best, Preferred: first, Reason: reason}, true
-}
-
-// obstacle says why n cannot take a client, or "".
-func (p *Pool) obstacle(n *Node, tried []*Node) Reason {
-	switch {
-	case slices.Contains(tried, n):
-		return ReasonRetry
-	case !n.up && (!p.desperate || p.hopeless(n)):
-		return ReasonDown
-	case n.drain != nil, n.removed:
-		return ReasonDraining
-	case n.full():
-		return ReasonFull
-	}
-	return ""
-}
-
-// hash ranks the nodes for an address by weighted rendezvous hashing: each
-// draws a score from the hash of address and name, so that taking one of them
-// away moves only its own clients. It returns the first of all, and the best
-// of those that can take the client: one below the bound, or else any. Avoided
-// nodes are out of it while there is another.
-func (p *Pool) hash(key Key) (first, best *Node) {
-	var firstScore, bestScore, spareScore float64
-	var spare *Node
-	avoiding := p.avoiding(key.Tried)
-	clients, weights := p.load(avoiding)
-	buf := p.appendNetwork(make([]byte, 0, 128), key.IP)
-	network := len(buf)
-	for _, n := range p.nodes {
-		if n.removed {
-			continue
-		}
-		buf = append(buf[:network], n.name...)
-		s := score(xxhash.Sum64(buf), n.options.Weight)
-		if s > firstScore {
-			first, firstScore = n, s
-		}
-		switch {
-		case p.obstacle(n, key.Tried) != "", avoiding && n.avoided:
-		case p.overloaded(n, clients, weights):
-			if s > spareScore {
-				spare, spareScore = n, s
-			}
-		case s > bestScore:
-			best, bestScore = n, s
-		}
-	}
-	if best == nil {
-		best = spare
-	}
-	return first, best
-}
-
-// avoiding is whether a node that is not avoided can take the client.
-func (p *Pool) avoiding(tried []*Node) bool {
-	return slices.ContainsFunc(p.nodes, func(n *Node) bool { return !n.avoided && p.obstacle(n, tried) == "" })
-}
-
-// load is how many clients the usable nodes have, and what they weigh; without
-// the avoided ones where these are out of it.
-func (p *Pool) load(avoiding bool) (clients int, weights float64) {
-	for _, n := range p.nodes {
-		if p.obstacle(n, nil) == "" && !(avoiding && n.avoided) {
-			clients += n.connections
-			weights += float64(n.options.Weight)
-		}
-	}
-	return clients, weights
-}
-
-// overloaded applies the bound of "Consistent Hashing with Bounded Loads"
-// (Mirrokni, Thorup, Zadimoghaddam): with one client more, no usable node may
-// hold more than its weight's share times the bound, rounded up.
-func (p *Pool) overloaded(n *Node, clients int, weights float64) bool {
-	return p.sticky.BoundedLoad > 0 && float64(n.connections+1) > p.bound(n, clients, weights)
-}
-
-// bound is how many clients the node may have for one without a pin to get it.
-func (p *Pool) bound(n *Node, clients int, weights float64) float64 {
-	return math.Ceil(p.sticky.BoundedLoad * float64(clients+1) * float64(n.options.Weight) / weights)
+	reason := p.obstacle(first.node, key.Tried, ifUp) // a node that is down is that, as a last resort, too
+	return Pick{Node: best.node, Preferred: first.node, Reason: cmp.Or(reason, first.reason)}, true
 }
 
 // score makes weights exact: with u uniform in (0, 1), a node of weight w has

@@ -30,11 +30,12 @@ type Pool struct {
 	pins   map[string]*Node // by every accepted cookie value; none with by: ip
 	turn   int              // where Next begins
 
+	ranking ranking // of the last pick; the next one uses its memory
+
 	panicThreshold int           // percent; 0: never
 	patience       time.Duration // how long clients of a node that is down stay, at most, until it is clear whether that will be exceeded
 	now            time.Time     // when the last check ended
 	panicking      bool
-	desperate      bool // only while a pick tries nodes that are down
 }
 
 // New returns a pool of these nodes, all of them up until a check says
@@ -148,7 +149,7 @@ func (p *Pool) UsableBeside(n *Node) (others []*Node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, other := range p.nodes {
-		if other != n && p.obstacle(other, nil) == "" {
+		if other != n && p.obstacle(other, nil, ifUp) == "" {
 			others = append(others, other)
 		}
 	}
@@ -157,7 +158,7 @@ func (p *Pool) UsableBeside(n *Node) (others []*Node) {
 
 func (p *Pool) usableBeside(n *Node) (count int) {
 	for _, other := range p.nodes {
-		if other != n && p.obstacle(other, nil) == "" {
+		if other != n && p.obstacle(other, nil, ifUp) == "" {
 			count++
 		}
 	}

@@ -123,12 +123,15 @@ func (p *Pool) Shed(n *Node, clients int) {
 	n.shed = max(0, n.shed+clients)
 }
 
-// emptier is the emptiest node that can take a client which n sheds, and would
-// not be fuller than n; nil: there is none.
-func (p *Pool) emptier(n *Node) *Node {
+// reliefOf is the emptiest node that can take a client which n sheds, and would
+// not be fuller than n; nil: there is none, or n sheds nobody.
+func (p *Pool) reliefOf(n *Node) *Node {
+	if n.shed == 0 {
+		return nil
+	}
 	found, least := (*Node)(nil), n.seat()
 	for _, other := range p.nodes {
-		if other == n || other.avoided || other.shed > 0 || p.obstacle(other, nil) != "" {
+		if other == n || other.avoided || other.shed > 0 || p.obstacle(other, nil, ifUp) != "" {
 			continue
 		}
 		if s := other.seat(); s.emptier(least) {

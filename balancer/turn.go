@@ -64,7 +64,7 @@ const (
 )
 
 func (p *Pool) choice(n *Node, tried []*Node) choice {
-	switch p.obstacle(n, tried) {
+	switch p.obstacle(n, tried, ifUp) {
 	case "":
 		return first
 	case ReasonDraining, ReasonFull:
