@@ -127,3 +127,17 @@ func drainIt(t *rapid.T, p *Pool, name string) {
 		t.Fatal(err)
 	}
 }
+
+func TestARollGoesOnOverAReload(t *testing.T) {
+	p := New(nodes("a", "b"), unbounded())
+	p.Avoid([]string{"b", "c"})
+	p.Replace(nodes("a", "b", "c"), unbounded())
+	for _, n := range p.Nodes() {
+		if want := n.Name != "a"; n.Avoided != want {
+			t.Errorf("%s: got avoided %v, want %v", n.Name, n.Avoided, want)
+		}
+	}
+	if got := p.Avoided(); !slices.Equal(got, []string{"b", "c"}) {
+		t.Errorf("got %v, want b and c", got)
+	}
+}

@@ -30,6 +30,8 @@ type Pool struct {
 	pins   map[string]*Node // by every accepted cookie value; none with by: ip
 	turn   int              // where Next begins
 
+	avoided []string // names of nodes, in the order in which they are to be drained
+
 	ranking ranking // of the last pick; the next one uses its memory
 
 	panicThreshold int           // percent; 0: never
@@ -72,6 +74,7 @@ func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) {
 			p.nodes = append(p.nodes, n)
 		}
 	}
+	p.markAvoided()
 	p.judge()
 }
 
@@ -199,14 +202,27 @@ func (p *Pool) Status(n *Node) Status {
 
 // Avoid says which nodes are still to be drained in a roll, and that the
 // others are not: an avoided node keeps the clients whose cookie names it, and
-// gets others only where no other node can take them. Unknown names are
-// ignored.
+// gets others only where no other node can take them. It holds over Replace.
+// Unknown names are kept, and mean nothing.
 func (p *Pool) Avoid(names []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.avoided = slices.Clone(names)
+	p.markAvoided()
+}
+
+// markAvoided is called when the names or the nodes have changed. mu is held.
+func (p *Pool) markAvoided() {
 	for _, n := range p.nodes {
-		n.avoided = slices.Contains(names, n.name)
+		n.avoided = slices.Contains(p.avoided, n.name)
 	}
+}
+
+// Avoided are the names that Avoid was last called with.
+func (p *Pool) Avoided() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.avoided)
 }
 
 // Drain takes a node out of new clients' reach. A node that is draining

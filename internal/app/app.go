@@ -63,7 +63,6 @@ type App struct {
 
 	mu      sync.Mutex      // makes all changes happen one at a time
 	config  *config.Config  // changes with reloading held, too
-	roll    []string        // nodes that a roll has still to drain
 	running context.Context // of Run, ends when the stop begins; nil before
 	panics  bool            // whether the checks are not believed, as was last told
 }

@@ -77,7 +77,7 @@ func (a *App) rebalanceIfWorth(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := a.config.Rebalance
-	if !o.Auto || len(a.roll) > 0 || !a.occasion.ripe(o.After, now) || a.moves.Rebalancing() {
+	if !o.Auto || len(a.pool.Avoided()) > 0 || !a.occasion.ripe(o.After, now) || a.moves.Rebalancing() {
 		return
 	}
 	reliefs := a.pool.PlanUnasked(o.Skew, o.MinClients)

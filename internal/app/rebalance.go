@@ -19,8 +19,8 @@ const (
 func (a *App) Rebalance(request admin.RebalanceRequest) (admin.Rebalance, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.roll) > 0 {
-		return admin.Rebalance{}, fmt.Errorf("%w: a roll is under way (%s)", admin.ErrRefused, rollText(a.roll))
+	if roll := a.pool.Avoided(); len(roll) > 0 {
+		return admin.Rebalance{}, fmt.Errorf("%w: a roll is under way (%s)", admin.ErrRefused, rollText(roll))
 	}
 	reliefs, loads := a.pool.PlanRebalance(pick(request.Skew, defaultSkew))
 	plan := admin.Rebalance{Clients: sum(reliefs), Rate: pick(request.Rate, defaultRebalanceRate), Forecast: forecast(loads)}

@@ -165,14 +165,15 @@ func (a *App) restore(m memory) {
 		a.log.Info("still draining, as before the restart", zap.String("node", name))
 		a.settle(n, a.config.Drain)
 	}
+	var roll []string
 	for _, name := range m.roll {
 		if _, err := a.pool.Node(name); err != nil {
 			a.log.Warn("roll not restored for a node", zap.String("node", name), zap.NamedError("err", err))
 			continue
 		}
-		a.roll = append(a.roll, name)
+		roll = append(roll, name)
 	}
-	a.pool.Avoid(a.roll)
+	a.pool.Avoid(roll)
 }
 
 // restoreDrain asks twice: it was allowed then, whatever it would be now, and

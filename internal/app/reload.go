@@ -142,7 +142,6 @@ func (a *App) replaceNodes(next *config.Config) {
 			a.settle(now, next.Drain)
 		}
 	}
-	a.pool.Avoid(a.roll)
 	a.settleChecked()
 }
 

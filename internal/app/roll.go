@@ -9,9 +9,7 @@ import (
 
 // Roll implements admin.Control.
 func (a *App) Roll() admin.Roll {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return admin.Roll{Nodes: a.roll}
+	return admin.Roll{Nodes: a.pool.Avoided()}
 }
 
 // SetRoll implements admin.Control.
@@ -32,12 +30,11 @@ func (a *App) setRoll(roll admin.Roll) (save func() error, err error) {
 			return nil, controlError(err)
 		}
 	}
-	if len(roll.Nodes) > 0 || len(a.roll) > 0 {
-		a.roll = roll.Nodes
-		a.pool.Avoid(a.roll)
-		a.tell("roll", "", rollText(a.roll))
+	if len(roll.Nodes) > 0 || len(a.pool.Avoided()) > 0 {
+		a.pool.Avoid(roll.Nodes)
+		a.tell("roll", "", rollText(roll.Nodes))
 	}
-	return a.state.roll.snapshot(a.roll), nil
+	return a.state.roll.snapshot(roll.Nodes), nil
 }
 
 func rollText(nodes []string) string {
