@@ -35,8 +35,8 @@ const (
 
 // ask sends the upgrade to a node and reads the head of its answer, which is
 // there with errSilent, too.
-func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *http.Request, o *Options) (a *answer, err error) {
-	conn, err := h.dial(ctx, n, o)
+func (u *upgrade) ask(ctx context.Context, n *balancer.Node) (a *answer, err error) {
+	conn, err := u.h.dial(ctx, n, u.options.Timeouts.Dial)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *htt
 			conn.Close()
 		}
 	}()
-	a, err = exchange(ctx, conn, head, r, o)
+	a, err = u.exchange(ctx, conn)
 	switch {
 	case errors.Is(err, errSilent):
 		return a, fmt.Errorf("handshake with node %s: %w", n.Name(), err)
@@ -57,14 +57,14 @@ func (h *Handler) ask(ctx context.Context, n *balancer.Node, head []byte, r *htt
 
 // exchange asks on a connection. If ctx ends before the answer is there, the
 // error is its cause. With errSilent there is an answer.
-func exchange(ctx context.Context, conn net.Conn, head []byte, r *http.Request, o *Options) (*answer, error) {
-	conn.SetDeadline(time.Now().Add(o.Timeouts.Answer))
+func (u *upgrade) exchange(ctx context.Context, conn net.Conn) (*answer, error) {
+	conn.SetDeadline(time.Now().Add(u.options.Timeouts.Answer))
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(interrupted)
 		conn.SetDeadline(time.Unix(1, 0))
 	})
-	a, err := converse(conn, head, r, o)
+	a, err := u.converse(conn)
 	if !stop() {
 		<-interrupted
 		if !errors.Is(err, errSilent) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -75,13 +75,13 @@ func exchange(ctx context.Context, conn net.Conn, head []byte, r *http.Request, 
 	return a, err
 }
 
-func converse(conn net.Conn, head []byte, r *http.Request, o *Options) (*answer, error) {
-	if _, err := conn.Write(head); err != nil {
+func (u *upgrade) converse(conn net.Conn) (*answer, error) {
+	if _, err := conn.Write(u.head); err != nil {
 		return nil, err
 	}
 	bounded := &io.LimitedReader{R: conn, N: maxAnswerHead}
 	rest := bufio.NewReaderSize(bounded, answerBuffer)
-	response, err := http.ReadResponse(rest, r)
+	response, err := http.ReadResponse(rest, u.r)
 	switch {
 	case err == nil:
 	case bounded.N == 0:
@@ -92,10 +92,10 @@ func converse(conn net.Conn, head []byte, r *http.Request, o *Options) (*answer,
 		return nil, err
 	}
 	a := &answer{Response: response, conn: conn, rest: rest, bounded: bounded}
-	if err := checkAnswer(response, r); err != nil {
+	if err := checkAnswer(response, u.r); err != nil {
 		return nil, err
 	}
-	if response.StatusCode == http.StatusSwitchingProtocols && o.greets(r.URL.Path) {
+	if response.StatusCode == http.StatusSwitchingProtocols && u.options.greets(u.r.URL.Path) {
 		return a, a.checkGreeting()
 	}
 	return a, nil

@@ -22,10 +22,10 @@ type dialError struct {
 func (e *dialError) Error() string { return fmt.Sprintf("dial node %s: %v", e.node, bare(e.err)) }
 func (e *dialError) Unwrap() error { return e.err }
 
-// dial connects to a node, and tells of a failure. The error is a *dialError.
-func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.Conn, error) {
+// dial connects to a node within the limit, and tells of a failure. The error is a *dialError.
+func (h *Handler) dial(ctx context.Context, n *balancer.Node, limit time.Duration) (net.Conn, error) {
 	addresses := h.Pool.Addresses(n)
-	conn, at, err := names.Dial(until{ctx, time.Now().Add(o.Timeouts.Dial)}, addresses, h.Engine.Dial)
+	conn, at, err := names.Dial(until{ctx, time.Now().Add(limit)}, addresses, h.Engine.Dial)
 	if err == nil && at > 0 {
 		h.Pool.Prefer(n, addresses[at])
 	}
@@ -42,7 +42,7 @@ func (h *Handler) dial(ctx context.Context, n *balancer.Node, o *Options) (net.C
 
 // until is a context with a deadline that nobody can cancel: package net starts
 // a goroutine for each dial that can be. A client that leaves during a dial is
-// noticed behind it.
+// noticed after it.
 type until struct {
 	context.Context
 	deadline time.Time

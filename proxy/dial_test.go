@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +28,7 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 		h.DialFailed, h.Metrics = func(string, error) { told++ }, metrics.New(registry)
 		h.Engine = deadEnd{err: cause}
 		var failed *dialError
-		_, err := h.dial(t.Context(), h.Pool.Nodes()[0].Node, h.options.Load())
+		_, err := h.dial(t.Context(), h.Pool.Nodes()[0].Node, h.options.Load().Timeouts.Dial)
 		if !errors.As(err, &failed) || !errors.Is(err, cause) {
 			t.Errorf("got %v, want a dial error of %v", err, cause)
 		}
@@ -81,7 +82,7 @@ func TestAClientThatLeavesWhileDiallingIsNotTheNodesFault(t *testing.T) {
 	h.DialFailed = func(string, error) { told++ }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.dial(ctx, h.Pool.Nodes()[0].Node, h.options.Load()); err == nil || told != 0 {
+	if _, err := h.dial(ctx, h.Pool.Nodes()[0].Node, h.options.Load().Timeouts.Dial); err == nil || told != 0 {
 		t.Errorf("got %v, told %d times, want an error and 0", err, told)
 	}
 }
@@ -97,8 +98,14 @@ func TestAClientThatLeavesDuringTheHandshakeIsCountedAsGone(t *testing.T) {
 		nodes.Read(make([]byte, 1))
 		cancel()
 	}()
-	_, err := exchange(ctx, ours, []byte("x"), r, &Options{Timeouts: Timeouts{Answer: time.Minute}})
+	_, err := asking(r, time.Minute).exchange(ctx, ours)
 	if got := result(nil, err); got != "client_gone" {
 		t.Errorf("got %s (%v), want client_gone", got, err)
 	}
+}
+
+// asking is a client that asks, and gives a node so long for its answer.
+func asking(r *http.Request, answer time.Duration) *upgrade {
+	c := &client{options: &Options{Timeouts: Timeouts{Answer: answer}}}
+	return &upgrade{client: c, r: r, head: []byte("x")}
 }

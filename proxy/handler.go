@@ -1,5 +1,5 @@
-// Package proxy is the road that a client takes: admit, pick, dial,
-// handshake, answer, relay, close. It also moves clients off a node.
+// Package proxy is what happens to a client, in that order: admit, pick, dial,
+// handshake, answer, relay, close.
 package proxy
 
 import (
@@ -148,16 +148,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if wantsUpgrade(r) {
-		h.serveUpgrade(w, r, c, o)
+		h.serveUpgrade(w, r, c)
 		return
 	}
-	h.servePlain(w, r, c, o)
+	h.servePlain(w, r, c)
 }
 
-// admit counts a client, unless there are too many. Whoever is admitted must
+// admit counts a client, unless there are more than so many. Whoever is admitted must
 // leave.
-func (h *Handler) admit(o *Options) bool {
-	if h.clients.Add(1) > int64(o.Limits.MaxClients) {
+func (h *Handler) admit(most int) bool {
+	if h.clients.Add(1) > int64(most) {
 		h.leave()
 		return false
 	}

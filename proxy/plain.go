@@ -21,13 +21,13 @@ import (
 type clientKey struct{}
 
 // servePlain passes a plain request to a node: Reverb's API and /up.
-func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, o *Options) {
+func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	body := h.bodies.open(cancel)
 	defer body.close()
 	whole := context.AfterFunc(h.left, func() { cancel(errStopping) })
-	err := body.read(ctx, w, r, o.Limits)
+	err := body.read(ctx, w, r, c.options.Limits)
 	if !whole() {
 		err = errStopping
 	}
@@ -36,7 +36,7 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client, 
 		return
 	}
 	defer h.waitForNode(cancel)()
-	ctx, end := context.WithTimeout(ctx, o.Timeouts.Response)
+	ctx, end := context.WithTimeout(ctx, c.options.Timeouts.Response)
 	defer end()
 	h.plain.ServeHTTP(speller{w}, withBody(withClient(r.WithContext(ctx), c), body))
 }
@@ -81,7 +81,7 @@ func newPlain(h *Handler) *httputil.ReverseProxy {
 func newTransport(h *Handler) *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return h.dial(ctx, ctx.Value(nodeKey{}).(*balancer.Node), h.options.Load())
+			return h.dial(ctx, ctx.Value(nodeKey{}).(*balancer.Node), h.options.Load().Timeouts.Dial)
 		},
 		MaxIdleConnsPerHost:    -1, // none is kept
 		DisableCompression:     true,

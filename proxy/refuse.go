@@ -46,7 +46,8 @@ var errTooMany = errors.New("too many clients")
 // turnAway sends off a client that no node can take. Unless the configuration
 // prefers a 503, the upgrade is accepted and closed, since pusher-js comes
 // back after one second from that, and after fifteen from a 503.
-func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o *Options, why error) {
+func (u *upgrade) turnAway(why error) {
+	h, c, o := u.h, u.client, u.options
 	outcome, told := "no_node", "no usable node"
 	switch {
 	case h.stopping.Err() != nil:
@@ -57,12 +58,12 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o 
 	h.Metrics.Handshake("", outcome)
 	h.noteTurnedAway(c, why)
 	if o.NoUsableNode == NoNode503 {
-		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusServiceUnavailable, "no node can take this client now: "+told)
+		u.w.Header().Set("Retry-After", "1")
+		refuse(u.w, http.StatusServiceUnavailable, "no node can take this client now: "+told)
 		return
 	}
 	h.hijacked.Add(1)
-	conn, _, err := hijack(w)
+	conn, _, err := hijack(u.w)
 	if err != nil {
 		h.hijacked.Done()
 		return
@@ -73,7 +74,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, c *client, o 
 		defer h.survive(c)
 		conn.SetDeadline(time.Now().Add(o.Timeouts.Close))
 		defer h.untilCut(conn)()
-		acceptAndClose(conn, r.Header.Get("Sec-WebSocket-Key"), told)
+		acceptAndClose(conn, u.r.Header.Get("Sec-WebSocket-Key"), told)
 	}()
 }
 

@@ -95,7 +95,7 @@ func TestOnlyAClientThatWasThereForAWhileComesBackAtOnce(t *testing.T) {
 		}
 		defer pick.Release()
 		c := &client{pick: pick, live: moves.Client{Since: time.Now().Add(-age)}}
-		if got := h.lost(c, &Options{}); got.Code != want || got.By != "node_lost" {
+		if got := h.lost(c); got.Code != want || got.By != "node_lost" {
 			t.Errorf("%d nodes, connected for %s: got %d by %s, want %d", nodes, age, got.Code, got.By, want)
 		}
 	}
@@ -108,7 +108,8 @@ func TestAClientThatLeavesWhileItWaitsForANodeIsNotTheNodesFailure(t *testing.T)
 	h := handlerOf(poolOf(1))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := h.try(gone, h.Pool.Nodes()[0].Node, nil, nil, &Options{Limits: Limits{UpgradesPerSecond: 1}})
+	u := &upgrade{client: &client{options: &Options{Limits: Limits{UpgradesPerSecond: 1}}}, h: h}
+	_, err := u.tryWhileUp(gone, h.Pool.Nodes()[0].Node)
 	if got := result(nil, err); got != "client_gone" {
 		t.Errorf("got %s for %v, want client_gone", got, err)
 	}

@@ -22,7 +22,7 @@ func askNode(t *testing.T, ctx context.Context, says string) error {
 		node.Read(make([]byte, 1))
 		node.Write([]byte(says))
 	}()
-	_, err := exchange(ctx, ours, []byte("x"), read(t, "GET / HTTP/1.1", "Host: a"), &Options{Timeouts: Timeouts{Answer: time.Second}})
+	_, err := asking(read(t, "GET / HTTP/1.1", "Host: a"), time.Second).exchange(ctx, ours)
 	return err
 }
 
@@ -53,12 +53,12 @@ func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
 		o := *h.options.Load()
 		o.Limits.UpgradesPerSecond = 1
 		n := h.Pool.Nodes()[0].Node
-		r := read(t, "GET / HTTP/1.1", "Host: a")
-		h.try(t.Context(), n, nil, r, &o) // takes the turn of this second
+		u := &upgrade{client: &client{options: &o}, h: h, r: read(t, "GET / HTTP/1.1", "Host: a")}
+		u.tryWhileUp(t.Context(), n) // takes the turn of this second
 		began := time.Now()
 		ended := make(chan error)
 		go func() {
-			_, err := h.try(t.Context(), n, nil, r, &o)
+			_, err := u.tryWhileUp(t.Context(), n)
 			ended <- err
 		}()
 		synctest.Wait()
@@ -70,7 +70,7 @@ func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
 		if got := result(nil, err); got != "timeout" {
 			t.Errorf("got %s, want timeout", got)
 		}
-		_, err = h.try(t.Context(), n, nil, r, &o)
+		_, err = u.tryWhileUp(t.Context(), n)
 		if !errors.As(err, new(*dialError)) {
 			t.Errorf("the next one: got %v, want that it is tried", err)
 		}

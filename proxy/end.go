@@ -1,0 +1,52 @@
+package proxy
+
+import (
+	"time"
+
+	"fermata/internal/pusher"
+	"fermata/proxy/relay"
+)
+
+// NodeLost implements relay.Owner.
+func (c *client) NodeLost(last string) relay.Close {
+	if told, ok := c.refused(complaint(lastPayload([]byte(last)))); ok {
+		return told
+	}
+	return c.handler.lost(c)
+}
+
+// Notable implements relay.Owner.
+func (c *client) Notable(frames []byte) bool { return complains(frames) }
+
+// Ended implements relay.Owner. It is the end of the client.
+func (c *client) Ended(end relay.End) {
+	h, now := c.handler, time.Now()
+	h.open.Left()
+	h.leave()
+	h.Moves.Remove(&c.live)
+	h.tallies.leave(c)
+	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.live.Since))
+	c.pick.Release() // with a removed node's last client its metrics go too
+	h.Log.Info("client closed", c.line(end, now)...)
+}
+
+// young is how long a client must have been connected to be told to come back
+// at once: one whose node keeps ending it would come in a hot loop.
+const young = 2 * time.Second
+
+// lost says what a client is told whose node vanished, and when: thousands
+// that come back at once would take the next node down.
+func (h *Handler) lost(c *client) relay.Close {
+	h.noteLoss(c.pick.Node)
+	others := h.Pool.UsableBeside(c.pick.Node)
+	code := pusher.CodeRetry
+	if len(others) > 0 && time.Since(c.live.Since) >= young {
+		code = pusher.CodeMove
+	}
+	all := 0
+	if len(others) == 0 {
+		all = len(h.Pool.Nodes())
+	}
+	hold := h.govern.hold(others, all, h.options.Load().Limits, time.Now())
+	return relay.Close{Code: code, Reason: "node lost", By: relay.ByNodeLost, After: hold}
+}
