@@ -26,7 +26,7 @@ type Node struct {
 	unsettled   bool      // lost has changed, and nobody has asked yet
 	drain       *Drain    // nil: ready
 	removed     bool      // no longer configured, kept until its clients are gone
-	avoided     bool      // still to be drained: only for who can go nowhere else
+	avoided     bool      // still to be drained: only for clients that can go nowhere else
 	shed        int       // clients that are to go elsewhere when they come
 	connections int
 

@@ -101,7 +101,7 @@ func (u *URL) UnmarshalText(text []byte) error {
 		return fmt.Errorf("got %q, want http://HOST:PORT", text)
 	}
 	if parsed.User != nil || parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || (parsed.Path != "" && parsed.Path != "/") {
-		return fmt.Errorf("got %q, want http://HOST:PORT with nothing behind it", text)
+		return fmt.Errorf("got %q, want http://HOST:PORT with nothing after it", text)
 	}
 	port := parsed.Port()
 	if port == "" {

@@ -188,14 +188,14 @@ func (a *answer) head(cookie *http.Cookie) []byte {
 		a.Header.Add("Set-Cookie", cookie.String())
 	}
 	spell(a.Header)
-	b := bytes.NewBuffer(make([]byte, 0, 512)) // most fit, with the greeting behind them
+	b := bytes.NewBuffer(make([]byte, 0, 512)) // most fit, with the greeting after them
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	a.Header.Write(b)
 	b.WriteString("\r\n")
 	return b.Bytes()
 }
 
-// early is what the node sent right behind its 101.
+// early is what the node sent right after its 101.
 func (a *answer) early() []byte {
 	early := make([]byte, a.rest.Buffered())
 	a.rest.Read(early)

@@ -16,7 +16,7 @@ import (
 	"fermata/proxy/relay"
 )
 
-// client is one client on its road, with all that is known of it. It owns its
+// client is one client, with all that is known of it. It owns its
 // relay. There may be thousands, which is why texts that many of them share are
 // kept once, and none is that would keep the whole request.
 type client struct {

@@ -39,7 +39,7 @@ func (n *HeaderName) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// isTaken is whether the field has another use on the road of a client.
+// isTaken is whether the field has another use in a request or an answer.
 func isTaken(name string) bool {
 	taken := []string{
 		"Accept", "Authorization", "Cache-Control", "Cookie", "Date", "Forwarded", "Host", "Location", "Origin", "Retry-After",

@@ -226,7 +226,7 @@ func TestNodesAreChecked(t *testing.T) {
 	f("nodes:\n  - name: a b\n    url: http://x\n", `3: nodes[0].name: got "a b", want 1 to 63 letters, digits or . _ -, the first no . or -`)
 	f("nodes:\n  - name: "+long+"\n    url: http://x\n", `3: nodes[0].name: got "`+long+`", want 1 to 63 letters, digits or . _ -, the first no . or -`)
 	f("nodes:\n  - name: a\n    url: https://x\n", `4: nodes[0].url: got "https://x", want http://HOST:PORT`)
-	f("nodes:\n  - name: a\n    url: http://x/app\n", `4: nodes[0].url: got "http://x/app", want http://HOST:PORT with nothing behind it`)
+	f("nodes:\n  - name: a\n    url: http://x/app\n", `4: nodes[0].url: got "http://x/app", want http://HOST:PORT with nothing after it`)
 	f("nodes:\n  - name: a\n    url: http://x:0\n", `4: nodes[0].url: got port "0", want 1 to 65535`)
 	f("nodes: [{name: a, url: \"http://x\", weight: 1152921504606846976}]\n",
 		"2: nodes[0].weight: got 1152921504606846976, want 1 to 1000000")

@@ -41,7 +41,7 @@ func (m *Moves) MoveOld(ctx context.Context) {
 // everything before it.
 type aging struct {
 	look  time.Time // when all clients are looked at again
-	going []*Client // those who were too old at the last look, and have not gone
+	going []*Client // those that were too old at the last look, and have not gone
 	rate  int       // that the pace is for
 	pace  pace
 }

@@ -16,7 +16,7 @@ const comeback = 30 * time.Second
 
 // Rebalance begins to move so many clients off these nodes to emptier ones, at
 // a rate for all of them together, 0: all at once. Each client is moved once
-// at most; who goes is chosen at random among those that are there now. It replaces
+// at most; they are chosen at random among those that are there now. It replaces
 // the rebalance under way, if there is one, and returns at once. moved is
 // called with their number when the last one has been closed, not when it is
 // cancelled.
