@@ -5,9 +5,10 @@ GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 FUZZTIME    ?= 20s
 
-.PHONY: build test race setup lint vuln fuzz bench microbench storm demo clean
+.PHONY: build test race setup lint vuln fuzz mutate bench microbench storm demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
@@ -38,6 +39,15 @@ fuzz:
 			echo "$$package $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
+	done
+
+# Which changes of the code no test of its own package notices, in a quarter of an
+# hour a package at the most; MUTATE has the packages.
+MUTATE ?= ./balancer ./health ./proxy ./proxy/moves ./internal/app ./internal/config
+mutate:
+	@for package in $(MUTATE); do \
+		echo "$$package"; \
+		timeout 900 $(GO) run $(GREMLINS) unleash --timeout-coefficient 20 $$package | grep -vE '^ +(KILLED|RUNNABLE)'; \
 	done
 
 # What a client costs Fermata, nginx, HAProxy and Caddy, in about nine minutes;

@@ -112,3 +112,17 @@ func TestTheFirstCandidateThatIsNotPassedOverIsThePick(t *testing.T) {
 		}
 	})
 }
+
+func TestTheNodeOfTheCookieStandsFirstWhateverItsRank(t *testing.T) {
+	p := New(nodes("a", "b", "c"), unbounded())
+	key := clientOf(t, p, "a")
+	for _, name := range []string{"a", "b", "c"} {
+		all := p.Candidates(pinned(t, p, key, name))
+		if len(all) != 3 || all[0].Name != name || !all[0].Pinned || all[1].Pinned || all[2].Pinned {
+			t.Errorf("pinned to %s: got %s (%v), %s (%v), %s (%v)", name, all[0].Name, all[0].Pinned, all[1].Name, all[1].Pinned, all[2].Name, all[2].Pinned)
+		}
+		if all[1].Rank > all[2].Rank {
+			t.Errorf("pinned to %s: got the ranks %d and %d after it, want them in order", name, all[1].Rank, all[2].Rank)
+		}
+	}
+}

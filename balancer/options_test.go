@@ -41,3 +41,16 @@ func TestANodeWeighsOneWhenNothingIsSaid(t *testing.T) {
 		t.Errorf("got weight %d, want 1", o.Weight)
 	}
 }
+
+func TestANodesHostIsAnAddressOrAName(t *testing.T) {
+	f := func(hostPort, wantName string, wantPort uint16) {
+		t.Helper()
+		host, port, ok := URL{Host: hostPort}.Name()
+		if host != wantName || port != wantPort || ok != (wantName != "") {
+			t.Errorf("%s: got %q, %d, %v, want %q and %d", hostPort, host, port, ok, wantName, wantPort)
+		}
+	}
+	f("reverb-1:8080", "reverb-1", 8080)
+	f("10.0.0.1:8080", "", 0)
+	f("[::1]:8080", "", 0)
+}
