@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -44,18 +43,14 @@ type Epoll struct {
 	plain   Engine
 }
 
-// New returns the best engine for this system.
-func New() Engine { return NewEpoll(cores()) }
+// New returns the best engine for this system, with a shard for every two of the
+// scheduler's processors: see Processors.
+func New() Engine { return NewEpoll(max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// cores is how many cores the process may use, and how many shards are worth
-// having. As each busy shard keeps a P to itself (see poller), the scheduler
-// gets as many more, once: GOMAXPROCS is twice what it was, and from then on
-// follows no change of the CPU limit.
-var cores = sync.OnceValue(func() int {
-	n := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(2 * n)
-	return n
-})
+// Processors is how many the scheduler should have on so many cores. A busy
+// shard keeps one to itself (see poller), so there is one more for each. It is
+// for the program to set, before New: the scheduler is the whole process's.
+func Processors(cores int) int { return 2 * cores }
 
 // NewEpoll returns an engine of so many shards that relays nothing yet.
 func NewEpoll(shards int) Engine {
