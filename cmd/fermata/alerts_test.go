@@ -99,7 +99,7 @@ func TestEveryAlertIsTestedAndSaysWhoIsMeantAndWhatToDo(t *testing.T) {
 
 func TestAlertsAndDashboardAskForMetricsThatThereAre(t *testing.T) {
 	there := map[string]bool{}
-	for _, one := range samples(exhibit(t).metrics()) {
+	for _, one := range samples(exhibit(t).Metrics()) {
 		there[one.name] = true
 	}
 	name := regexp.MustCompile(`\b(fermata|process|go)_\w+`)

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"fermata/internal/admin"
-	"fermata/internal/lab/devnode"
+	"fermata/internal/app/apptest"
 )
 
 // apart is Fermata as a process whose output goes into a pipe, of which the
@@ -40,7 +40,7 @@ func startApart(t *testing.T, args ...string) *apart {
 		t.Fatal(err)
 	}
 	defer into.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*testTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*apptest.Timeout)
 	command := exec.CommandContext(ctx, os.Args[0], args...)
 	command.Env = append(os.Environ(), asFermata+"=1")
 	command.Stdout, command.Stderr = into, into
@@ -59,7 +59,7 @@ func startApart(t *testing.T, args ...string) *apart {
 // until reads its output up to what fits, and returns what that holds.
 func (p *apart) until(pattern string) []string {
 	p.t.Helper()
-	p.output.SetReadDeadline(time.Now().Add(testTimeout))
+	p.output.SetReadDeadline(time.Now().Add(apptest.Timeout))
 	all := ""
 	for {
 		line, err := p.from.ReadString('\n')
@@ -72,12 +72,17 @@ func (p *apart) until(pattern string) []string {
 	}
 }
 
+func (p *apart) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := syscall.Kill(p.pid, s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // stop sends SIGTERM and wants it to end well, and by itself.
 func (p *apart) stop() {
 	p.t.Helper()
-	if err := syscall.Kill(p.pid, syscall.SIGTERM); err != nil {
-		p.t.Fatal(err)
-	}
+	p.signal(syscall.SIGTERM)
 	if err := p.exited(); err != nil {
 		p.t.Errorf("got %v, want exit 0", err)
 	}
@@ -85,69 +90,50 @@ func (p *apart) stop() {
 
 // serveApart is a stack whose Fermata is a process of its own, which has told
 // that it serves.
-func serveApart(t *testing.T, extra string) (*stack, *apart) {
+func serveApart(t *testing.T, extra string) (*apptest.Stack, *apart) {
 	t.Helper()
-	s := &stack{t: t}
-	for _, name := range []string{"reverb-1", "reverb-2"} {
-		n := startNode(t, devnode.Options{Name: name})
-		s.nodes, s.urls = append(s.nodes, n), append(s.urls, n.URL())
-	}
-	dir := t.TempDir()
-	s.file, s.admin = filepath.Join(dir, "fermata.yaml"), "unix:"+filepath.Join(dir, "admin.sock")
 	if !strings.Contains(extra, "timeouts:") {
 		extra += "timeouts: {close: 1s}\n"
 	}
-	s.configure(extra)
-	p := startApart(t, "serve", "-c", s.file)
+	nodes, urls := apptest.StartNodes(t, 2)
+	s := apptest.Configured(t, urls, extra)
+	s.Nodes = nodes
+	p := startApart(t, "serve", "-c", s.File)
 	for address := "-"; address != ""; {
 		if address = p.until(`"listening","address":"([^"]+)"|"serving"`)[1]; address != "" {
 			p.listening = append(p.listening, address)
 		}
 	}
-	s.client = p.listening[0]
+	s.Address = p.listening[0]
 	return s, p
 }
 
 // fillPipe has so many clients come and go that their log lines are more than a
 // pipe takes.
-func (s *stack) fillPipe() {
-	s.t.Helper()
+func fillPipe(s *apptest.Stack) {
+	s.T.Helper()
 	const clients = 400 // whose lines have some 450 bytes; a pipe has 64 KiB
 	for range clients {
-		w := s.wire(wireUpgrade + "\r\n")
-		w.answer()
+		w := s.Wire(apptest.WireUpgrade + "\r\n")
+		w.Answer()
 		w.Close()
 	}
-	s.eventually("all who came have gone", func() bool {
-		return strings.Contains(s.metrics(), "fermata_connection_seconds_count "+fmt.Sprint(clients)+"\n")
+	s.Eventually("all who came have gone", func() bool {
+		return strings.Contains(s.Metrics(), "fermata_connection_seconds_count "+fmt.Sprint(clients)+"\n")
 	})
-}
-
-// eventually looks again and again until it is so.
-func (s *stack) eventually(what string, so func() bool) {
-	s.t.Helper()
-	again, timeout := time.NewTicker(20*time.Millisecond), time.After(testTimeout)
-	defer again.Stop()
-	for !so() {
-		select {
-		case <-again.C:
-		case <-timeout:
-			s.t.Fatalf("not in %s: %s", testTimeout, what)
-		}
-	}
 }
 
 func TestALogThatNobodyReadsHoldsUpNoClient(t *testing.T) {
 	s, p := serveApart(t, "")
-	var live []*peer
+	var live []*apptest.Peer
 	for range 8 {
-		live = append(live, s.dial())
+		live = append(live, s.Dial())
 	}
-	s.fillPipe()
+	fillPipe(s)
 	for _, peer := range live {
-		peer.answers()
+		peer.Answers()
 	}
-	if code, _, errOut := s.cli("drain", "reverb-1", "--rate", "0", "--wait"); code != exitDone {
+	if code, _, errOut := cli(s, "drain", "reverb-1", "--rate", "0", "--wait"); code != exitDone {
 		t.Errorf("drain: got exit %d, %s", code, errOut)
 	}
 	p.stop()
@@ -155,28 +141,28 @@ func TestALogThatNobodyReadsHoldsUpNoClient(t *testing.T) {
 
 func TestALogThatIsReadAgainIsWhole(t *testing.T) {
 	s, p := serveApart(t, "")
-	s.fillPipe()
+	fillPipe(s)
 	closed := 0
 	for range 400 {
 		p.until(`"client closed"`)
 		closed++
 	}
-	s.hasMetric("fermata_log_lines_dropped_total 0")
+	s.HasMetric("fermata_log_lines_dropped_total 0")
 	p.stop()
 	p.until(`"stopped"`)
 }
 
 func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
 	s, p := serveApart(t, "")
-	live := s.dial()
+	live := s.Dial()
 	p.output.Close()
-	gone := s.wire(wireUpgrade + "\r\n")
-	gone.answer()
+	gone := s.Wire(apptest.WireUpgrade + "\r\n")
+	gone.Answer()
 	gone.Close()
-	s.eventually("lines are dropped", func() bool {
-		return !strings.Contains(s.metrics(), "fermata_log_lines_dropped_total 0\n")
+	s.Eventually("lines are dropped", func() bool {
+		return !strings.Contains(s.Metrics(), "fermata_log_lines_dropped_total 0\n")
 	})
-	live.answers()
+	live.Answers()
 	p.stop()
 }
 
@@ -208,17 +194,15 @@ func TestAnErrorThatEndsServeIsPrintedOnce(t *testing.T) {
 func TestAStateDirectoryIsForOneProcessAndFreeOnceThatIsKilled(t *testing.T) {
 	state := fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state"))
 	s, p := serveApart(t, state)
-	if code, _, errOut := s.cli("drain", "reverb-1"); code != exitDone {
+	if code, _, errOut := cli(s, "drain", "reverb-1"); code != exitDone {
 		t.Fatal(errOut)
 	}
 	got := serveAlone(t, "listen: [{address: \"127.0.0.1:0\"}]\n"+state)
 	got.has(t, exitFailed, "", "another Fermata uses it: ")
-	if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	p.signal(syscall.SIGKILL)
 	p.exited()
 	again, p := serveApart(t, state)
-	if got := again.nodesNow()["reverb-1"].State; got == admin.StateReady {
+	if got := again.NodesNow()["reverb-1"].State; got == admin.StateReady {
 		t.Errorf("got %s, want reverb-1 to drain still", got)
 	}
 	p.stop()

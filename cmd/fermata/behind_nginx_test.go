@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
 )
 
@@ -61,17 +61,15 @@ server {
 // behindNginx is nginx with the imported file's changes, and Fermata, run with
 // that file, behind it.
 type behindNginx struct {
-	*stack
+	*apptest.Stack
 	nginx string // HOST:PORT
 }
 
 func newBehindNginx(t *testing.T, file string) *behindNginx {
 	t.Helper()
-	bus := startBus(t)
-	nodes := []*devnode.Node{
-		startNode(t, devnode.Options{Name: "reverb-1", Bus: bus.Addr()}), startNode(t, devnode.Options{Name: "reverb-2", Bus: bus.Addr()}),
-	}
-	b := &behindNginx{stack: &stack{t: t, nodes: nodes, logs: newLogs()}, nginx: freePort(t)}
+	nodes, urls := apptest.StartNodes(t, 2)
+	b := &behindNginx{Stack: apptest.Configured(t, urls, ""), nginx: freePort(t)}
+	b.Nodes = nodes
 	dir := t.TempDir()
 	site := strings.NewReplacer("NODE1", nodes[0].Addr().String(), "NODE2", nodes[1].Addr().String(), "NGINX", b.nginx, "ROOT", dir).Replace(file)
 	writeText(t, filepath.Join(dir, "site"), site)
@@ -79,17 +77,16 @@ func newBehindNginx(t *testing.T, file string) *behindNginx {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b.file = filepath.Join(dir, "fermata.yaml")
-	fermata(t.Context(), "import", filepath.Join(dir, "site"), "--behind", freePort(t), "-o", b.file).has(t, 0, "", "Fermata is behind nginx")
-	text, err := os.ReadFile(b.file)
+	b.File = filepath.Join(dir, "fermata.yaml")
+	fermata(t.Context(), "import", filepath.Join(dir, "site"), "--behind", freePort(t), "-o", b.File).has(t, 0, "", "Fermata is behind nginx")
+	text, err := os.ReadFile(b.File)
 	if err != nil {
 		t.Fatal(err)
 	}
 	writeText(t, filepath.Join(dir, "site"), changed(t, site, string(text)))
-	b.admin = "unix:" + filepath.Join(dir, "admin.sock")
-	writeText(t, b.file, string(text)+fmt.Sprintf("admin: {address: %q}\n", b.admin))
-	fermata(t.Context(), "check", "-c", b.file).has(t, 0, "ok: 1 listeners, 2 nodes", "")
-	b.serve()
+	writeText(t, b.File, string(text)+fmt.Sprintf("admin: {address: %q}\n", b.Admin))
+	fermata(t.Context(), "check", "-c", b.File).has(t, 0, "ok: 1 listeners, 2 nodes", "")
+	b.Serve()
 	startNginx(t, dir, b.nginx)
 	return b
 }
@@ -176,7 +173,7 @@ func awaitListener(t *testing.T, address string, ended <-chan struct{}) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	timeout := time.After(testTimeout)
+	timeout := time.After(apptest.Timeout)
 	for {
 		select {
 		case <-ended:
@@ -194,28 +191,17 @@ func awaitListener(t *testing.T, address string, ended <-chan struct{}) {
 
 // dialFrom connects through nginx from an address of its own, and claims
 // another in X-Forwarded-For.
-func (b *behindNginx) dialFrom(ip string, cookies ...*http.Cookie) *peer {
-	b.t.Helper()
+func (b *behindNginx) dialFrom(ip string, cookies ...*http.Cookie) *apptest.Peer {
+	b.T.Helper()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
 	header := http.Header{"X-Forwarded-For": {"203.0.113.9"}, "X-Forwarded-Proto": {"https"}}
 	for _, c := range cookies {
 		header.Add("Cookie", c.Name+"="+c.Value)
 	}
-	ctx, cancel := context.WithTimeout(b.t.Context(), testTimeout)
-	defer cancel()
-	conn, response, err := websocket.Dial(ctx, "ws://"+b.nginx+"/app/"+devnode.DefaultAppKey,
-		&websocket.DialOptions{HTTPHeader: header, HTTPClient: &http.Client{Transport: transport}})
+	p, err := b.DialAt(b.nginx, &websocket.DialOptions{HTTPHeader: header, HTTPClient: &http.Client{Transport: transport}})
 	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { conn.CloseNow() })
-	p := &peer{Conn: conn, t: b.t}
-	for _, c := range response.Cookies() {
-		p.cookie = c
-	}
-	if p.node, err = greeting(ctx, conn); err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	return p
 }
@@ -224,17 +210,17 @@ func TestBehindNginxAClientKeepsItsAddressAndItsPin(t *testing.T) {
 	b := newBehindNginx(t, phpAndReverb)
 	for _, ip := range []string{"127.0.0.5", "127.0.0.6"} {
 		first := b.dialFrom(ip)
-		if first.cookie == nil || first.cookie.Secure {
-			t.Fatalf("got the cookie %v, want one that is not Secure: the client came without TLS", first.cookie)
+		if first.Cookie == nil || first.Cookie.Secure {
+			t.Fatalf("got the cookie %v, want one that is not Secure: the client came without TLS", first.Cookie)
 		}
 		for range 5 {
-			if again := b.dialFrom(ip, first.cookie); again.node != first.node {
-				t.Errorf("got node %s for the cookie of %s, want the same", again.node, first.node)
+			if again := b.dialFrom(ip, first.Cookie); again.Node != first.Node {
+				t.Errorf("got node %s for the cookie of %s, want the same", again.Node, first.Node)
 			}
 		}
 		first.Close(websocket.StatusNormalClosure, "")
-		if line := b.logs.wait(t, "client closed"); line["client"] != ip || line["node"] != first.node {
-			t.Errorf("got client %v on %v, want %s on %s", line["client"], line["node"], ip, first.node)
+		if line := b.Logs.Wait(t, "client closed"); line["client"] != ip || line["node"] != first.Node {
+			t.Errorf("got client %v on %v, want %s on %s", line["client"], line["node"], ip, first.Node)
 		}
 	}
 }

@@ -7,20 +7,22 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"fermata/internal/app/apptest"
 )
 
 // halfPost is a POST of 60,000 bytes without the last one.
 var halfPost = "POST /apps/1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + strings.Repeat("x", 59_999)
 
 func TestBodiesThatAreNeverWholeLeaveRoomForThoseThatAre(t *testing.T) {
-	s := newStack(t, 1, "limits: {max_body_bytes: 65536, max_bodies_bytes: 262144}\n")
-	s.bystander()
-	var strangers []*wire
+	s := apptest.New(t, 1, "limits: {max_body_bytes: 65536, max_bodies_bytes: 262144}\n")
+	s.Bystander()
+	var strangers []*apptest.Wire
 	for range 30 {
-		strangers = append(strangers, s.wire(halfPost))
+		strangers = append(strangers, s.Wire(halfPost))
 	}
 	for range 20 {
-		r, body := s.wire(signedPost(event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(event)) + event).answer()
+		r, body := s.Wire(apptest.SignedPost(apptest.Event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(apptest.Event)) + apptest.Event).Answer()
 		if r.StatusCode != 200 {
 			t.Errorf("a signed POST that comes at once: got %d %s, want 200", r.StatusCode, body)
 		}
@@ -28,7 +30,7 @@ func TestBodiesThatAreNeverWholeLeaveRoomForThoseThatAre(t *testing.T) {
 	turnedAway := make(chan *http.Response, len(strangers))
 	for _, w := range strangers {
 		go func() {
-			r, _ := http.ReadResponse(w.from, nil)
+			r, _ := http.ReadResponse(w.From, nil)
 			turnedAway <- r
 		}()
 	}
@@ -37,7 +39,7 @@ func TestBodiesThatAreNeverWholeLeaveRoomForThoseThatAre(t *testing.T) {
 			t.Fatalf("a half-sent body too many: got %v, want 503 and Retry-After", r)
 		}
 	}
-	if line := s.logs.wait(t, "requests turned away"); line["status"] != 503.0 || line["path"] != "/apps/1/events" {
+	if line := s.Logs.Wait(t, "requests turned away"); line["status"] != 503.0 || line["path"] != "/apps/1/events" {
 		t.Errorf("got the line %v, want 503", line)
 	}
 	for _, w := range strangers {
@@ -51,15 +53,15 @@ func TestBodiesThatAreNeverWholeLeaveRoomForThoseThatAre(t *testing.T) {
 // A node that hangs holds bodies that it has got; who waits for it makes room.
 func TestABodyThatWaitsForANodeMakesRoom(t *testing.T) {
 	arrived, answer := make(chan struct{}, 4), make(chan struct{})
-	node := fakeNode(t, func(c net.Conn, head string) {
+	node := apptest.FakeNode(t, func(c net.Conn, head string) {
 		arrived <- struct{}{}
 		<-answer
-		says("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")(c, head)
+		apptest.Says("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")(c, head)
 		io.Copy(io.Discard, c)
 	})
-	s := newFront(t, []string{node}, "limits: {max_body_bytes: 65536, max_bodies_bytes: 131072, requests_per_node: 1}\n")
-	post := func(size int) *wire {
-		return s.wire("POST /apps/1/events?auth_signature=x HTTP/1.1\r\nHost: a\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n", size) + strings.Repeat("x", size))
+	s := apptest.NewFront(t, []string{node}, "limits: {max_body_bytes: 65536, max_bodies_bytes: 131072, requests_per_node: 1}\n")
+	post := func(size int) *apptest.Wire {
+		return s.Wire("POST /apps/1/events?auth_signature=x HTTP/1.1\r\nHost: a\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n", size) + strings.Repeat("x", size))
 	}
 	first := post(60_000)
 	<-arrived
@@ -67,7 +69,7 @@ func TestABodyThatWaitsForANodeMakesRoom(t *testing.T) {
 	for range 2 { // there is room for one of them
 		w := post(60_000)
 		go func() {
-			r, err := http.ReadResponse(w.from, nil)
+			r, err := http.ReadResponse(w.From, nil)
 			if err != nil {
 				r = new(http.Response)
 			}
@@ -81,7 +83,7 @@ func TestABodyThatWaitsForANodeMakesRoom(t *testing.T) {
 	if got := <-statuses; got != 200 {
 		t.Errorf("the other of two that wait: got %d, want 200", got)
 	}
-	if r, body := first.answer(); r.StatusCode != 200 {
+	if r, body := first.Answer(); r.StatusCode != 200 {
 		t.Errorf("the one at the node: got %d %s, want 200", r.StatusCode, body)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"fermata/internal/app/apptest"
 )
 
 func TestTheDemoShowsAClientBeingMoved(t *testing.T) {
@@ -104,7 +106,7 @@ func demoTab(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Contex
 
 // shown waits until the expression is true in the page.
 func shown(expression string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(testTimeout))
+	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(apptest.Timeout))
 }
 
 // printed is an output that a test can wait for.
@@ -133,7 +135,7 @@ func (p *printed) text() string {
 // until returns the text once it contains what is wanted.
 func (p *printed) until(t *testing.T, want string) string {
 	t.Helper()
-	timeout := time.After(testTimeout)
+	timeout := time.After(apptest.Timeout)
 	for {
 		p.mu.Lock()
 		text, grown := p.b.String(), p.grown
@@ -144,7 +146,7 @@ func (p *printed) until(t *testing.T, want string) string {
 		select {
 		case <-grown:
 		case <-timeout:
-			t.Fatalf("got %q in %s, want %q", text, testTimeout, want)
+			t.Fatalf("got %q in %s, want %q", text, apptest.Timeout, want)
 		}
 	}
 }

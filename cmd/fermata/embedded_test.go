@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"fermata/internal/app/apptest"
 	"fermata/internal/lab/browser"
 	"fermata/internal/lab/devnode"
 )
@@ -32,8 +33,8 @@ func TestAPageEmbeddedInAnotherSiteHasNoOtherCookie(t *testing.T) {
 // the other, while it is embedded in a page of 127.0.0.1, which is another site.
 func picksOfAnEmbeddedPage(t *testing.T, partitioned string) (picks []string) {
 	t.Helper()
-	s := newStack(t, 3, secure(t)+"sticky: {bounded_load: 0, cookie: {same_site: none, "+partitioned+"}}\n")
-	_, port, _ := strings.Cut(s.client, ":")
+	s := apptest.New(t, 3, secure(t)+"sticky: {bounded_load: 0, cookie: {same_site: none, "+partitioned+"}}\n")
+	_, port, _ := strings.Cut(s.Address, ":")
 	embedded := servePages(t, fmt.Sprintf(`<script>
 		const visit = (left) => {
 			const socket = new WebSocket("wss://localhost:%s/app/%s");
@@ -48,7 +49,7 @@ func picksOfAnEmbeddedPage(t *testing.T, partitioned string) (picks []string) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		picks = append(picks, s.logs.wait(t, "client closed")["pick"].(string))
+		picks = append(picks, s.Logs.Wait(t, "client closed")["pick"].(string))
 	}
 	return picks
 }

@@ -6,29 +6,30 @@ import (
 	"testing"
 
 	"fermata/internal/admin"
+	"fermata/internal/app/apptest"
 )
 
 // explain is the answer as JSON.
-func (s *stack) explain(args ...string) (e admin.Explanation) {
-	s.t.Helper()
-	code, out, errOut := s.cli(append([]string{"explain", "--json"}, args...)...)
+func explained(s *apptest.Stack, args ...string) (e admin.Explanation) {
+	s.T.Helper()
+	code, out, errOut := cli(s, append([]string{"explain", "--json"}, args...)...)
 	if err := json.Unmarshal([]byte(out), &e); code != 0 || err != nil {
-		s.t.Fatalf("explain %v: got %d, %s %s, %v", args, code, out, errOut, err)
+		s.T.Fatalf("explain %v: got %d, %s %s, %v", args, code, out, errOut, err)
 	}
 	return e
 }
 
 func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
-	s := newStack(t, 3, "health: {type: http}\n")
-	before := s.explain("--ip", "203.0.113.9")
+	s := apptest.New(t, 3, "health: {type: http}\n")
+	before := explained(s, "--ip", "203.0.113.9")
 	if len(before.Nodes) != 3 || before.Nodes[0].Node != before.Node || before.Pick != "hash" || before.Network != "203.0.113.9/32" {
 		t.Fatalf("got %+v, want three nodes, the first of them picked by the hash", before)
 	}
 	first, second, third := before.Nodes[0].Node, before.Nodes[1].Node, before.Nodes[2].Node
-	s.cli("drain", first)
-	s.node(second).Kill()
+	cli(s, "drain", first)
+	s.Node(second).Kill()
 	var reason string // refused, or a check that was under way was not answered
-	s.logs.waitFor(t, second+" down", func(line map[string]any) bool {
+	s.Logs.WaitFor(t, second+" down", func(line map[string]any) bool {
 		reason, _ = line["reason"].(string)
 		return line["msg"] == "node down" && line["node"] == second
 	})
@@ -36,7 +37,7 @@ func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
 		t.Errorf("got the reason %q for a node that was killed", reason)
 	}
 
-	after := s.explain("--ip", "203.0.113.9")
+	after := explained(s, "--ip", "203.0.113.9")
 	if after.Node != third || after.Preferred != first || after.Pick != "draining" {
 		t.Errorf("got %+v, want %s, with %s preferred and draining", after, third, first)
 	}
@@ -49,7 +50,7 @@ func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
 			t.Errorf("got %+v, want %+v", after.Nodes[i], want)
 		}
 	}
-	_, out, _ := s.cli("explain", "--ip", "203.0.113.9")
+	_, out, _ := cli(s, "explain", "--ip", "203.0.113.9")
 	want := third + ": by the hash of its address it would be " + first + ", which is draining; the next by the hash of its address is " + third + `
 
 ORDER  NODE      CONNECTIONS  BOUND  THIS CLIENT
@@ -63,26 +64,26 @@ ORDER  NODE      CONNECTIONS  BOUND  THIS CLIENT
 }
 
 func TestExplainTakesTheCookieAsItStandsInARequest(t *testing.T) {
-	s := newStack(t, 2, "")
-	p := s.dial()
-	for _, cookie := range []string{p.cookie.Value, "theme=dark; fermata=" + p.cookie.Value} {
-		if e := s.explain("--cookie", cookie); e.Node != p.node || e.Pick != "cookie" || e.Nodes[0].Node != p.node || !e.Nodes[0].Pinned {
-			t.Errorf("%s: got %+v, want %s by its cookie", cookie, e, p.node)
+	s := apptest.New(t, 2, "")
+	p := s.Dial()
+	for _, cookie := range []string{p.Cookie.Value, "theme=dark; fermata=" + p.Cookie.Value} {
+		if e := explained(s, "--cookie", cookie); e.Node != p.Node || e.Pick != "cookie" || e.Nodes[0].Node != p.Node || !e.Nodes[0].Pinned {
+			t.Errorf("%s: got %+v, want %s by its cookie", cookie, e, p.Node)
 		}
 	}
-	if e := s.explain("--cookie", "forged"); e.Node != "" || !strings.Contains(e.Reason, "names no node of ours") || len(e.Nodes) != 2 {
+	if e := explained(s, "--cookie", "forged"); e.Node != "" || !strings.Contains(e.Reason, "names no node of ours") || len(e.Nodes) != 2 {
 		t.Errorf("a forged cookie alone: got %+v, want no node and why", e)
 	}
-	s.cli("drain", p.node)
-	if e := s.explain("--cookie", p.cookie.Value); e.Node != "" || e.Preferred != p.node || !strings.Contains(e.Reason, "which is draining") {
+	cli(s, "drain", p.Node)
+	if e := explained(s, "--cookie", p.Cookie.Value); e.Node != "" || e.Preferred != p.Node || !strings.Contains(e.Reason, "which is draining") {
 		t.Errorf("the cookie of a draining node alone: got %+v, want no node and why", e)
 	}
 }
 
 func TestExplainSaysSoWhenNoNodeIsLeft(t *testing.T) {
-	s := newFront(t, []string{refusing(t)}, "")
-	s.logs.wait(t, "node down")
-	e := s.explain("--ip", "::1")
+	s := apptest.NewFront(t, []string{apptest.Refusing(t)}, "")
+	s.Logs.Wait(t, "node down")
+	e := explained(s, "--ip", "::1")
 	if e.Node != "" || e.Reason != "no usable node" || len(e.Nodes) != 1 || e.Nodes[0].Reason != "down: dial refused" || e.Network != "::/64" {
 		t.Errorf("got %+v, want no node, and why", e)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
 )
 
@@ -28,7 +29,7 @@ func (n *slowNode) serve(c net.Conn, head string) {
 	n.turn.Lock()
 	<-time.After(n.took)
 	n.turn.Unlock()
-	says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")(c, head)
+	apptest.Says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")(c, head)
 }
 
 func (n *slowNode) count(step int) {
@@ -40,8 +41,8 @@ func (n *slowNode) count(step int) {
 
 // flood asks for /up from so many connections, over and over, and returns how
 // to end that.
-func (s *stack) flood(connections int) (end func(statuses map[int]int)) {
-	s.t.Helper()
+func flood(s *apptest.Stack, connections int) (end func(statuses map[int]int)) {
+	s.T.Helper()
 	over := make(chan struct{})
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -54,7 +55,7 @@ func (s *stack) flood(connections int) (end func(statuses map[int]int)) {
 					return
 				default:
 				}
-				status := s.up()
+				status := up(s)
 				mu.Lock()
 				count[status]++
 				mu.Unlock()
@@ -71,13 +72,13 @@ func (s *stack) flood(connections int) (end func(statuses map[int]int)) {
 }
 
 // up is the status of a GET of /up; 0: there was none.
-func (s *stack) up() int {
-	conn, err := net.Dial("tcp", s.client)
+func up(s *apptest.Stack) int {
+	conn, err := net.Dial("tcp", s.Address)
 	if err != nil {
 		return 0
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(testTimeout))
+	conn.SetDeadline(time.Now().Add(apptest.Timeout))
 	fmt.Fprint(conn, "GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -88,10 +89,10 @@ func (s *stack) up() int {
 
 func TestAFloodOfRequestsTakesFewConnectionsOfANode(t *testing.T) {
 	node := &slowNode{took: 2 * time.Millisecond}
-	s := newFront(t, []string{fakeNode(t, node.serve)}, "limits: {requests_per_node: 16}\n")
-	end := s.flood(100)
-	post := s.wire(signedPost(event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(event)) + event)
-	if r, body := post.answer(); r.StatusCode != 200 {
+	s := apptest.NewFront(t, []string{apptest.FakeNode(t, node.serve)}, "limits: {requests_per_node: 16}\n")
+	end := flood(s, 100)
+	post := s.Wire(apptest.SignedPost(apptest.Event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(apptest.Event)) + apptest.Event)
+	if r, body := post.Answer(); r.StatusCode != 200 {
 		t.Errorf("a signed POST during the flood: got %d %s, want 200", r.StatusCode, body)
 	}
 	statuses := make(map[int]int)
@@ -108,12 +109,12 @@ func TestAFloodOfRequestsTakesFewConnectionsOfANode(t *testing.T) {
 
 func TestRequestsStayWithinMaxConnections(t *testing.T) {
 	node := &slowNode{took: time.Millisecond}
-	url := fakeNode(t, node.serve)
-	s := newFront(t, []string{url}, fmt.Sprintf("nodes: [{name: reverb-1, url: %q, max_connections: 4}]\n", url))
+	url := apptest.FakeNode(t, node.serve)
+	s := apptest.NewFront(t, []string{url}, fmt.Sprintf("nodes: [{name: reverb-1, url: %q, max_connections: 4}]\n", url))
 	statuses := make(map[int]int)
-	end := s.flood(50)
+	end := flood(s, 50)
 	for range 20 {
-		s.up()
+		up(s)
 	}
 	end(statuses)
 	node.mu.Lock()
@@ -125,21 +126,21 @@ func TestRequestsStayWithinMaxConnections(t *testing.T) {
 
 // A node that does not answer keeps what it has; nobody else waits there.
 func TestWhoWaitsForAPlaceInVainIsToldWhenToComeBack(t *testing.T) {
-	s := newStack(t, 1, "limits: {requests_per_node: 2}\n")
-	s.bystander()
-	s.nodes[0].SetFaults(devnode.Faults{Delay: time.Hour})
-	w := s.wire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n")
-	waitNode(t, s.nodes[0], func(n devnode.Stats) bool { return n.Requests > 1 })
-	r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\n")
+	s := apptest.New(t, 1, "limits: {requests_per_node: 2}\n")
+	s.Bystander()
+	s.Nodes[0].SetFaults(devnode.Faults{Delay: time.Hour})
+	w := s.Wire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n")
+	apptest.WaitNode(t, s.Nodes[0], func(n devnode.Stats) bool { return n.Requests > 1 })
+	r, body := s.Ask("GET /up HTTP/1.1\r\nHost: a\r\n")
 	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(body, "no node can take this request now") {
 		t.Errorf("got %d %s, Retry-After: %q, want 503 and some", r.StatusCode, body, r.Header.Get("Retry-After"))
 	}
-	if line := s.logs.wait(t, "requests turned away"); line["count"] != 1.0 {
+	if line := s.Logs.Wait(t, "requests turned away"); line["count"] != 1.0 {
 		t.Errorf("got the line %v, want a count of 1", line)
 	}
 	w.Close()
-	s.nodes[0].SetFaults(devnode.Faults{})
-	if status := s.up(); status != 200 {
+	s.Nodes[0].SetFaults(devnode.Faults{})
+	if status := up(s); status != 200 {
 		t.Errorf("behind a client that has left: got %d, want 200", status)
 	}
 }
@@ -147,17 +148,17 @@ func TestWhoWaitsForAPlaceInVainIsToldWhenToComeBack(t *testing.T) {
 func TestAWaitingRequestGetsThePlaceThatBecomesFree(t *testing.T) {
 	answer := make(chan struct{})
 	arrived := make(chan string, 8)
-	node := fakeNode(t, func(c net.Conn, head string) {
+	node := apptest.FakeNode(t, func(c net.Conn, head string) {
 		line, _, _ := strings.Cut(head, "?")
 		arrived <- line
 		<-answer
-		says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")(c, head)
+		apptest.Says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")(c, head)
 	})
-	s := newFront(t, []string{node}, "limits: {requests_per_node: 1}\n")
-	get := func(target string) *wire {
-		return s.wire("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	s := apptest.NewFront(t, []string{node}, "limits: {requests_per_node: 1}\n")
+	get := func(target string) *apptest.Wire {
+		return s.Wire("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	}
-	asked := []*wire{get("/first?")}
+	asked := []*apptest.Wire{get("/first?")}
 	<-arrived
 	asked = append(asked, get("/apps/1/channels?auth_signature=x"))
 	answer <- struct{}{}
@@ -166,7 +167,7 @@ func TestAWaitingRequestGetsThePlaceThatBecomesFree(t *testing.T) {
 	}
 	answer <- struct{}{}
 	for _, w := range asked {
-		if r, body := w.answer(); r.StatusCode != 200 {
+		if r, body := w.Answer(); r.StatusCode != 200 {
 			t.Errorf("got %d %s, want 200", r.StatusCode, body)
 		}
 	}

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
 )
 
 // listensFirst is a WebSocket server that says nothing before its client does.
 func listensFirst(t *testing.T) (url string) {
-	return fakeNode(t, func(c net.Conn, head string) {
-		says101("", "")(c, head)
+	return apptest.FakeNode(t, func(c net.Conn, head string) {
+		apptest.Says101("", "")(c, head)
 		answerFrames(c)
 	})
 }
@@ -35,46 +36,46 @@ func answerFrames(c net.Conn) {
 }
 
 // speaksFirst connects a client that speaks first, and returns the answer.
-func (s *stack) speaksFirst(path string) string {
-	s.t.Helper()
-	w := s.wire(strings.Replace(wireUpgrade, wirePath, path, 1) + "\r\n")
-	if r, body := w.answer(); r.StatusCode != 101 {
-		s.t.Fatalf("%s: got %d %s, want 101", path, r.StatusCode, body)
+func speaksFirst(s *apptest.Stack, path string) string {
+	s.T.Helper()
+	w := s.Wire(strings.Replace(apptest.WireUpgrade, apptest.WirePath, path, 1) + "\r\n")
+	if r, body := w.Answer(); r.StatusCode != 101 {
+		s.T.Fatalf("%s: got %d %s, want 101", path, r.StatusCode, body)
 	}
-	w.send(clientFrame("hello"))
-	_, text := w.frame()
+	w.Send(apptest.ClientFrame("hello"))
+	_, text := w.Frame()
 	return text
 }
 
 func TestOnlyThePathsOfAppsWaitForAGreeting(t *testing.T) {
-	s := newFront(t, []string{listensFirst(t)}, "timeouts: {answer: 1h, handshake: 2h}\n")
+	s := apptest.NewFront(t, []string{listensFirst(t)}, "timeouts: {answer: 1h, handshake: 2h}\n")
 	for _, path := range []string{"/chat/app/room", "/app/key/room", "/app/", "/app", "/apps/key", "/ws/app/key"} {
-		if got := s.speaksFirst(path); got != "ok" {
+		if got := speaksFirst(s, path); got != "ok" {
 			t.Errorf("%s: got %q, want the server's answer", path, got)
 		}
 	}
-	s = newFront(t, []string{listensFirst(t)}, "path_prefix: /ws\ntimeouts: {answer: 1h, handshake: 2h}\n")
-	if got := s.speaksFirst("/app/key"); got != "ok" {
+	s = apptest.NewFront(t, []string{listensFirst(t)}, "path_prefix: /ws\ntimeouts: {answer: 1h, handshake: 2h}\n")
+	if got := speaksFirst(s, "/app/key"); got != "ok" {
 		t.Errorf("got %q, want the server's answer", got)
 	}
 }
 
 func TestAppsBelowThePathPrefixWaitForTheirGreeting(t *testing.T) {
-	full := fakeNode(t, says101("", complaint(4004)))
-	good := startNode(t, devnode.Options{Name: "second", Prefix: "/ws"})
-	s := newFront(t, nil, first(full, good.URL())+"path_prefix: /ws\n")
-	w := s.wire(strings.Replace(wireUpgrade, wirePath, "/ws"+wirePath, 1) + "\r\n")
-	w.answer()
-	if _, greeting := w.frame(); !strings.Contains(greeting, "second") {
+	full := apptest.FakeNode(t, apptest.Says101("", apptest.Complaint(4004)))
+	good := apptest.StartNode(t, devnode.Options{Name: "second", Prefix: "/ws"})
+	s := apptest.NewFront(t, nil, apptest.TwoNodes(full, good.URL())+"path_prefix: /ws\n")
+	w := s.Wire(strings.Replace(apptest.WireUpgrade, apptest.WirePath, "/ws"+apptest.WirePath, 1) + "\r\n")
+	w.Answer()
+	if _, greeting := w.Frame(); !strings.Contains(greeting, "second") {
 		t.Errorf("got the greeting %s, want the second node's", greeting)
 	}
-	s.hasMetric(`fermata_handshakes_total{node="first",result="over_quota"} 1`)
-	s.hasMetric(`fermata_app_connections{app="` + devnode.DefaultAppKey + `",node="second"} 1`)
+	s.HasMetric(`fermata_handshakes_total{node="first",result="over_quota"} 1`)
+	s.HasMetric(`fermata_app_connections{app="` + devnode.DefaultAppKey + `",node="second"} 1`)
 }
 
 func TestWithoutAwaitGreetingNobodyWaits(t *testing.T) {
-	s := newFront(t, []string{listensFirst(t)}, "await_greeting: false\ntimeouts: {answer: 1h, handshake: 2h}\n")
-	if got := s.speaksFirst("/app/key"); got != "ok" {
+	s := apptest.NewFront(t, []string{listensFirst(t)}, "await_greeting: false\ntimeouts: {answer: 1h, handshake: 2h}\n")
+	if got := speaksFirst(s, "/app/key"); got != "ok" {
 		t.Errorf("got %q, want the server's answer", got)
 	}
 }
@@ -87,11 +88,11 @@ func TestAClientOfNodesThatNeverGreetIsLetInAfterAWhile(t *testing.T) {
 		for range nodes {
 			urls = append(urls, listensFirst(t))
 		}
-		s := newFront(t, urls, "timeouts: {answer: 1s}\n")
-		if got := s.speaksFirst("/app/room"); got != "ok" {
+		s := apptest.NewFront(t, urls, "timeouts: {answer: 1s}\n")
+		if got := speaksFirst(s, "/app/room"); got != "ok" {
 			t.Errorf("%d nodes: got %q, want the server's answer", nodes, got)
 		}
-		line := s.logs.wait(t, "a node says nothing after its 101")
+		line := s.Logs.Wait(t, "a node says nothing after its 101")
 		if line["level"] != "warn" || line["path"] != "/app/room" || !strings.Contains(fmt.Sprint(line["reason"]), "await_greeting: false") {
 			t.Errorf("%d nodes: got %v, want a warning that names the option", nodes, line)
 		}
@@ -99,8 +100,8 @@ func TestAClientOfNodesThatNeverGreetIsLetInAfterAWhile(t *testing.T) {
 }
 
 func TestASilentNodeThatIsAloneAtTheEndOfTheHandshakeGetsTheClient(t *testing.T) {
-	s := newFront(t, []string{listensFirst(t)}, "timeouts: {answer: 1h, handshake: 1s}\n")
-	if got := s.speaksFirst("/app/room"); got != "ok" {
+	s := apptest.NewFront(t, []string{listensFirst(t)}, "timeouts: {answer: 1h, handshake: 1s}\n")
+	if got := speaksFirst(s, "/app/room"); got != "ok" {
 		t.Errorf("got %q, want the server's answer", got)
 	}
 }

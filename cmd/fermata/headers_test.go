@@ -5,34 +5,36 @@ import (
 	"strings"
 	"testing"
 
+	"fermata/internal/admin"
+	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
 )
 
 func TestARequestIDReachesTheNodeAndStandsInTheLog(t *testing.T) {
-	s := newStack(t, 1, "no_usable_node: \"503\"\n")
+	s := apptest.New(t, 1, "no_usable_node: \"503\"\n")
 	const forged = "X-Request-Id: forged\r\n"
-	w := s.wire(wireUpgrade + forged + "\r\n")
-	w.answer()
-	w.frame()
+	w := s.Wire(apptest.WireUpgrade + forged + "\r\n")
+	w.Answer()
+	w.Frame()
 	w.Close()
-	id := s.logs.wait(t, "client closed")["request"].(string)
-	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Request-Id": id})
+	id := s.Logs.Wait(t, "client closed")["request"].(string)
+	apptest.HasHeader(t, s.Nodes[0].LastRequest(apptest.WirePath).Header, map[string]string{"X-Request-Id": id})
 	if id == "forged" || len(id) != 16 {
 		t.Errorf("got the id %q, want one of our own", id)
 	}
 
-	s.ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + forged)
-	if got := s.nodes[0].LastRequest("/up").Header["X-Request-Id"]; len(got) != 1 || len(got[0]) != 16 || got[0] == id {
+	s.Ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + forged)
+	if got := s.Nodes[0].LastRequest("/up").Header["X-Request-Id"]; len(got) != 1 || len(got[0]) != 16 || got[0] == id {
 		t.Errorf("plain: the node got %q, want one id of its own", got)
 	}
 
-	s.ask(strings.Replace(wireUpgrade, "Version: 13", "Version: 8", 1))
-	wantID(t, s.logs.wait(t, "client refused"))
-	s.nodes[0].Kill()
-	s.ask(wireUpgrade)
-	wantID(t, s.logs.wait(t, "clients turned away"))
-	s.ask("GET /up HTTP/1.1\r\nHost: a\r\n")
-	wantID(t, s.logs.wait(t, "request failed"))
+	s.Ask(strings.Replace(apptest.WireUpgrade, "Version: 13", "Version: 8", 1))
+	wantID(t, s.Logs.Wait(t, "client refused"))
+	s.Nodes[0].Kill()
+	s.Ask(apptest.WireUpgrade)
+	wantID(t, s.Logs.Wait(t, "clients turned away"))
+	s.Ask("GET /up HTTP/1.1\r\nHost: a\r\n")
+	wantID(t, s.Logs.Wait(t, "request failed"))
 }
 
 func wantID(t *testing.T, line map[string]any) {
@@ -43,27 +45,27 @@ func wantID(t *testing.T, line map[string]any) {
 }
 
 func TestATrustedProxysRequestIDStays(t *testing.T) {
-	s := newStack(t, 1, "trusted_proxies: [127.0.0.1]\nheaders: {request_id: x-amzn-trace-id}\n")
+	s := apptest.New(t, 1, "trusted_proxies: [127.0.0.1]\nheaders: {request_id: x-amzn-trace-id}\n")
 	const id = "Root=1-67891233-abcdef012345678912345678"
-	w := s.wire(wireUpgrade + "X-Amzn-Trace-Id: " + id + "\r\nX-Request-Id: 7\r\n\r\n")
-	w.answer()
+	w := s.Wire(apptest.WireUpgrade + "X-Amzn-Trace-Id: " + id + "\r\nX-Request-Id: 7\r\n\r\n")
+	w.Answer()
 	w.Close()
-	if got := s.logs.wait(t, "client closed")["request"]; got != id {
+	if got := s.Logs.Wait(t, "client closed")["request"]; got != id {
 		t.Errorf("log: got %v, want %s", got, id)
 	}
-	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Amzn-Trace-Id": id, "X-Request-Id": "7"})
+	apptest.HasHeader(t, s.Nodes[0].LastRequest(apptest.WirePath).Header, map[string]string{"X-Amzn-Trace-Id": id, "X-Request-Id": "7"})
 }
 
 // A node must get what it would take without Fermata in front.
 func TestAnUpgradeThatANodeTakesAloneIsNotTooLargeWithOurFields(t *testing.T) {
-	s := newStack(t, 1, "")
-	s.bystander()
+	s := apptest.New(t, 1, "")
+	s.Bystander()
 	check := func(size, want int) {
 		t.Helper()
-		request := wireUpgrade + "Cookie: a="
+		request := apptest.WireUpgrade + "Cookie: a="
 		request += strings.Repeat("x", size-len(request)-len("\r\n\r\n")) + "\r\n"
-		r, body := s.ask(request)
-		got := len(s.nodes[0].LastRequest(wirePath).Raw)
+		r, body := s.Ask(request)
+		got := len(s.Nodes[0].LastRequest(apptest.WirePath).Raw)
 		if r.StatusCode != want || want == 101 && got < size {
 			t.Errorf("of %d bytes: got %d %s with %d bytes at the node, want %d", size, r.StatusCode, body, got, want)
 		}
@@ -72,26 +74,26 @@ func TestAnUpgradeThatANodeTakesAloneIsNotTooLargeWithOurFields(t *testing.T) {
 		check(size, 101)
 	}
 	check(9_999, 101)
-	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Request-Id": "", "X-Forwarded-For": ""})
+	apptest.HasHeader(t, s.Nodes[0].LastRequest(apptest.WirePath).Header, map[string]string{"X-Request-Id": "", "X-Forwarded-For": ""})
 	check(10_000, 431)
 	check(9_999-60, 101)
-	hasHeader(t, s.nodes[0].LastRequest(wirePath).Header, map[string]string{"X-Request-Id": "", "X-Forwarded-For": "127.0.0.1"})
+	apptest.HasHeader(t, s.Nodes[0].LastRequest(apptest.WirePath).Header, map[string]string{"X-Request-Id": "", "X-Forwarded-For": "127.0.0.1"})
 }
 
 func TestASignedPostThatANodeTakesAloneIsNotTooLargeWithOurFields(t *testing.T) {
-	s := newStack(t, 1, "")
-	s.bystander()
+	s := apptest.New(t, 1, "")
+	s.Bystander()
 	check := func(size int, want int) {
 		t.Helper()
 		post := func(data int) string {
 			body := `{"name":"shipped","channel":"orders","data":"` + strings.Repeat("x", data) + `"}`
-			return signedPost(body) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body
+			return apptest.SignedPost(body) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body
 		}
 		request := post(size - len(post(1000)) + 1000)
 		if len(request) != size {
 			t.Fatalf("the test's own request: got %d bytes, want %d", len(request), size)
 		}
-		if r, body := s.wire(request).answer(); r.StatusCode != want {
+		if r, body := s.Wire(request).Answer(); r.StatusCode != want {
 			t.Errorf("of %d bytes: got %d %s, want %d", size, r.StatusCode, body, want)
 		}
 	}
@@ -99,74 +101,74 @@ func TestASignedPostThatANodeTakesAloneIsNotTooLargeWithOurFields(t *testing.T) 
 		check(size, 200)
 	}
 	check(9_999, 200)
-	if got := len(s.nodes[0].LastRequest(eventsPath).Raw); got != 9_999 {
+	if got := len(s.Nodes[0].LastRequest(apptest.EventsPath).Raw); got != 9_999 {
 		t.Errorf("got %d bytes at the node, want 9999", got)
 	}
 	check(10_000, 413)
-	hasHeader(t, s.nodes[0].LastRequest(eventsPath).Header, map[string]string{"X-Forwarded-For": "", "Connection": ""})
+	apptest.HasHeader(t, s.Nodes[0].LastRequest(apptest.EventsPath).Header, map[string]string{"X-Forwarded-For": "", "Connection": ""})
 	check(1_500, 200)
-	hasHeader(t, s.nodes[0].LastRequest(eventsPath).Header, map[string]string{"X-Forwarded-For": "127.0.0.1", "Connection": "close"})
+	apptest.HasHeader(t, s.Nodes[0].LastRequest(apptest.EventsPath).Header, map[string]string{"X-Forwarded-For": "127.0.0.1", "Connection": "close"})
 }
 
 func TestAPlainRequestWithALargerHeadThanANodeGetsIsRefused(t *testing.T) {
-	s := newStack(t, 1, "")
-	s.bystander()
-	seen := s.nodes[0].Stats().Requests
-	if r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("a:b\r\n", 2000)); r.StatusCode != 431 {
+	s := apptest.New(t, 1, "")
+	s.Bystander()
+	seen := s.Nodes[0].Stats().Requests
+	if r, body := s.Ask("GET /up HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("a:b\r\n", 2000)); r.StatusCode != 431 {
 		t.Errorf("2000 small fields: got %d %s, want 431", r.StatusCode, body)
 	}
-	if r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\nCookie: " + strings.Repeat("x", 10_000) + "\r\n"); r.StatusCode != 431 {
+	if r, body := s.Ask("GET /up HTTP/1.1\r\nHost: a\r\nCookie: " + strings.Repeat("x", 10_000) + "\r\n"); r.StatusCode != 431 {
 		t.Errorf("a large field: got %d %s, want 431", r.StatusCode, body)
 	}
-	if got := s.nodes[0].Stats().Requests; got != seen {
+	if got := s.Nodes[0].Stats().Requests; got != seen {
 		t.Errorf("got %d requests at the node, want none", got-seen)
 	}
 }
 
 func TestAHeaderSaysWhyAClientGotItsNode(t *testing.T) {
-	s := newStack(t, 2, "headers: {explain: x-fermata}\n")
+	s := apptest.New(t, 2, "headers: {explain: x-fermata}\n")
 	says := func(request, want string) {
 		t.Helper()
-		r, _ := s.ask(request)
-		hasHeader(t, r.Header, map[string]string{"X-Fermata": want})
+		r, _ := s.Ask(request)
+		apptest.HasHeader(t, r.Header, map[string]string{"X-Fermata": want})
 	}
-	p := s.dial()
-	cookie := "Cookie: fermata=" + p.cookie.Value + "\r\n"
-	other := map[string]string{"reverb-1": "reverb-2", "reverb-2": "reverb-1"}[p.node]
-	says(wireUpgrade+cookie, "node="+p.node+"; pick=cookie")
-	s.cli("drain", p.node)
-	says(wireUpgrade+cookie, fmt.Sprintf("node=%s; pick=draining; preferred=%s", other, p.node))
+	p := s.Dial()
+	cookie := "Cookie: fermata=" + p.Cookie.Value + "\r\n"
+	other := map[string]string{"reverb-1": "reverb-2", "reverb-2": "reverb-1"}[p.Node]
+	says(apptest.WireUpgrade+cookie, "node="+p.Node+"; pick=cookie")
+	s.Drain(p.Node, admin.DrainRequest{})
+	says(apptest.WireUpgrade+cookie, fmt.Sprintf("node=%s; pick=draining; preferred=%s", other, p.Node))
 	says("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "node="+other+"; pick=turn")
 	says("GET /app/nobody HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "node="+other+"; pick=turn") // an error of the node's
-	says(strings.Replace(wireUpgrade, "Version: 13", "Version: 8", 1), "")                            // no node was asked
+	says(strings.Replace(apptest.WireUpgrade, "Version: 13", "Version: 8", 1), "")                    // no node was asked
 }
 
 func TestAPlainRequestThatWasTriedAgainSaysSo(t *testing.T) {
-	going := startNode(t, devnode.Options{})
-	good := fakeNode(t, says("HTTP/1.1 200 OK\r\nX-Fermata: forged\r\nContent-Length: 2\r\n\r\nok"))
-	s := newFront(t, []string{going.URL(), good}, "headers: {explain: X-Fermata}\nhealth: {interval: 1h, fall: 1000}\n")
-	s.logs.wait(t, "node up")
-	s.logs.wait(t, "node up")
+	going := apptest.StartNode(t, devnode.Options{})
+	good := apptest.FakeNode(t, apptest.Says("HTTP/1.1 200 OK\r\nX-Fermata: forged\r\nContent-Length: 2\r\n\r\nok"))
+	s := apptest.NewFront(t, []string{going.URL(), good}, "headers: {explain: X-Fermata}\nhealth: {interval: 1h, fall: 1000}\n")
+	s.Logs.Wait(t, "node up")
+	s.Logs.Wait(t, "node up")
 	going.Kill()
 	<-going.Done()
-	r, _ := s.ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
-	hasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-2; pick=retry; preferred=reverb-1"})
+	r, _ := s.Ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
+	apptest.HasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-2; pick=retry; preferred=reverb-1"})
 }
 
 func TestWhatANodeSaysInTheExplainingHeaderIsReplacedOrNotOurs(t *testing.T) {
-	node := fakeNode(t, says101("X-Fermata: forged\r\nX-Fermata: twice\r\n", "\x81\x05hello"))
-	s := newFront(t, []string{node}, "headers: {explain: X-Fermata}\n")
-	r, _ := s.ask(wireUpgrade)
-	hasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-1; pick=hash"})
+	node := apptest.FakeNode(t, apptest.Says101("X-Fermata: forged\r\nX-Fermata: twice\r\n", "\x81\x05hello"))
+	s := apptest.NewFront(t, []string{node}, "headers: {explain: X-Fermata}\n")
+	r, _ := s.Ask(apptest.WireUpgrade)
+	apptest.HasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-1; pick=hash"})
 
-	off := newFront(t, []string{fakeNode(t, says101("X-Fermata: the node's\r\n", "\x81\x05hello"))}, "")
-	r, _ = off.ask(wireUpgrade)
-	hasHeader(t, r.Header, map[string]string{"X-Fermata": "the node's"})
+	off := apptest.NewFront(t, []string{apptest.FakeNode(t, apptest.Says101("X-Fermata: the node's\r\n", "\x81\x05hello"))}, "")
+	r, _ = off.Ask(apptest.WireUpgrade)
+	apptest.HasHeader(t, r.Header, map[string]string{"X-Fermata": "the node's"})
 }
 
 func TestARefusalByTheNodeSaysWhichNodeItWas(t *testing.T) {
-	node := fakeNode(t, says("HTTP/1.1 404 Not Found\r\nX-Fermata: forged\r\nContent-Length: 0\r\n\r\n"))
-	s := newFront(t, []string{node}, "headers: {explain: X-Fermata}\n")
-	r, _ := s.ask(wireUpgrade)
-	hasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-1; pick=hash"})
+	node := apptest.FakeNode(t, apptest.Says("HTTP/1.1 404 Not Found\r\nX-Fermata: forged\r\nContent-Length: 0\r\n\r\n"))
+	s := apptest.NewFront(t, []string{node}, "headers: {explain: X-Fermata}\n")
+	r, _ := s.Ask(apptest.WireUpgrade)
+	apptest.HasHeader(t, r.Header, map[string]string{"X-Fermata": "node=reverb-1; pick=hash"})
 }

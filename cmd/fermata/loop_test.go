@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
 )
 
@@ -66,43 +67,43 @@ func (d *detour) url() string { return "http://" + d.Addr().String() }
 
 func TestANodeThatIsThisFermataTakesOneDescriptorAndNotAll(t *testing.T) {
 	d := startDetour(t)
-	s := newFront(t, []string{d.url()}, "")
-	d.to.Store(s.client)
-	r, body := s.ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
+	s := apptest.NewFront(t, []string{d.url()}, "")
+	d.to.Store(s.Address)
+	r, body := s.Ask("GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
 	if r.StatusCode != 508 || !strings.Contains(body, "has been here before") {
 		t.Errorf("got %d %s, want 508", r.StatusCode, body)
 	}
-	line := s.logs.wait(t, "a node is this Fermata itself")
-	if line["level"] != "error" || line["path"] != "/up" || line["listener"] != s.client {
+	line := s.Logs.Wait(t, "a node is this Fermata itself")
+	if line["level"] != "error" || line["path"] != "/up" || line["listener"] != s.Address {
 		t.Errorf("got %v, want an error with the path and the listener", line)
 	}
-	w := s.wire(wireUpgrade + "\r\n")
-	if r, _ := w.answer(); r.StatusCode != 101 {
+	w := s.Wire(apptest.WireUpgrade + "\r\n")
+	if r, _ := w.Answer(); r.StatusCode != 101 {
 		t.Fatalf("got %d, want 101", r.StatusCode)
 	}
-	if opcode, payload := w.frame(); opcode != 8 || !strings.HasPrefix(payload, "\x10\x04") {
+	if opcode, payload := w.Frame(); opcode != 8 || !strings.HasPrefix(payload, "\x10\x04") {
 		t.Errorf("got opcode %d, %q, want a Close frame 4100", opcode, payload)
 	}
-	s.hasMetric(`fermata_handshakes_total{node="reverb-1",result="error"} 1`)
+	s.HasMetric(`fermata_handshakes_total{node="reverb-1",result="error"} 1`)
 }
 
 func TestALoopBesideAGoodNodeCostsTheClientNothing(t *testing.T) {
 	d := startDetour(t)
-	good := startNode(t, devnode.Options{Name: "second"})
-	s := newFront(t, nil, first(d.url(), good.URL()))
-	d.to.Store(s.client)
-	if p := s.dial(); p.node != "second" {
-		t.Errorf("got the node %s, want the one that is no loop", p.node)
+	good := apptest.StartNode(t, devnode.Options{Name: "second"})
+	s := apptest.NewFront(t, nil, apptest.TwoNodes(d.url(), good.URL()))
+	d.to.Store(s.Address)
+	if p := s.Dial(); p.Node != "second" {
+		t.Errorf("got the node %s, want the one that is no loop", p.Node)
 	}
 }
 
 func TestTwoFermatasInARowAreNoLoop(t *testing.T) {
-	inner := newStack(t, 1, "")
-	outer := newFront(t, []string{"http://" + inner.client}, "")
-	if p := outer.dial(); p.node != "reverb-1" {
-		t.Errorf("got the node %q, want reverb-1", p.node)
+	inner := apptest.New(t, 1, "")
+	outer := apptest.NewFront(t, []string{"http://" + inner.Address}, "")
+	if p := outer.Dial(); p.Node != "reverb-1" {
+		t.Errorf("got the node %q, want reverb-1", p.Node)
 	}
-	via := inner.nodes[0].LastRequest(wirePath).Header.Values("Via")
+	via := inner.Nodes[0].LastRequest(apptest.WirePath).Header.Values("Via")
 	if len(via) != 2 || via[0] == via[1] || !strings.HasPrefix(via[0], "1.1 fermata-") {
 		t.Errorf("got Via %q, want one of each", via)
 	}

@@ -6,24 +6,26 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"fermata/internal/admin"
+	"fermata/internal/app/apptest"
 )
 
 // exhibit is a Fermata with something to count for every metric: clients, one
 // that has gone, a cap, a drain and a node that is down.
-func exhibit(t *testing.T) *stack {
+func exhibit(t *testing.T) *apptest.Stack {
 	t.Helper()
-	s := newStack(t, 3, "health: {type: http, interval: 100ms}\n")
-	s.configure(s.capped(100, 100, 0) + "health: {type: http, interval: 100ms}\n")
-	s.reload()
-	s.dial().CloseNow()
-	s.logs.wait(t, "client closed")
-	s.bystander()
-	s.ask(strings.Replace(wireUpgrade, "Version: 13", "Version: 12", 1))
-	s.node("reverb-3").Kill()
-	s.waitMetric(`fermata_node_down{cause="refused",node="reverb-3"} 1`)
-	if code, _, errOut := s.cli("drain", "reverb-2", "--grace", "1m"); code != exitDone {
-		t.Fatalf("drain: got exit %d, %s", code, errOut)
-	}
+	s := apptest.New(t, 3, "health: {type: http, interval: 100ms}\n")
+	s.Configure(s.Capped(100, 100, 0) + "health: {type: http, interval: 100ms}\n")
+	s.Reload()
+	s.Dial().CloseNow()
+	s.Logs.Wait(t, "client closed")
+	s.Bystander()
+	s.Ask(strings.Replace(apptest.WireUpgrade, "Version: 13", "Version: 12", 1))
+	s.Node("reverb-3").Kill()
+	s.WaitMetric(`fermata_node_down{cause="refused",node="reverb-3"} 1`)
+	s.Drain("reverb-2", admin.DrainRequest{Grace: new(admin.Duration(time.Minute))})
 	return s
 }
 
@@ -65,13 +67,13 @@ func promtool(t *testing.T, stdin string, args ...string) {
 }
 
 func TestPromtoolHasNothingToSayAboutTheMetrics(t *testing.T) {
-	promtool(t, exhibit(t).metrics(), "check", "metrics")
+	promtool(t, exhibit(t).Metrics(), "check", "metrics")
 }
 
 func TestTheReferenceHasEveryMetricWithItsLabelsAndNoOther(t *testing.T) {
 	reference := documented(t)
 	there := map[string]bool{}
-	for _, one := range samples(exhibit(t).metrics()) {
+	for _, one := range samples(exhibit(t).Metrics()) {
 		if !strings.HasPrefix(one.name, "fermata_") {
 			continue
 		}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"fermata/internal/admin"
+	"fermata/internal/app/apptest"
 	"fermata/internal/certs"
 	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/realclient"
@@ -46,11 +48,11 @@ func TestEchoInABrowserJourney(t *testing.T) {
 func takeJourney(t *testing.T, library string, start func(testing.TB, realclient.Options) *realclient.Clients) {
 	t.Parallel()
 	// With a bound of 1, the clients spread evenly over the nodes.
-	s := newStack(t, 3, secure(t)+`
+	s := apptest.New(t, 3, secure(t)+`
 sticky: {bounded_load: 1}
 health: {type: reverb, interval: 500ms, timeout: 5s, reverb: {app_key: `+devnode.DefaultAppKey+`}}
 `)
-	j := &journey{stack: s}
+	j := &journey{Stack: s}
 	j.others = realclient.Start(t, clientOptions(s, realclient.PusherJS, 3))
 	j.client = start(t, clientOptions(s, library, 1))
 
@@ -58,10 +60,10 @@ health: {type: reverb, interval: 500ms, timeout: 5s, reverb: {app_key: `+devnode
 	j.whisper()
 	j.comeBackTo(first)
 	second := j.beDrainedFrom(first)
-	j.undrain(first)
+	j.Undrain(first)
 	j.comeBackTo(second)
-	third := j.lose(second, j.node(second).Kill)
-	j.lose(third, j.node(third).Stop)
+	third := j.lose(second, j.Node(second).Kill)
+	j.lose(third, j.Node(third).Stop)
 	j.others.WaitAll(t, "the others connected", func(c *realclient.Client) bool { return settled(c) && neverCut(c) })
 }
 
@@ -79,9 +81,9 @@ func secure(t *testing.T) string {
 // journeyChannels is one channel of each kind.
 var journeyChannels = []string{"news", "private-orders", "presence-room"}
 
-func clientOptions(s *stack, library string, clients int) realclient.Options {
+func clientOptions(s *apptest.Stack, library string, clients int) realclient.Options {
 	return realclient.Options{
-		URL: "wss://" + s.client, Insecure: true, Cookies: true,
+		URL: "wss://" + s.Address, Insecure: true, Cookies: true,
 		Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret,
 		Library: library, Clients: clients, Channels: journeyChannels, Events: []string{"OrderShipped", "typing"},
 	}
@@ -89,7 +91,7 @@ func clientOptions(s *stack, library string, clients int) realclient.Options {
 
 // journey is what one client lives through, and some others with it.
 type journey struct {
-	*stack
+	*apptest.Stack
 	client *realclient.Clients // the one
 	others *realclient.Clients // at least one on each other node
 	seen   realclient.Client   // the client at the last stop
@@ -99,16 +101,16 @@ type journey struct {
 // arrive waits until all clients are there, on all nodes, and returns the
 // node of the one.
 func (j *journey) arrive() string {
-	j.t.Helper()
-	j.seen = j.client.WaitAll(j.t, "a subscription to each channel", func(c *realclient.Client) bool {
+	j.T.Helper()
+	j.seen = j.client.WaitAll(j.T, "a subscription to each channel", func(c *realclient.Client) bool {
 		return settled(c) && c.Has("presence-room", "here")
 	})[0]
 	nodes := map[string]bool{j.seen.Node: true}
-	for _, c := range j.others.WaitAll(j.t, "the others subscribed", settled) {
+	for _, c := range j.others.WaitAll(j.T, "the others subscribed", settled) {
 		nodes[c.Node] = true
 	}
-	if len(nodes) != len(j.nodes) {
-		j.t.Fatalf("clients on the nodes %v, want some on each of %d", nodes, len(j.nodes))
+	if len(nodes) != len(j.Nodes) {
+		j.T.Fatalf("clients on the nodes %v, want some on each of %d", nodes, len(j.Nodes))
 	}
 	j.publish()
 	return j.seen.Node
@@ -117,62 +119,53 @@ func (j *journey) arrive() string {
 // publish sends an event through Fermata, which everybody must receive on
 // every channel.
 func (j *journey) publish() {
-	j.t.Helper()
+	j.T.Helper()
 	j.orders++
 	order := fmt.Sprintf(`{"order":%d}`, j.orders)
-	j.post(map[string]any{"name": `App\Events\OrderShipped`, "channels": journeyChannels, "data": order})
+	post(j.Stack, map[string]any{"name": `App\Events\OrderShipped`, "channels": journeyChannels, "data": order})
 	got := func(c *realclient.Client) bool { return heard(c, order) }
-	j.client.WaitAll(j.t, "at the client, the order "+order, got)
-	j.others.WaitAll(j.t, "at the others, the order "+order, got)
+	j.client.WaitAll(j.T, "at the client, the order "+order, got)
+	j.others.WaitAll(j.T, "at the others, the order "+order, got)
 }
 
 // whisper goes from the client to the others and back.
 func (j *journey) whisper() {
-	j.t.Helper()
+	j.T.Helper()
 	got := func(c *realclient.Client) bool { return c.Has("private-orders", "client-typing") }
-	j.client.Whisper(j.t, 0, "private-orders", "typing", map[string]string{})
-	j.others.WaitAll(j.t, "the client's whisper", got)
-	j.others.Whisper(j.t, 0, "private-orders", "typing", map[string]string{})
-	j.client.WaitAll(j.t, "the whisper of one of the others", got)
+	j.client.Whisper(j.T, 0, "private-orders", "typing", map[string]string{})
+	j.others.WaitAll(j.T, "the client's whisper", got)
+	j.others.Whisper(j.T, 0, "private-orders", "typing", map[string]string{})
+	j.client.WaitAll(j.T, "the whisper of one of the others", got)
 }
 
 // comeBackTo has the client's node close its clients with a code on which
 // they reconnect, which must bring the client to this node.
 func (j *journey) comeBackTo(node string) {
-	j.t.Helper()
-	j.node(node).CloseClients(4200, "come back")
+	j.T.Helper()
+	j.Node(node).CloseClients(4200, "come back")
 	before := j.seen
 	if got := j.comeBack(4200); got != node {
-		j.t.Fatalf("came back on %s, want %s, to which it is pinned", got, node)
+		j.T.Fatalf("came back on %s, want %s, to which it is pinned", got, node)
 	}
 	if j.seen.Cookie != before.Cookie {
-		j.t.Errorf("cookie on the return to %s: got %s, want still %s", node, j.seen.Cookie, before.Cookie)
+		j.T.Errorf("cookie on the return to %s: got %s, want still %s", node, j.seen.Cookie, before.Cookie)
 	}
 }
 
 // beDrainedFrom drains the client's node and returns the next one.
 func (j *journey) beDrainedFrom(node string) string {
-	j.t.Helper()
+	j.T.Helper()
 	before := j.seen
-	if code, out, errOut := j.cli("drain", node, "--wait"); code != exitDone {
-		j.t.Fatalf("drain %s: exit %d\n%s%s", node, code, out, errOut)
-	}
+	j.Drain(node, admin.DrainRequest{})
 	next := j.comeBack(4200)
 	j.moved(before)
 	return next
 }
 
-func (j *journey) undrain(node string) {
-	j.t.Helper()
-	if code, out, errOut := j.cli("undrain", node); code != exitDone {
-		j.t.Fatalf("undrain %s: exit %d\n%s%s", node, code, out, errOut)
-	}
-}
-
 // lose ends the client's node and returns the next one. A client that has
 // come just now is told to wait a second.
 func (j *journey) lose(node string, end func()) string {
-	j.t.Helper()
+	j.T.Helper()
 	before := j.seen
 	end()
 	next := j.comeBack(4200, 4100)
@@ -183,28 +176,28 @@ func (j *journey) lose(node string, end func()) string {
 // moved checks that the client is pinned to another node than before. A
 // browser does not show its cookie.
 func (j *journey) moved(before realclient.Client) {
-	j.t.Helper()
+	j.T.Helper()
 	if j.seen.Node == before.Node {
-		j.t.Fatalf("came back on %s, which is gone", j.seen.Node)
+		j.T.Fatalf("came back on %s, which is gone", j.seen.Node)
 	}
 	if before.Cookie != "" && j.seen.Cookie == before.Cookie {
-		j.t.Errorf("cookie on %s: got the one of %s", j.seen.Node, before.Node)
+		j.T.Errorf("cookie on %s: got the one of %s", j.seen.Node, before.Node)
 	}
 }
 
 // comeBack waits until the client is connected and subscribed anew, and
 // everybody receives events. It returns the node.
 func (j *journey) comeBack(codes ...int) string {
-	j.t.Helper()
+	j.T.Helper()
 	connections := len(j.seen.Nodes) + 1
-	j.seen = j.client.WaitAll(j.t, "the client back, and subscribed", func(c *realclient.Client) bool {
+	j.seen = j.client.WaitAll(j.T, "the client back, and subscribed", func(c *realclient.Client) bool {
 		return len(c.Nodes) >= connections && settled(c)
 	})[0]
 	closes := j.seen.Ended()
 	if len(j.seen.Nodes) != connections || len(closes) != connections-1 || !slices.Contains(codes, closes[len(closes)-1].Code) {
-		j.t.Fatalf("closes: got %v with nodes %v, want one more, of %v", closes, j.seen.Nodes, codes)
+		j.T.Fatalf("closes: got %v with nodes %v, want one more, of %v", closes, j.seen.Nodes, codes)
 	}
-	j.others.WaitAll(j.t, "the others subscribed", settled)
+	j.others.WaitAll(j.T, "the others subscribed", settled)
 	j.publish()
 	return j.seen.Node
 }
@@ -232,22 +225,22 @@ func heard(c *realclient.Client, order string) bool {
 
 // post publishes an event over TLS with a signed request, which may go to any
 // node.
-func (s *stack) post(event any) {
-	s.t.Helper()
+func post(s *apptest.Stack, event any) {
+	s.T.Helper()
 	body, err := json.Marshal(event)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	path := "/apps/" + devnode.DefaultAppID + "/events"
 	query := devnode.Sign("POST", path, nil, body, devnode.DefaultAppKey, devnode.DefaultAppSecret)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
-	client := http.Client{Transport: transport, Timeout: testTimeout}
-	response, err := client.Post("https://"+s.client+path+"?"+query.Encode(), "application/json", bytes.NewReader(body))
+	client := http.Client{Transport: transport, Timeout: apptest.Timeout}
+	response, err := client.Post("https://"+s.Address+path+"?"+query.Encode(), "application/json", bytes.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer response.Body.Close()
 	if answer, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusOK {
-		s.t.Fatalf("publishing: got %s, %s, %v", response.Status, answer, err)
+		s.T.Fatalf("publishing: got %s, %s, %v", response.Status, answer, err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
-	"fermata/internal/lab/devnode"
+	"fermata/internal/app/apptest"
 )
 
 // operator restarts the stack's nodes for a command that asks for it, as a
@@ -26,10 +26,10 @@ type operator struct {
 	asked   []string // the nodes, in order
 }
 
-func (s *stack) operator() *operator {
-	s.t.Helper()
-	dir := s.t.TempDir()
-	ask, answer := fifo(s.t, filepath.Join(dir, "ask")), fifo(s.t, filepath.Join(dir, "answer"))
+func operate(s *apptest.Stack) *operator {
+	s.T.Helper()
+	dir := s.T.TempDir()
+	ask, answer := fifo(s.T, filepath.Join(dir, "ask")), fifo(s.T, filepath.Join(dir, "answer"))
 	o := &operator{command: fmt.Sprintf("echo {node} > %s && read text < %s && echo $text; echo $FERMATA_HOST:{port} >&2", ask.Name(), answer.Name())}
 	var working sync.WaitGroup
 	working.Go(func() {
@@ -37,11 +37,11 @@ func (s *stack) operator() *operator {
 			o.mu.Lock()
 			o.asked = append(o.asked, lines.Text())
 			o.mu.Unlock()
-			s.restartNode(lines.Text())
+			s.RestartNode(lines.Text())
 			fmt.Fprintln(answer, "restarted", lines.Text())
 		}
 	})
-	s.t.Cleanup(func() {
+	s.T.Cleanup(func() {
 		ask.Close()
 		answer.Close()
 		working.Wait()
@@ -62,24 +62,6 @@ func fifo(t *testing.T, path string) *os.File {
 	return f
 }
 
-// restartNode replaces a node by a new one at its address.
-func (s *stack) restartNode(name string) {
-	for i := range s.nodes {
-		if name != fmt.Sprintf("reverb-%d", i+1) {
-			continue
-		}
-		address := s.nodes[i].Addr().String()
-		s.nodes[i].Stop()
-		n, err := devnode.Start(address, devnode.Options{Name: name})
-		if err != nil {
-			s.t.Errorf("restart %s: %v", name, err)
-			return
-		}
-		s.t.Cleanup(n.Kill)
-		s.nodes[i] = n
-	}
-}
-
 func (o *operator) wantAsked(t *testing.T, want ...string) {
 	t.Helper()
 	o.mu.Lock()
@@ -89,17 +71,17 @@ func (o *operator) wantAsked(t *testing.T, want ...string) {
 	}
 }
 
-const quickChecks = even + "health: {interval: 100ms}\n"
+const quickChecks = apptest.Even + "health: {interval: 100ms}\n"
 
 // wantRoll looks at what Fermata remembers.
-func (s *stack) wantRoll(nodes ...string) {
-	s.t.Helper()
-	if _, got := s.adminGet("/v1/roll"); strings.Join(strings.Fields(got), "") != fmt.Sprintf(`{"nodes":[%s]}`, quoted(nodes)) {
-		s.t.Errorf("got the roll %s, want %v", got, nodes)
+func wantRoll(s *apptest.Stack, nodes ...string) {
+	s.T.Helper()
+	if _, got := s.AdminGet("/v1/roll"); strings.Join(strings.Fields(got), "") != fmt.Sprintf(`{"nodes":[%s]}`, quoted(nodes)) {
+		s.T.Errorf("got the roll %s, want %v", got, nodes)
 	}
-	for name, n := range s.nodesNow() {
+	for name, n := range s.NodesNow() {
 		if n.Avoided != slices.Contains(nodes, name) {
-			s.t.Errorf("%s: got avoided %v, want %v", name, n.Avoided, !n.Avoided)
+			s.T.Errorf("%s: got avoided %v, want %v", name, n.Avoided, !n.Avoided)
 		}
 	}
 }
@@ -113,10 +95,10 @@ func quoted(names []string) string {
 }
 
 func TestARollRestartsEveryNodeAndMovesEachClientOnce(t *testing.T) {
-	s := newStack(t, 3, quickChecks)
-	clients := s.visit(30)
-	o := s.operator()
-	code, out, errOut := s.cli("roll", "--exec", o.command, "--rate", "200")
+	s := apptest.New(t, 3, quickChecks)
+	clients := s.Visit(30)
+	o := operate(s)
+	code, out, errOut := cli(s, "roll", "--exec", o.command, "--rate", "200")
 	if code != exitDone {
 		t.Fatalf("got exit %d\n%s%s", code, out, errOut)
 	}
@@ -130,18 +112,18 @@ func TestARollRestartsEveryNodeAndMovesEachClientOnce(t *testing.T) {
 			t.Errorf("got\n%swant %s", out, want)
 		}
 	}
-	if want := "reverb-2: " + strings.TrimPrefix(s.urls[1], "http://") + "\n"; !strings.Contains(errOut, want) {
+	if want := "reverb-2: " + strings.TrimPrefix(s.URLs[1], "http://") + "\n"; !strings.Contains(errOut, want) {
 		t.Errorf("got\n%swant %s", errOut, want)
 	}
-	clients.wait("all clients on nodes that were restarted", none("reverb-3"))
-	clients.wantMoves(func(first string) int {
+	clients.Wait("all clients on nodes that were restarted", apptest.None("reverb-3"))
+	clients.WantMoves(func(first string) int {
 		if first == "reverb-1" {
 			return 2
 		}
 		return 1
 	}, 4200)
-	s.wantRoll()
-	for name, n := range s.nodesNow() {
+	wantRoll(s)
+	for name, n := range s.NodesNow() {
 		if n.State != admin.StateReady || n.Health != admin.HealthUp || n.Checked.IsZero() {
 			t.Errorf("%s: got %+v, want it ready and up", name, n)
 		}
@@ -149,16 +131,16 @@ func TestARollRestartsEveryNodeAndMovesEachClientOnce(t *testing.T) {
 }
 
 func TestWithASpareNodeARollMovesEveryClientOnce(t *testing.T) {
-	s := newStack(t, 3, quickChecks)
-	clients := s.visit(12)
-	o := s.operator()
-	code, out, errOut := s.cli("roll", "reverb-2", "reverb-1", "--exec", o.command)
+	s := apptest.New(t, 3, quickChecks)
+	clients := s.Visit(12)
+	o := operate(s)
+	code, out, errOut := cli(s, "roll", "reverb-2", "reverb-1", "--exec", o.command)
 	if code != exitDone || strings.Contains(out, "move twice") {
 		t.Fatalf("got exit %d\n%s%s", code, out, errOut)
 	}
 	o.wantAsked(t, "reverb-2", "reverb-1")
-	clients.wait("all clients back", none())
-	clients.wantMoves(func(first string) int {
+	clients.Wait("all clients back", apptest.None())
+	clients.WantMoves(func(first string) int {
 		if first == "reverb-3" {
 			return 0
 		}
@@ -167,9 +149,9 @@ func TestWithASpareNodeARollMovesEveryClientOnce(t *testing.T) {
 }
 
 func TestARollStopsAtTheFirstFailureAndGoesOnFromThere(t *testing.T) {
-	s := newStack(t, 3, quickChecks+fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state")))
+	s := apptest.New(t, 3, quickChecks+fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state")))
 	failing := "case {node} in reverb-2) echo out of memory >&2; exit 7;; esac"
-	code, out, errOut := s.cli("roll", "--exec", failing, "--rate", "50")
+	code, out, errOut := cli(s, "roll", "--exec", failing, "--rate", "50")
 	if code != exitFailed || !strings.Contains(out, "reverb-1: done, 1 of 3\n") {
 		t.Errorf("got exit %d\n%s%s", code, out, errOut)
 	}
@@ -181,44 +163,44 @@ func TestARollStopsAtTheFirstFailureAndGoesOnFromThere(t *testing.T) {
 	if !strings.HasPrefix(errOut, want) {
 		t.Errorf("got\n%s\nwant\n%s", errOut, want)
 	}
-	want = fmt.Sprintf("\n  go on with it: fermata roll --resume --admin %s --rate 50 --exec '%s'\n", s.admin, failing) +
+	want = fmt.Sprintf("\n  go on with it: fermata roll --resume --admin %s --rate 50 --exec '%s'\n", s.Admin, failing) +
 		"  or give it up: fermata undrain reverb-2 && fermata roll --cancel\n"
 	if !strings.HasSuffix(errOut, want) {
 		t.Errorf("got\n%s\nwant\n%s", errOut, want)
 	}
-	s.wantRoll("reverb-2", "reverb-3")
-	s.wantCLI(exitRefused, "", "another roll is under way, or stopped, and has still to do reverb-2, reverb-3", "roll", "--exec", "true")
-	s.wantCLI(exitRefused, "", "a roll is under way (still to be drained: reverb-2, reverb-3)", "rebalance")
-	s.reload()
-	s.wantRoll("reverb-2", "reverb-3")
-	s.restart()
-	s.wantRoll("reverb-2", "reverb-3")
+	wantRoll(s, "reverb-2", "reverb-3")
+	wantCLI(s, exitRefused, "", "another roll is under way, or stopped, and has still to do reverb-2, reverb-3", "roll", "--exec", "true")
+	wantCLI(s, exitRefused, "", "a roll is under way (still to be drained: reverb-2, reverb-3)", "rebalance")
+	s.Reload()
+	wantRoll(s, "reverb-2", "reverb-3")
+	s.Restart()
+	wantRoll(s, "reverb-2", "reverb-3")
 
-	s.wantCLI(exitDone, "reverb-3: done, 2 of 2\n", "", "roll", "--resume", "--exec", "true")
-	s.wantRoll()
-	if got := s.nodesNow()["reverb-2"].State; got != admin.StateReady {
+	wantCLI(s, exitDone, "reverb-3: done, 2 of 2\n", "", "roll", "--resume", "--exec", "true")
+	wantRoll(s)
+	if got := s.NodesNow()["reverb-2"].State; got != admin.StateReady {
 		t.Errorf("reverb-2: got %s, want ready", got)
 	}
-	s.wantCLI(exitUsage, "", "got --resume, and no roll has stopped", "roll", "--resume", "--exec", "true")
+	wantCLI(s, exitUsage, "", "got --resume, and no roll has stopped", "roll", "--resume", "--exec", "true")
 }
 
 func TestANodeThatIsNotHealthyAfterItsRestartStopsTheRoll(t *testing.T) {
-	s := newStack(t, 2, quickChecks)
-	s.node("reverb-1").Kill()
-	s.wantCLI(exitNotInTime, "reverb-1: waiting for its check\n", "roll stopped at reverb-1: reverb-1: not healthy after 300ms\n  to do: reverb-1, reverb-2\n  reverb-1 is drained, with 0 clients, health down (dial refused)",
+	s := apptest.New(t, 2, quickChecks)
+	s.Node("reverb-1").Kill()
+	wantCLI(s, exitNotInTime, "reverb-1: waiting for its check\n", "roll stopped at reverb-1: reverb-1: not healthy after 300ms\n  to do: reverb-1, reverb-2\n  reverb-1 is drained, with 0 clients, health down (dial refused)",
 		"roll", "--exec", "true", "--timeout", "300ms")
-	s.wantRoll("reverb-1", "reverb-2")
-	s.wantCLI(exitDone, "", "", "roll", "--cancel")
-	s.wantRoll()
-	if got := s.nodesNow()["reverb-1"].State; got != admin.StateDrained {
+	wantRoll(s, "reverb-1", "reverb-2")
+	wantCLI(s, exitDone, "", "", "roll", "--cancel")
+	wantRoll(s)
+	if got := s.NodesNow()["reverb-1"].State; got != admin.StateDrained {
 		t.Errorf("after --cancel: got %s, want it as it was", got)
 	}
-	s.wantCLI(exitRefused, "reverb-1 is left out, it is drained already (name it to have it in)\n", "it is the last usable node; nothing was done", "roll", "--exec", "true")
-	s.wantRoll()
+	wantCLI(s, exitRefused, "reverb-1 is left out, it is drained already (name it to have it in)\n", "it is the last usable node; nothing was done", "roll", "--exec", "true")
+	wantRoll(s)
 }
 
 func TestAnInterruptedRollStopsItsCommandAndSaysHowToGoOn(t *testing.T) {
-	s := newStack(t, 2, quickChecks)
+	s := apptest.New(t, 2, quickChecks)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	out := writerFunc(func(text string) {
@@ -227,22 +209,22 @@ func TestAnInterruptedRollStopsItsCommandAndSaysHowToGoOn(t *testing.T) {
 		}
 	})
 	var errOut strings.Builder
-	code := run(ctx, []string{"roll", "--exec", "echo it runs; exec sleep 1000", "--admin", s.admin}, strings.NewReader(""), out, &errOut)
+	code := run(ctx, []string{"roll", "--exec", "echo it runs; exec sleep 1000", "--admin", s.Admin}, strings.NewReader(""), out, &errOut)
 	if code != exitNotInTime || !strings.Contains(errOut.String(), "roll stopped at reverb-1: interrupted\n  to do: reverb-1, reverb-2\n  reverb-1 is drained") {
 		t.Errorf("got exit %d, %s", code, errOut.String())
 	}
-	s.wantRoll("reverb-1", "reverb-2")
+	wantRoll(s, "reverb-1", "reverb-2")
 }
 
 func TestAPlanSaysWhatWouldBeRunAndWhoWouldMoveTwice(t *testing.T) {
-	s := newStack(t, 2, even)
-	s.visit(4)
-	s.wantCLI(exitDone, "1. reverb-2: drain 2 clients, run ssh 127.0.0.1 restart reverb-2, wait for its check, undrain\n   now: reverb-1 2→4\n"+
+	s := apptest.New(t, 2, apptest.Even)
+	s.Visit(4)
+	wantCLI(s, exitDone, "1. reverb-2: drain 2 clients, run ssh 127.0.0.1 restart reverb-2, wait for its check, undrain\n   now: reverb-1 2→4\n"+
 		"2. reverb-1: drain 2 clients, run ssh 127.0.0.1 restart reverb-1, wait for its check, undrain\n   now: reverb-2 2→4\n"+
 		"every usable node is in this roll: the clients of reverb-2 go to", "", "roll", "reverb-2", "reverb-1", "--exec", "ssh {host} restart {node}", "--dry-run")
-	s.wantRoll()
-	s.wantCLI(exitDone, "", "", "drain", "reverb-1", "--wait")
-	s.wantCLI(exitRefused, "1. reverb-2: drain 4 clients", "it is the last usable node", "roll", "--exec", "true", "--dry-run")
+	wantRoll(s)
+	wantCLI(s, exitDone, "", "", "drain", "reverb-1", "--wait")
+	wantCLI(s, exitRefused, "1. reverb-2: drain 4 clients", "it is the last usable node", "roll", "--exec", "true", "--dry-run")
 }
 
 func TestRollUsageMistakes(t *testing.T) {

@@ -1,81 +1,65 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
-	"github.com/coder/websocket"
+	"fermata/internal/app/apptest"
+	"fermata/internal/certs"
 )
 
-func TestACookieBringsTheClientBackToItsNode(t *testing.T) {
-	s := newStack(t, 3, "")
-	first := s.dial()
-	if first.cookie == nil || !first.cookie.HttpOnly {
-		t.Fatalf("cookie on the first 101: got %v, want one that is HttpOnly", first.cookie)
+// serveAlone runs "fermata serve" with this configuration and waits until it
+// ends by itself.
+func serveAlone(t *testing.T, configuration string) output {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "fermata.yaml")
+	configuration = fmt.Sprintf("admin: {address: %q}\nnodes: [{name: a, url: http://127.0.0.1:9}]\n", "unix:"+filepath.Join(dir, "admin.sock")) + configuration
+	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	for range 10 {
-		again := s.dial(first.cookie)
-		if again.node != first.node {
-			t.Fatalf("with the cookie of %s: got %s", first.node, again.node)
-		}
-		if again.cookie != nil {
-			t.Fatalf("cookie set again: %v", again.cookie)
-		}
-	}
+	ctx, cancel := context.WithTimeout(t.Context(), apptest.Timeout)
+	defer cancel()
+	return fermata(ctx, "serve", "-c", file)
 }
 
-func TestADrainMovesTheClientsAndTheirPins(t *testing.T) {
-	s := newStack(t, 2, "")
-	p := s.dial()
-	if code, out, errOut := s.cli("drain", p.node, "--wait"); code != exitDone {
-		t.Fatalf("drain: exit %d\n%s%s", code, out, errOut)
+func TestACertificateThatCannotBeServedStopsTheStart(t *testing.T) {
+	check := func(p certs.Pair, want string) {
+		t.Helper()
+		got := serveAlone(t, apptest.TLSListener("1.2", p))
+		got.has(t, exitUsage, "", "fermata.yaml:8: listen[0].tls.certificates[0]: ")
+		got.has(t, exitUsage, "", want)
 	}
-	if code := p.closed(); code != 4200 {
-		t.Errorf("close code of a drained client: got %d, want 4200", code)
-	}
-	again := s.dial(p.cookie)
-	if again.node == p.node {
-		t.Errorf("came back on the draining node %s", p.node)
-	}
-	if again.cookie == nil || again.cookie.Value == p.cookie.Value {
-		t.Errorf("cookie after the drain: got %v, want a new one", again.cookie)
-	}
-	line := s.logs.wait(t, "client closed")
-	if line["by"] != "drain" || line["code"] != 4200.0 {
-		t.Errorf("log line: got by %v, code %v, want drain and 4200", line["by"], line["code"])
-	}
+	good, other := apptest.Pair(t, time.Now(), "a.example"), apptest.Pair(t, time.Now(), "b.example")
+	check(certs.Pair{Cert: good.Cert, Key: other.Key}, "is no key for")
+	check(certs.Pair{Cert: good.Cert, Key: good.Cert}, "is no key for")
+	check(certs.Pair{Cert: good.Cert + ".none", Key: good.Key}, "no such file")
 }
 
-func TestAKilledNodeIsACleanCloseForItsClients(t *testing.T) {
-	s := newStack(t, 2, "")
-	p := s.dial()
-	s.node(p.node).Kill()
-	if code := p.closed(); code != 4200 && code != 4100 {
-		t.Errorf("close code: got %d, want 4200 or 4100", code)
+func TestAnAddressInUseIsNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	again := s.dial(p.cookie)
-	if again.node == p.node {
-		t.Errorf("came back on the dead node")
-	}
+	defer l.Close()
+	got := serveAlone(t, fmt.Sprintf("listen: [{address: \"127.0.0.1:0\"}, {address: %q}]\n", l.Addr()))
+	got.has(t, exitFailed, "", "fermata: listen[1]: ")
+	got.has(t, exitFailed, "", l.Addr().String())
+	got.has(t, exitFailed, "", "address already in use")
 }
 
-func TestWithNoNodeAnUpgradeIsAcceptedAndClosedWith4100(t *testing.T) {
-	s := newStack(t, 1, "")
-	s.nodes[0].Kill()
-	_, err := s.tryDial()
-	if code := websocket.CloseStatus(err); code != 4100 {
-		t.Errorf("got %v, want a Close frame 4100", err)
+func TestAStateDirectoryThatCannotBeUsedStopsTheStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestStoppingClosesEveryClientWith4100(t *testing.T) {
-	s := newStack(t, 2, "")
-	a, b := s.dial(), s.dial()
-	done := make(chan int, 1)
-	go func() { done <- s.stop() }()
-	if a, b := a.closed(), b.closed(); a != 4100 || b != 4100 {
-		t.Errorf("close codes: got %d and %d, want 4100", a, b)
-	}
-	if code := <-done; code != exitDone {
-		t.Errorf("exit: got %d, want 0", code)
+	for _, dir := range []string{file, filepath.Join(file, "below"), "/proc/self/fdinfo"} {
+		got := serveAlone(t, fmt.Sprintf("listen: [{address: \"127.0.0.1:0\"}]\nstate_dir: %q\n", dir))
+		got.has(t, exitFailed, "", "fermata: state_dir: got "+dir+", which cannot be used, want another: ")
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -10,14 +9,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fermata/internal/lab/devnode"
+	"fermata/internal/app/apptest"
 )
 
 // silent opens connections that say nothing, and keeps them.
 func silent(t *testing.T, network, address string, count int) {
 	t.Helper()
 	for range count {
-		c, err := net.DialTimeout(network, address, testTimeout)
+		c, err := net.DialTimeout(network, address, apptest.Timeout)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -26,10 +25,10 @@ func silent(t *testing.T, network, address string, count int) {
 }
 
 // checked waits for ten more checks of each node.
-func (s *stack) checked() {
-	s.t.Helper()
+func checked(s *apptest.Stack) {
+	s.T.Helper()
 	count := func(node string) int {
-		found := regexp.MustCompile(`fermata_health_check_seconds_count{node="` + node + `"} (\d+)`).FindStringSubmatch(s.metrics())
+		found := regexp.MustCompile(`fermata_health_check_seconds_count{node="` + node + `"} (\d+)`).FindStringSubmatch(s.Metrics())
 		if found == nil {
 			return 0
 		}
@@ -38,22 +37,22 @@ func (s *stack) checked() {
 	}
 	for _, node := range []string{"reverb-1", "reverb-2"} {
 		want := count(node) + 10
-		s.eventually("ten more checks of "+node, func() bool { return count(node) >= want })
+		s.Eventually("ten more checks of "+node, func() bool { return count(node) >= want })
 	}
 }
 
 func TestSilentConnectionsCostNoClientItsNode(t *testing.T) {
 	t.Setenv(files, "400")
 	s, p := serveApart(t, "health: {interval: 100ms}\nlimits: {upgrades_per_second: 0}\n")
-	var live []*peer
+	var live []*apptest.Peer
 	for range 100 {
-		live = append(live, s.dial())
+		live = append(live, s.Dial())
 	}
-	socket, _ := strings.CutPrefix(s.admin, "unix:")
+	socket, _ := strings.CutPrefix(s.Admin, "unix:")
 	silent(t, "unix", socket, 500)
-	silent(t, "tcp", s.client, 500)
-	s.checked()
-	metrics := s.metrics()
+	silent(t, "tcp", s.Address, 500)
+	checked(s)
+	metrics := s.Metrics()
 	for _, want := range []string{
 		`fermata_node_up{node="reverb-1"} 1`, `fermata_node_up{node="reverb-2"} 1`,
 		"fermata_clients 100", `fermata_dial_shortages_total{resource="files"} 0`, "fermata_accept_failures_total 0",
@@ -62,12 +61,12 @@ func TestSilentConnectionsCostNoClientItsNode(t *testing.T) {
 			t.Errorf("want %s in the metrics", want)
 		}
 	}
-	s.dial() // one more
-	if code, _, errOut := s.cli("drain", "reverb-1", "--wait"); code != exitDone {
+	s.Dial() // one more
+	if code, _, errOut := cli(s, "drain", "reverb-1", "--wait"); code != exitDone {
 		t.Errorf("drain: got exit %d, %s", code, errOut)
 	}
 	for _, c := range live {
-		if got := c.node; got == "reverb-1" && c.closed() != 4200 {
+		if got := c.Node; got == "reverb-1" && c.Closed() != 4200 {
 			t.Error("a client of the drained node was not moved")
 		}
 	}
@@ -76,20 +75,18 @@ func TestSilentConnectionsCostNoClientItsNode(t *testing.T) {
 
 func TestWithHardlyAnyDescriptorsFermataSaysSoAndServes(t *testing.T) {
 	t.Setenv(files, "40")
-	s := &stack{t: t, urls: []string{startNode(t, devnode.Options{Name: "reverb-1"}).URL(), startNode(t, devnode.Options{Name: "reverb-2"}).URL()}}
-	dir := t.TempDir()
-	s.file, s.admin = filepath.Join(dir, "fermata.yaml"), "unix:"+filepath.Join(dir, "admin.sock")
-	s.configure("health: {interval: 100ms}\n")
-	p := startApart(t, "serve", "-c", s.file)
-	s.client = p.until(`"listening","address":"([^"]+)"`)[1]
+	_, urls := apptest.StartNodes(t, 2)
+	s := apptest.Configured(t, urls, "health: {interval: 100ms}\n")
+	p := startApart(t, "serve", "-c", s.File)
+	s.Address = p.until(`"listening","address":"([^"]+)"`)[1]
 	p.until(`limit of open files is very low.*"open_files":40.*"open_files_wanted":\d+`)
 	p.until(`"serving"`)
-	socket, _ := strings.CutPrefix(s.admin, "unix:")
+	socket, _ := strings.CutPrefix(s.Admin, "unix:")
 	silent(t, "unix", socket, 100)
-	silent(t, "tcp", s.client, 100)
-	s.checked()
-	c := s.dial()
-	if code, out, errOut := s.cli("status"); code != exitDone || strings.Contains(out, "down") {
+	silent(t, "tcp", s.Address, 100)
+	checked(s)
+	c := s.Dial()
+	if code, out, errOut := cli(s, "status"); code != exitDone || strings.Contains(out, "down") {
 		t.Errorf("status: got exit %d, %s%s, want nodes that are up", code, out, errOut)
 	}
 	c.CloseNow()
@@ -100,22 +97,22 @@ func TestWithHardlyAnyDescriptorsFermataSaysSoAndServes(t *testing.T) {
 // here they are all gone until they are given back.
 func TestServeOutlivesATimeWithoutDescriptors(t *testing.T) {
 	s, p := serveApart(t, "health: {interval: 100ms}\n")
-	kept := s.dial()
+	kept := s.Dial()
 	restore := limitFiles(t, p.pid, 3)
-	socket, _ := strings.CutPrefix(s.admin, "unix:")
+	socket, _ := strings.CutPrefix(s.Admin, "unix:")
 	silent(t, "unix", socket, 3)
-	silent(t, "tcp", s.client, 3)
+	silent(t, "tcp", s.Address, 3)
 	p.until(`"connection not accepted, trying again".*"short_of":"files"`)
 	p.until(`"node not checked for want of something of our own, its state stays".*"short_of":"files"`)
 	restore()
-	s.checked()
-	metrics := s.metrics()
+	checked(s)
+	metrics := s.Metrics()
 	if !strings.Contains(metrics, `fermata_node_up{node="reverb-1"} 1`) || !strings.Contains(metrics, `fermata_node_up{node="reverb-2"} 1`) {
 		t.Error("a node is down, want none for want of our own descriptors")
 	}
-	s.dial()
+	s.Dial()
 	p.stop()
-	if code := kept.closed(); code != 4100 {
+	if code := kept.Closed(); code != 4100 {
 		t.Errorf("the client that was there: got %d, want 4100 of the stop", code)
 	}
 }

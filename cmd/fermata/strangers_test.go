@@ -12,17 +12,19 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"fermata/internal/app/apptest"
 )
 
 // strangeRequests is how many the test of the labels makes, none like another.
 const strangeRequests = 10_000
 
 func TestNothingThatStrangersSendBecomesASeries(t *testing.T) {
-	s := newStack(t, 2, "limits: {upgrades_per_second: 0}\n")
-	s.strangers(200)
-	before := samples(s.metrics())
-	s.strangers(strangeRequests)
-	after := samples(s.metrics())
+	s := apptest.New(t, 2, "limits: {upgrades_per_second: 0}\n")
+	strangers(s, 200)
+	before := samples(s.Metrics())
+	strangers(s, strangeRequests)
+	after := samples(s.Metrics())
 	if grown := len(after) - len(before); grown > 20 {
 		t.Errorf("got %d series after %d requests, %d before, want hardly more", len(after), strangeRequests, len(before))
 	}
@@ -38,23 +40,23 @@ func TestNothingThatStrangersSendBecomesASeries(t *testing.T) {
 }
 
 // strangers make so many requests, four at a time, and leave.
-func (s *stack) strangers(requests int) {
-	s.t.Helper()
+func strangers(s *apptest.Stack, requests int) {
+	s.T.Helper()
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
-			c := &stranger{address: s.client, random: rand.New(rand.NewPCG(uint64(i), uint64(requests)))}
+			c := &stranger{address: s.Address, random: rand.New(rand.NewPCG(uint64(i), uint64(requests)))}
 			defer c.leave()
 			for range requests / 4 {
 				if err := c.ask(); err != nil {
-					s.t.Error(err)
+					s.T.Error(err)
 					return
 				}
 			}
 		})
 	}
 	all.Wait()
-	s.waitMetric("fermata_clients 0")
+	s.WaitMetric("fermata_clients 0")
 }
 
 // stranger is a client that sends whatever comes to its mind.
@@ -94,7 +96,7 @@ func (c *stranger) come() (err error) {
 		return err
 	}
 	c.from = bufio.NewReader(c.conn)
-	return c.conn.SetDeadline(time.Now().Add(testTimeout))
+	return c.conn.SetDeadline(time.Now().Add(apptest.Timeout))
 }
 
 func (c *stranger) leave() {
@@ -108,11 +110,11 @@ func (c *stranger) leave() {
 // has. One in ten is an upgrade.
 func (c *stranger) request() string {
 	word := func() string { return fmt.Sprintf("%x", c.random.Uint64()) }
-	path := []string{"/", "/app/", "/apps/", wirePath + "/", wirePath + "?a="}[c.random.IntN(5)] + word()
+	path := []string{"/", "/app/", "/apps/", apptest.WirePath + "/", apptest.WirePath + "?a="}[c.random.IntN(5)] + word()
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s.example.com\r\nCookie: fermata=%s; %s=1\r\nOrigin: http://%s\r\nX-Forwarded-For: %s\r\n",
 		path, word(), word(), word(), word(), word())
 	if c.random.IntN(10) == 0 {
-		request += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + wireKey + "\r\n"
+		request += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + apptest.WireKey + "\r\n"
 	}
 	return request + "\r\n"
 }

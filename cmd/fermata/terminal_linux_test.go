@@ -5,12 +5,12 @@ import (
 	"context"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"fermata/internal/admin"
+	"fermata/internal/app/apptest"
 	"fermata/internal/screen/screentest"
 )
 
@@ -103,12 +103,11 @@ func TestALineTooLongForTheTerminalHasNoBar(t *testing.T) {
 }
 
 func TestTheConsoleLogIsReadableAndHasColoursOnATerminalAlone(t *testing.T) {
-	s := &stack{t: t, urls: []string{"http://127.0.0.1:9"}, file: filepath.Join(t.TempDir(), "fermata.yaml")}
-	s.configure("log: {format: console}\n")
+	s := apptest.Configured(t, []string{"http://127.0.0.1:9"}, "log: {format: console}\n")
 	serve := func(errOut io.Writer) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // it starts, and stops at once
-		run(ctx, []string{"serve", "-c", s.file}, nil, io.Discard, errOut)
+		run(ctx, []string{"serve", "-c", s.File}, nil, io.Discard, errOut)
 	}
 	shown := onTerminal(t, func(tty *os.File) { serve(tty) })
 	if !strings.Contains(shown, "\x1b[32mINFO\x1b[0m   \x1b[1mserving\x1b[0m         \x1b[2mnodes=\x1b[0m1") {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"fermata/internal/admin"
+	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/devnode/process"
 	"fermata/internal/lab/realclient"
@@ -24,21 +26,21 @@ func TestAThousandClientsSurviveThreeOfFiveNodes(t *testing.T) {
 	const count = 1000
 	nodes := startProcesses(t, 5)
 	// All clients have one address; with a bound of 1 they spread evenly.
-	s := newFront(t, urlsOf(nodes), secure(t)+`
+	s := apptest.NewFront(t, urlsOf(nodes), secure(t)+`
 sticky: {bounded_load: 1}
 health: {type: reverb, interval: 1s, timeout: 1s, reverb: {app_key: `+devnode.DefaultAppKey+`}}
 timeouts: {header: 60s}
 `)
 	arrival := time.Now()
 	clients := realclient.Start(t, realclient.Options{
-		URL: "wss://" + s.client, Insecure: true, Cookies: true,
+		URL: "wss://" + s.Address, Insecure: true, Cookies: true,
 		Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret,
 		Clients: count, AtOnce: 50, Channels: []string{"news"}, Timeout: 8 * time.Minute,
 	})
 	all := clients.WaitAll(t, "a thousand clients subscribed", inNews)
 	t.Logf("%d clients connected in %.1fs: %s", count, time.Since(arrival).Seconds(), perNode(all))
 
-	drained := strike(t, all, "drained", "reverb-1", func() error { return s.drain("reverb-1", "--rate", "100") })
+	drained := strike(t, all, "drained", "reverb-1", func() error { s.Drain("reverb-1", admin.DrainRequest{Rate: new(100)}); return nil })
 	all = clients.Wait(t, "the drain under way", func(all []realclient.Client) bool {
 		drained.look(all)
 		return len(drained.away) <= drained.total*2/3
@@ -57,10 +59,8 @@ timeouts: {header: 60s}
 		away = max(away, now)
 		return now == 0 && without(all, onOneOf("reverb-4", "reverb-5")) == 0
 	})
-	if err := s.drain("reverb-1", "--wait"); err != nil {
-		t.Error(err)
-	}
-	s.post(map[string]any{"name": "after", "channel": "news", "data": "{}"})
+	s.DrainWhole("reverb-1", admin.DrainRequest{})
+	post(s, map[string]any{"name": "after", "channel": "news", "data": "{}"})
 	all = clients.WaitAll(t, "the event that was published after all that", func(c *realclient.Client) bool {
 		return c.Has("news", "after")
 	})
@@ -82,7 +82,7 @@ timeouts: {header: 60s}
 // startProcesses starts nodes that share a bus, each its own process.
 func startProcesses(t *testing.T, count int) []*process.Process {
 	t.Helper()
-	bus := startBus(t)
+	bus := apptest.StartBus(t)
 	var nodes []*process.Process
 	for i := range count {
 		n, err := process.Start("-name", fmt.Sprintf("reverb-%d", i+1), "-bus", bus.Addr())
@@ -101,14 +101,6 @@ func urlsOf(nodes []*process.Process) []string {
 		urls = append(urls, n.URL())
 	}
 	return urls
-}
-
-// drain runs the command.
-func (s *stack) drain(node string, flags ...string) error {
-	if code, out, errOut := s.cli(append([]string{"drain", node}, flags...)...); code != exitDone {
-		return fmt.Errorf("drain %s: exit %d\n%s%s", node, code, out, errOut)
-	}
-	return nil
 }
 
 // inNews is whether the client is connected and subscribed.

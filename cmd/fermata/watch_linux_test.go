@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"fermata/internal/app/apptest"
 	"fermata/internal/screen/screentest"
 )
 
@@ -42,11 +43,11 @@ func (w *watched) ends(t *testing.T, want int) {
 }
 
 func TestAPersonDrainsANodeFromTheWatch(t *testing.T) {
-	s := newStack(t, 3, "drain: {rate: 0}\ntimeouts: {close: 200ms}\n")
+	s := apptest.New(t, 3, "drain: {rate: 0}\ntimeouts: {close: 200ms}\n")
 	for range 6 {
-		s.dial()
+		s.Dial()
 	}
-	w := watch(t, s.admin)
+	w := watch(t, s.Admin)
 	w.Wait("3 of 3 nodes usable   6 of 2850 clients", "> reverb-1  up      ready ")
 	w.Type("\x1b[Bk\x1b[B")
 	w.Wait("> reverb-2  up      ready ")
@@ -61,11 +62,11 @@ func TestAPersonDrainsANodeFromTheWatch(t *testing.T) {
 }
 
 func TestADrainUnderWayIsWatchedWithItsProgress(t *testing.T) {
-	s := newStack(t, 2, "drain: {rate: 1, grace: 1h, deadline: 2h}\n")
+	s := apptest.New(t, 2, "drain: {rate: 1, grace: 1h, deadline: 2h}\n")
 	for range 8 {
-		s.dial()
+		s.Dial()
 	}
-	w := watch(t, s.admin)
+	w := watch(t, s.Admin)
 	w.Type("dy")
 	w.Wait("Drain reverb-1 of ")
 	w.Type("y")
@@ -75,8 +76,8 @@ func TestADrainUnderWayIsWatchedWithItsProgress(t *testing.T) {
 }
 
 func TestARefusedDrainIsForcedFromTheWatch(t *testing.T) {
-	s := newStack(t, 1, "")
-	w := watch(t, s.admin)
+	s := apptest.New(t, 1, "")
+	w := watch(t, s.Admin)
 	w.Type("d")
 	w.Wait("refused: ", "reverb-1 can only be drained by force.", "f force …")
 	w.Type("f")
@@ -88,14 +89,14 @@ func TestARefusedDrainIsForcedFromTheWatch(t *testing.T) {
 }
 
 func TestTheWatchGoesOnWhenFermataWasRestarted(t *testing.T) {
-	s := newStack(t, 2, "")
-	w := watch(t, s.admin)
+	s := apptest.New(t, 2, "")
+	w := watch(t, s.Admin)
 	w.Wait("2 of 2 nodes usable")
-	s.stop()
+	s.Stop()
 	w.Wait("No word from Fermata since then, trying again: ", "stopping     all clients are moved away", "> reverb-1 ")
 	w.Type("j")
 	w.Wait("> reverb-2 ")
-	s.serve()
+	s.Serve()
 	w.WaitGone("No word")
 	w.Wait("2 of 2 nodes usable", "> reverb-2 ", "stopping     all clients are moved away")
 	w.Type("q")

@@ -14,9 +14,13 @@ import (
 	"fermata/balancer"
 	"fermata/internal/config"
 	"fermata/internal/console"
+	"fermata/internal/lab/devnode/process"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	process.Become()
+	goleak.VerifyTestMain(m)
+}
 
 // waiting is how long a test waits for what must happen.
 const waiting = 20 * time.Second

@@ -7,9 +7,9 @@ import (
 )
 
 // TestOnlyTheDemoOfTheProductNeedsTheLaboratory looks at imports, but for those
-// of tests.
+// of tests and of apptest, which is for tests alone.
 func TestOnlyTheDemoOfTheProductNeedsTheLaboratory(t *testing.T) {
-	const ours = "fermata/internal/lab"
+	const ours, forTests = "fermata/internal/lab", "fermata/internal/app/apptest"
 	format := `{{$package := .ImportPath}}{{range .Imports}}{{$package}} {{.}}{{"\n"}}{{end}}`
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", format, "fermata/...").CombinedOutput()
 	if err != nil {
@@ -18,7 +18,10 @@ func TestOnlyTheDemoOfTheProductNeedsTheLaboratory(t *testing.T) {
 	found := false
 	for line := range strings.Lines(string(out)) {
 		from, to, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if strings.HasPrefix(from, ours) || !strings.HasPrefix(to, ours) {
+		if to == forTests {
+			t.Errorf("got %s, which imports %s; want only tests to import it", from, to)
+		}
+		if from == forTests || strings.HasPrefix(from, ours) || !strings.HasPrefix(to, ours) {
 			continue
 		}
 		if from != "fermata/cmd/fermata" || to != ours+"/demo" {
