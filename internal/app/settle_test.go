@@ -1,11 +1,10 @@
-package main
+package app_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
-	"fermata/internal/admin"
 	"fermata/internal/app/apptest"
 )
 
@@ -52,6 +51,3 @@ func TestAReloadThatEndsAPanicMovesTheClientsOfLostNodes(t *testing.T) {
 		t.Errorf("client of the lost node: got %d, want 4200", code)
 	}
 }
-
-// held begins after the test.
-var held = admin.DrainRequest{Grace: new(admin.Duration(time.Hour)), Deadline: new(admin.Duration(2 * time.Hour))}
