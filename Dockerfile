@@ -1,7 +1,7 @@
 # A static binary in an empty image, run by a user that is not root.
 #
 #   docker build --build-arg VERSION=$(git describe --tags --always) -t fermata .
-#   docker run -p 443:443 -v ./fermata:/etc/fermata:ro --stop-timeout 45 fermata
+#   docker run -p 443:443 -v ./fermata:/etc/fermata:ro fermata
 
 FROM golang:1.26 AS build
 WORKDIR /src
