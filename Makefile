@@ -47,7 +47,8 @@ MUTATE ?= ./balancer ./health ./proxy ./proxy/moves ./internal/app ./internal/co
 mutate:
 	@for package in $(MUTATE); do \
 		echo "$$package"; \
-		timeout 900 $(GO) run $(GREMLINS) unleash --timeout-coefficient 20 $$package | grep -vE '^ +(KILLED|RUNNABLE)'; \
+		timeout 900 $(GO) run $(GREMLINS) unleash --timeout-coefficient 20 $$package >mutants.txt || echo "stopped: not all mutants were tried"; \
+		grep -vE '^ +(KILLED|RUNNABLE)' mutants.txt; rm -f mutants.txt; \
 	done
 
 # What a client costs Fermata, nginx, HAProxy and Caddy, in about nine minutes;

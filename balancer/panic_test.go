@@ -90,3 +90,27 @@ func TestDrainingNodesAreNoReasonToPanic(t *testing.T) {
 		t.Error("got no panic with all others down, want one")
 	}
 }
+
+func TestInAPanicNodesThatAreDownAreNoEqualsOfThoseThatAreUp(t *testing.T) {
+	p := New(nodes("a", "b", "c"), unbounded())
+	p.SetPanic(50, 0)
+	p.SetCheck("a", Check{Reason: "no pong in 1s"})
+	p.SetCheck("b", Check{Reason: "no pong in 1s"})
+	if !p.Panicking() {
+		t.Fatal("got no panic with 2 of 3 down")
+	}
+	for i := range 25 {
+		key := client(i)
+		pick, err := p.Explain(key)
+		if err != nil || pick.Node.Name() != "c" {
+			t.Fatalf("client %d: got %+v and %v, want c, which is up", i, pick, err)
+		}
+		if pick.Preferred.Name() != "c" && pick.Reason != ReasonDown {
+			t.Errorf("client %d of %s: got %s, want %s", i, pick.Preferred.Name(), pick.Reason, ReasonDown)
+		}
+	}
+	drain(t, p, "c")
+	if pick, err := p.Explain(clientOf(t, p, "a")); err != nil || pick.Node.Name() != "a" || pick.Reason != ReasonHash {
+		t.Errorf("without c: got %+v and %v, want a as the last resort", pick, err)
+	}
+}

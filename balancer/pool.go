@@ -32,7 +32,7 @@ type Pool struct {
 
 	avoided []string // names of nodes, in the order in which they are to be drained
 
-	ranking ranking // of the last pick; the next one uses its memory
+	ranking ranking // of the last pick, whose memory the next one uses; a node that is gone may be in it until then
 
 	panicThreshold int           // percent; 0: never
 	patience       time.Duration // how long clients of a node that is down stay, at most, until it is clear whether that will be exceeded

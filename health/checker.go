@@ -164,11 +164,11 @@ func (c *Checker) Run(ctx context.Context) error {
 	}
 }
 
-// gap is the time from one check to the next: half the interval behind one that
+// gap is the time from one check to the next: half the interval after one that
 // speaks against the verdict, so that an old verdict is soon known for one; and
 // a fifth while nobody listens at the node, or has just begun to, since asking
 // costs nothing there and what it waits for is mostly a restart; and a fifth
-// behind one that could not be made.
+// after one that could not be made.
 func (c *Checker) gap() time.Duration {
 	switch {
 	case c.skipped:
@@ -272,7 +272,7 @@ func jittered(d time.Duration) time.Duration {
 type pace struct{ next time.Time }
 
 // wait is how long the event that wants to happen now has to wait, to be gap
-// behind the one before it.
+// after the one before it.
 func (p *pace) wait(gap time.Duration) time.Duration {
 	wait := max(0, time.Until(p.next))
 	p.next = time.Now().Add(wait + gap)

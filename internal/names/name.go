@@ -41,7 +41,7 @@ type Name struct {
 	lookup Lookup
 	every  time.Duration
 	tell   func(Answer)
-	first  chan struct{} // closed behind the first look-up
+	first  chan struct{} // closed after the first look-up
 
 	mu   sync.Mutex
 	last Answer
@@ -120,7 +120,7 @@ func plain(all []netip.Addr) []netip.Addr {
 	return plain
 }
 
-// Looked is closed behind the first look-up.
+// Looked is closed after the first look-up.
 func (n *Name) Looked() <-chan struct{} { return n.first }
 
 // Last is the outcome of the last look-up; before the first, an error.
