@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -47,12 +48,14 @@ func dialled(t *testing.T, ctx context.Context, ports ...uint16) (conn net.Conn,
 func TestTheNextAddressIsDialledWhenOneRefuses(t *testing.T) {
 	f := func(wantAt, wantTried int, want error, ports ...uint16) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		conn, at, tried, err := dialled(t, ctx, ports...)
-		if (conn == nil) != (want != nil) || at != wantAt || tried != wantTried || !errors.Is(err, want) {
-			t.Errorf("%v: got %v at %d, %v, after %d, want %d after %d, %v", ports, conn, at, err, tried, wantAt, wantTried, want)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			conn, at, tried, err := dialled(t, ctx, ports...)
+			if (conn == nil) != (want != nil) || at != wantAt || tried != wantTried || !errors.Is(err, want) {
+				t.Errorf("%v: got %v at %d, %v, after %d, want %d after %d, %v", ports, conn, at, err, tried, wantAt, wantTried, want)
+			}
+		})
 	}
 	f(0, 1, nil, 9)
 	f(1, 2, nil, 1, 9)
