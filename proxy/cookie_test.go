@@ -26,7 +26,7 @@ func poolWith(nodes int, sticky balancer.StickyOptions) *balancer.Pool {
 
 // handlerOf is a Handler that serves no one yet.
 func handlerOf(pool *balancer.Pool) *Handler {
-	return New(Options{Timeouts: DefaultTimeouts()}, Deps{Pool: pool, Moves: moves.New(pool, moves.Options{}), Engine: relay.New(), Log: zap.NewNop()})
+	return New(Options{Timeouts: DefaultTimeouts()}, Deps{Pool: pool, Moves: moves.New(pool, moves.Options{}), Engine: relay.New(1), Log: zap.NewNop()})
 }
 
 // pinned is the cookie that a client gets which sends these.

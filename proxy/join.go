@@ -34,14 +34,14 @@ func (u *upgrade) join(a *answer) {
 	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(u.r.URL.Path, c.options.PathPrefix))
 	pair.Counts = &c.tally.traffic
 	c.live.Node = c.pick.Node
-	c.live.Conn = h.Engine.Start(pair)
+	c.live.Relay = h.Engine.Start(pair)
 	h.Moves.Add(&c.live)
 }
 
 // closeUnlessJoined closes what net/http has given away and no relay has taken:
 // there was a panic.
 func (u *upgrade) closeUnlessJoined(client, node net.Conn) {
-	if u.live.Conn == nil {
+	if u.live.Relay == nil {
 		client.Close()
 		node.Close()
 		u.h.tallies.leave(u.client)

@@ -27,7 +27,7 @@ type brittle struct {
 	start, dial atomic.Bool
 }
 
-func (b *brittle) Start(p relay.Pair) relay.Conn {
+func (b *brittle) Start(p relay.Pair) relay.Relay {
 	if b.start.Load() {
 		panic("a bug in start")
 	}
@@ -49,7 +49,7 @@ func TestAPanicInAHandlerEndsItsClientAloneAndGivesAllBack(t *testing.T) {
 	t.Cleanup(node.Kill)
 	core, lines := observer.New(zap.ErrorLevel)
 	registry := prometheus.NewRegistry()
-	engine := &brittle{Engine: relay.New()}
+	engine := &brittle{Engine: relay.New(1)}
 	pool := balancer.New([]balancer.NodeOptions{{Name: "reverb-1", URL: balancer.URL{Host: node.Addr().String()}, Weight: 1}}, balancer.DefaultSticky())
 	limits := DefaultLimits()
 	limits.MaxClients = 10

@@ -109,7 +109,7 @@ func (u *upgrade) serve() {
 // leaveUnlessJoined is the end of a client that was admitted, unless the relay
 // has it, whose end comes later.
 func (u *upgrade) leaveUnlessJoined() {
-	if u.live.Conn == nil {
+	if u.live.Relay == nil {
 		u.pick.Release()
 		u.h.leave()
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,7 +88,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.pool = balancer.New(c.Nodes, c.Sticky)
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
 	a.checks = newChecks(a.checked, a.found)
-	a.engine = relay.New()
+	a.engine = relay.New(max(1, runtime.GOMAXPROCS(0)/2)) // see relay.Processors
 	a.moves = moves.New(a.pool, moveOptions(c))
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
 		Pool: a.pool, Moves: a.moves, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,

@@ -11,7 +11,7 @@ import (
 )
 
 func TestAcceptedConnectionsInheritTheKeepalive(t *testing.T) {
-	l, err := listen(relay.NewPlain(), config.Listen{Address: "127.0.0.1:0"}, nil, func(net.Addr) relay.First { return nil })
+	l, err := listen(relay.NewPortable(), config.Listen{Address: "127.0.0.1:0"}, nil, func(net.Addr) relay.First { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

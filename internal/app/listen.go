@@ -69,7 +69,9 @@ func listen(engine relay.Engine, o config.Listen, tickets []secret.Text, first f
 	if err != nil {
 		return listener{}, err
 	}
-	l = engine.Listener(l, first(l.Addr()))
+	if l, err = engine.Listener(l, first(l.Addr())); err != nil {
+		return listener{}, err
+	}
 	if o.TLS == nil {
 		return listener{Listener: l}, nil
 	}

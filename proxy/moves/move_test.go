@@ -79,7 +79,7 @@ func (w *crowd) join(t *testing.T) *Client {
 		t.Fatal(err)
 	}
 	c := &Client{Node: pick.Node, Since: time.Now()}
-	c.Conn = &fakeConn{w, c, pick}
+	c.Relay = &fakeConn{w, c, pick}
 	w.moves.Add(c)
 	return c
 }

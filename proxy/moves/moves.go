@@ -64,7 +64,7 @@ func (m *Moves) SetOptions(o Options) {
 // Client is one client as far as moves need it. It is a part of what else is
 // known of the client. The exported fields are set before Add.
 type Client struct {
-	Conn  relay.Conn // its relay
+	Relay relay.Relay
 	Node  *balancer.Node
 	Since time.Time // when it came
 
@@ -75,7 +75,7 @@ type Client struct {
 }
 
 // close tells the client to go.
-func (c *Client) close(how relay.Close) { c.Conn.Close(how) }
+func (c *Client) close(how relay.Close) { c.Relay.Close(how) }
 
 // Add makes a client one that can be moved, unless it has ended already. After
 // Stop it is told to go at once.

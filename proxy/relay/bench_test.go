@@ -133,7 +133,7 @@ func eachEngine(b *testing.B, f func(*testing.B, legs)) {
 	for _, engine := range []struct {
 		name string
 		make func() Engine
-	}{{"Best", New}, {"Plain", NewPlain}} {
+	}{{"Best", newBest}, {"Portable", NewPortable}} {
 		for _, kind := range []struct {
 			name string
 			tls  *tls.Config

@@ -8,7 +8,7 @@ import (
 // The client's side.
 
 // clientErr is told how a read has ended.
-func (c *epollConn) clientErr(err error) {
+func (c *epollRelay) clientErr(err error) {
 	if err == nil || err == os.ErrDeadlineExceeded || c.client.over {
 		return
 	}
@@ -17,7 +17,7 @@ func (c *epollConn) clientErr(err error) {
 
 // clientOver is told when no more comes from the client. One that has gone
 // without a Close frame half-closes the node.
-func (c *epollConn) clientOver(err error) {
+func (c *epollRelay) clientOver(err error) {
 	c.begin(ByClient, err)
 	c.ending.clientOver, c.client.over = true, true
 	switch {
@@ -33,7 +33,7 @@ func (c *epollConn) clientOver(err error) {
 
 // clientMalformed closes a client whose frames cannot be read further. As the node
 // may still answer what came before, it gets a Close frame first.
-func (c *epollConn) clientMalformed(bad *ProtocolError) {
+func (c *epollRelay) clientMalformed(bad *ProtocolError) {
 	c.toNode.drop()
 	wish := Close{Code: bad.Code, Reason: bad.Reason, By: ByLimit}
 	if c.ending.by != "" || c.node.over || c.node.refuses {
@@ -47,14 +47,14 @@ func (c *epollConn) clientMalformed(bad *ProtocolError) {
 }
 
 // answersOver is told when the node has had its time to answer.
-func (c *epollConn) answersOver() {
+func (c *epollRelay) answersOver() {
 	c.answerBy, c.toClient.last = 0, true
 	c.sendWish()
 }
 
 // clientRefuses is told when the client's connection is gone; the end of it is
 // read behind its last frames.
-func (c *epollConn) clientRefuses(err error) {
+func (c *epollRelay) clientRefuses(err error) {
 	c.begin(ByClient, err)
 	c.toClient.drop()
 }
@@ -62,7 +62,7 @@ func (c *epollConn) clientRefuses(err error) {
 // The node's side.
 
 // nodeErr is told how a read has ended.
-func (c *epollConn) nodeErr(err error) {
+func (c *epollRelay) nodeErr(err error) {
 	if err == nil || err == os.ErrDeadlineExceeded || c.node.over {
 		return
 	}
@@ -74,7 +74,7 @@ func (c *epollConn) nodeErr(err error) {
 
 // nodeEnded is told when the node's frames have ended without a Close frame;
 // err is nil when by a mere FIN.
-func (c *epollConn) nodeEnded(err error) {
+func (c *epollRelay) nodeEnded(err error) {
 	if c.heldBy != 0 { // it had stalled before
 		c.node.cut()
 		return
@@ -96,13 +96,13 @@ func (c *epollConn) nodeEnded(err error) {
 }
 
 // hold keeps a client open whose node has ended, or takes nothing any more.
-func (c *epollConn) hold(farewell Close, cause error) {
+func (c *epollRelay) hold(farewell Close, cause error) {
 	c.ending.held = &held{farewell, cause}
 	c.heldBy = c.shard.time().later(farewell.After)
 }
 
 // letGo is told when a held client has been held for long enough.
-func (c *epollConn) letGo() {
+func (c *epollRelay) letGo() {
 	c.heldBy = 0
 	switch held := c.ending.held; {
 	case c.ending.by != "":
@@ -114,7 +114,7 @@ func (c *epollConn) letGo() {
 }
 
 // bidFarewell closes a client whose node has ended, with the cause err.
-func (c *epollConn) bidFarewell(farewell Close, err error) {
+func (c *epollRelay) bidFarewell(farewell Close, err error) {
 	if c.toClient.open {
 		c.cut(farewell.By, errCutFrame(err))
 		return
@@ -123,7 +123,7 @@ func (c *epollConn) bidFarewell(farewell Close, err error) {
 }
 
 // nodeStalls is told when the node has taken nothing for Options.Stall.
-func (c *epollConn) nodeStalls() {
+func (c *epollRelay) nodeStalls() {
 	c.node.refuse()
 	if c.ending.by != "" {
 		return
@@ -141,7 +141,7 @@ func (c *epollConn) nodeStalls() {
 
 // want has a Close frame sent, at the next boundary, unless the relay is
 // ending already.
-func (c *epollConn) want(wish Close, cause error) {
+func (c *epollRelay) want(wish Close, cause error) {
 	first := c.begin(wish.By, cause)
 	c.bound(wish.Within)
 	if first {
@@ -151,14 +151,14 @@ func (c *epollConn) want(wish Close, cause error) {
 }
 
 // sendWish sends what is wanted if a boundary has been reached.
-func (c *epollConn) sendWish() {
+func (c *epollRelay) sendWish() {
 	if wish := c.ending.wish; wish != nil && c.answerBy == 0 && !c.toClient.open && !c.toClient.dropping {
 		c.sendClose(*wish, nil)
 	}
 }
 
 // sendClose sends the client its one Close frame; nothing goes behind it.
-func (c *epollConn) sendClose(f Close, err error) {
+func (c *epollRelay) sendClose(f Close, err error) {
 	c.begin(f.By, err)
 	c.answerBy = 0
 	wire := &c.shard.wire
@@ -177,7 +177,7 @@ func (c *epollConn) sendClose(f Close, err error) {
 }
 
 // closeQueued is told when a Close frame is on its way to the client.
-func (c *epollConn) closeQueued(code int) {
+func (c *epollRelay) closeQueued(code int) {
 	c.toClient.drop()
 	c.queued = uint16(code)
 }
@@ -185,7 +185,7 @@ func (c *epollConn) closeQueued(code int) {
 // The end.
 
 // cut ends both legs as they are.
-func (c *epollConn) cut(by By, err error) {
+func (c *epollRelay) cut(by By, err error) {
 	c.begin(by, err)
 	c.ending.because(err)
 	c.ending.clientOver = true
@@ -196,23 +196,23 @@ func (c *epollConn) cut(by By, err error) {
 }
 
 // cutOff ends the relay as it is.
-func (c *epollConn) cutOff() {
+func (c *epollRelay) cutOff() {
 	defer c.survive()
 	c.cut(ByShutdown, errCut)
-	c.settle()
+	c.proceed()
 }
 
 // finish is the relay's end.
-func (c *epollConn) finish() {
+func (c *epollRelay) finish() {
 	c.node.close(&c.shard.wire)
 	c.client.close(&c.shard.wire)
 	c.leave()
 }
 
 // leave takes the relay, both of whose legs are closed, out of its shard.
-func (c *epollConn) leave() {
+func (c *epollRelay) leave() {
 	c.ended = true
-	c.shard.conns.remove(c.handle)
+	c.shard.relays.remove(c.handle)
 	c.shard.leave()
 
 	end := End{
@@ -225,7 +225,7 @@ func (c *epollConn) leave() {
 
 // survive is deferred by whatever the shard calls: a panic ends this relay, and
 // the shard goes on.
-func (c *epollConn) survive() {
+func (c *epollRelay) survive() {
 	value := recover()
 	if value == nil {
 		return

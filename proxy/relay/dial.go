@@ -19,6 +19,6 @@ func newDialer() *net.Dialer {
 }
 
 // Dial implements Engine.
-func (p *Plain) Dial(ctx context.Context, address string) (net.Conn, error) {
+func (p *Portable) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return p.dialer.DialContext(ctx, "tcp", address)
 }

@@ -18,7 +18,7 @@ import (
 func (e *Epoll) Dial(ctx context.Context, address string) (net.Conn, error) {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || to.Addr().Zone() != "" {
-		return e.plain.Dial(ctx, address)
+		return e.dialer.DialContext(ctx, "tcp", address)
 	}
 	c, err := e.nextShard().dial(ctx, to)
 	if err != nil {

@@ -2,4 +2,8 @@
 
 package relay
 
-func tokenOfBest(e Engine) token { return e.(*Plain).token }
+import "net"
+
+func underTLS(conn net.Conn) net.Conn { return conn }
+
+func tokenOfBest(e Engine) token { return e.(*Portable).token }

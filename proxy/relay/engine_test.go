@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// testEngine is what every engine must pass: over plain and over TLS clients.
+// testEngine is what every engine must pass: over TCP and over TLS clients.
 func testEngine(t *testing.T, newEngine func() Engine) {
-	for name, config := range map[string]*tls.Config{"plain": nil, "TLS": tlsConfig(t)} {
+	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
 		l := legs{newEngine: newEngine, tls: config}
 		t.Run(name, func(t *testing.T) {
 			for _, suite := range []func(*testing.T, legs){

@@ -4,16 +4,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"runtime"
 	"sync/atomic"
 )
 
-// Epoll is the engine for Linux. It does what Plain does, for less.
+// Epoll is the engine for Linux. It does what Portable does, for less.
 //
 //   - A relay belongs to one of a few shards, with both its legs. A shard is
 //     one goroutine around one epoll instance; all that it owns is touched by
-//     that goroutine alone and so needs no lock. Start and Conn.Close reach it
-//     through its mailbox.
+//     that goroutine alone and so needs no lock. Start and Relay.Close reach it
+//     through its queue of tasks.
 //   - Connections of Listener and Dial belong to a shard from the beginning,
 //     see netConn, so that Start need not take them away from the net package.
 //     Of a net.TCPConn it duplicates the descriptor. Nothing of the net.Conns,
@@ -28,33 +27,30 @@ import (
 //   - Deadlines are counted in ticks and wait in one wheel per shard, which
 //     turns only while somebody waits. They are rounded up, by two ticks at
 //     most.
-//   - What has happened to a relay only changes its state; settle then looks
-//     at that and does what follows from it: see epollConn.
+//   - What has happened to a relay only changes its state; proceed then looks
+//     at that and does what follows from it: see epollRelay.
 //
 // A shard runs as long as it has relays or connections; so an engine without any
 // holds no descriptor and no goroutine, and needs no closing. A pair that is no
-// pair of TCP sockets, or for which no descriptors are left, is relayed by Plain.
+// pair of TCP connections, or for which no descriptors are left, is turned away.
 //
-// Only NewEpoll makes one.
+// Only New makes one.
 type Epoll struct {
 	shards  []*shard
 	next    atomic.Uint32
-	running *count // shards
-	plain   Engine
+	running *count      // shards
+	dialer  *net.Dialer // to names
 }
-
-// New returns the best engine for this system, with a shard for every two of the
-// scheduler's processors: see Processors.
-func New() Engine { return NewEpoll(max(1, runtime.GOMAXPROCS(0)/2)) }
 
 // Processors is how many the scheduler should have on so many cores. A busy
 // shard keeps one to itself (see poller), so there is one more for each. It is
-// for the program to set, before New: the scheduler is the whole process's.
+// for the program to set: the scheduler is the whole process's.
 func Processors(cores int) int { return 2 * cores }
 
-// NewEpoll returns an engine of so many shards that relays nothing yet.
-func NewEpoll(shards int) Engine {
-	e := &Epoll{running: newCount(), plain: NewPlain()}
+// New returns the engine for this system, with so many shards, that relays
+// nothing yet.
+func New(shards int) Engine {
+	e := &Epoll{running: newCount(), dialer: newDialer()}
 	t := newToken()
 	for range shards {
 		e.shards = append(e.shards, newShard(e.running, t))
@@ -63,21 +59,22 @@ func NewEpoll(shards int) Engine {
 }
 
 // Start implements Engine.
-func (e *Epoll) Start(p Pair) Conn {
-	conn, err := e.start(p)
+func (e *Epoll) Start(p Pair) Relay {
+	r, err := e.start(p)
 	if err != nil {
-		return e.plain.Start(p)
+		turnAway(p, err)
+		return noRelay{}
 	}
-	return conn
+	return r
 }
 
-// start leaves the pair to Plain when there is an error.
-func (e *Epoll) start(p Pair) (Conn, error) {
-	from, err := sourceOf(p.Client)
+// start leaves the pair as it is when there is an error, or has closed it.
+func (e *Epoll) start(p Pair) (Relay, error) {
+	from, err := layersOf(p.Client)
 	if err != nil {
 		return nil, err
 	}
-	client, node, err := e.adoptBoth(from.conn, p.Node)
+	client, node, err := e.adoptBoth(from.tcp, p.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +83,7 @@ func (e *Epoll) start(p Pair) (Conn, error) {
 		return nil, err
 	}
 	s := node.shard // of which the relay is a user in the node's place
-	c := newEpollConn(s, p)
+	c := newEpollRelay(s, p)
 	c.node.fd, c.node.watched = fdNode, watchedForNetConn
 	c.client.fd, c.client.watched = fdClient, client.moveTo(s, fdClient)
 	c.client.secure = from.handOver(s)
@@ -132,7 +129,7 @@ func (e *Epoll) nextShard() *shard { return e.shards[int(e.next.Add(1))%len(e.sh
 
 // Totals implements Engine.
 func (e *Epoll) Totals() Totals {
-	sum := e.plain.Totals()
+	var sum Totals
 	for _, s := range e.shards {
 		sum.BytesToNode += s.public.bytesToNode.Load()
 		sum.BytesToClient += s.public.bytesToClient.Load()
@@ -145,44 +142,40 @@ func (e *Epoll) Totals() Totals {
 // Cut implements Engine.
 func (e *Epoll) Cut() {
 	for _, s := range e.shards {
-		s.post(func() { s.conns.each((*epollConn).cutOff) })
+		s.post(func() { s.relays.each((*epollRelay).cutOff) })
 	}
-	e.plain.Cut()
 }
 
 // Wait implements Engine. It also waits for connections to be closed.
-func (e *Epoll) Wait() {
-	e.running.wait()
-	e.plain.Wait()
-}
+func (e *Epoll) Wait() { e.running.wait() }
 
-// source is where a relay's client comes from.
-type source struct {
-	conn   net.Conn
-	secure *tls.Conn // over that; nil: plain
-	socket *socket   // between them; nil: none
+// layers are what a client's connection consists of.
+type layers struct {
+	tcp      net.Conn
+	accepted *accepted // around that; nil: none
+	secure   *tls.Conn // around that; nil: no TLS
 }
 
 var errNotTakeable = errors.New("relay: neither a TCP connection nor TLS over one of a Listener")
 
-func sourceOf(conn net.Conn) (s source, err error) {
-	s.conn = conn
+func layersOf(conn net.Conn) (l layers, err error) {
+	l.tcp = conn
 	if secure, ok := conn.(*tls.Conn); ok {
-		s.secure, s.conn = secure, secure.NetConn()
+		l.secure, l.tcp = secure, secure.NetConn()
 	}
-	if under, ok := s.conn.(*socket); ok {
-		s.socket, s.conn = under, under.Conn
+	if under, ok := l.tcp.(*accepted); ok {
+		l.accepted, l.tcp = under, under.Conn
 	}
-	if s.secure != nil && (s.socket == nil || !s.secure.ConnectionState().HandshakeComplete) {
-		return s, errNotTakeable
+	if l.secure != nil && (l.accepted == nil || !l.secure.ConnectionState().HandshakeComplete) {
+		return l, errNotTakeable
 	}
-	return s, nil
+	return l, nil
 }
 
-// handOver gives what is above the connection to the shard.
-func (s source) handOver(to *shard) *tls.Conn {
-	if s.secure != nil {
-		s.socket.Conn = &to.wire
+// handOver gives crypto/tls, if there is any, to the shard.
+func (l layers) handOver(to *shard) *tls.Conn {
+	if l.secure != nil {
+		l.accepted.Conn = &to.wire
 	}
-	return s.secure
+	return l.secure
 }

@@ -15,30 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func newEpollAlone(t testing.TB) func() Engine {
-	return func() Engine { return epollAlone{t, NewEpoll(2).(*Epoll)} }
-}
+func TestEpoll(t *testing.T) { testEngine(t, newBest) }
 
-func TestEpoll(t *testing.T) { testEngine(t, newEpollAlone(t)) }
-
-func TestAPanicInCryptoTLSEndsItsClientAlone(t *testing.T) { testPanicInTLS(t, NewEpoll(1)) }
-
-// epollAlone is an Epoll that must not fall back on Plain.
-type epollAlone struct {
-	t testing.TB
-	*Epoll
-}
-
-func (e epollAlone) Start(p Pair) Conn {
-	conn, err := e.start(p)
-	if err != nil {
-		e.t.Error(err)
-	}
-	return conn
-}
+func TestAPanicInCryptoTLSEndsItsClientAlone(t *testing.T) { testPanicInTLS(t, New(1)) }
 
 func TestARelayAtRestIsSmall(t *testing.T) {
-	if got := unsafe.Sizeof(epollConn{}); got > 416 {
+	if got := unsafe.Sizeof(epollRelay{}); got > 416 {
 		t.Errorf("got %d bytes, want at most 416", got)
 	}
 }
@@ -46,7 +28,7 @@ func TestARelayAtRestIsSmall(t *testing.T) {
 // queues is how much waits for either leg of a relay; nothing once it has
 // ended.
 func queues(r *rig) (client, node int) {
-	c := r.conn.(*epollConn)
+	c := r.conn.(*epollRelay)
 	got := make(chan [2]int, 1)
 	c.shard.post(func() { got <- [2]int{len(c.client.out), len(c.node.out)} })
 	select {
@@ -60,8 +42,8 @@ func queues(r *rig) (client, node int) {
 
 func TestSlowReadersAreNotSentMoreThanAFewReads(t *testing.T) {
 	const most = bufferSize + readSize + 10*1024 // and what TLS adds
-	for name, config := range map[string]*tls.Config{"plain": nil, "TLS": tlsConfig(t)} {
-		l := legs{newEpollAlone(t), config}
+	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
+		l := legs{newBest, config}
 		t.Run(name+"/Client", func(t *testing.T) {
 			r := l.start(t, nil)
 			stream := bytes.Repeat(binaryOf(unmasked, 5000), 4000)
@@ -98,47 +80,6 @@ func slowlyGets(t *testing.T, conn net.Conn, want []byte) {
 func waitUntil(t *testing.T, ok func() bool) {
 	t.Helper()
 	waitFor(t, ok, func() string { return "it did not come to that" })
-}
-
-func TestALegThatIsNoSocketIsRelayedByPlain(t *testing.T) {
-	r := &pipeRig{engine: New(), ended: make(chan End, 1)}
-	pair := Pair{Options: Options{Stall: patience, Close: patience}, Owner: &owner{ended: r.ended}}
-	pair.Client, r.client = net.Pipe()
-	pair.Node, r.node = net.Pipe()
-	r.conn = r.engine.Start(pair)
-	go r.client.Write(text(masked, "x"))
-	get(t, "node", r.node, text(masked, "x"))
-	r.client.Close()
-	r.node.Close()
-	r.engine.Wait()
-	if got := r.engine.Totals().MessagesToNode; got != 1 {
-		t.Errorf("got %d messages in the totals, want 1", got)
-	}
-}
-
-// Of the descriptors that a start needs, each in turn is one too many.
-func TestWithoutDescriptorsPlainRelays(t *testing.T) {
-	if !alone(t) {
-		return
-	}
-	for spare := range 4 {
-		l := legs{newEngine: func() Engine { return NewEpoll(1) }}
-		before := openFiles()
-		r := l.start(t, func(*Pair) { leaveDescriptors(t, spare) })
-		raiseDescriptors(t)
-		if _, epoll := r.conn.(*epollConn); epoll {
-			t.Errorf("%d descriptors were enough", spare)
-		}
-		r.clientSends(text(masked, "x"))
-		r.nodeGets(text(masked, "x"))
-		r.node.Close()
-		r.clientAnswers(lostClose.Code, lostClose.Reason)
-		r.wantEnd(ByNodeLost, lostClose.Code)
-		r.client.Close()
-		if after := openFiles(); after != before {
-			t.Errorf("%d spare descriptors: got %d open files, want %d", spare, after, before)
-		}
-	}
 }
 
 // leaveDescriptors lets the process open no more than so many.
@@ -178,7 +119,7 @@ func TestThousandsOfRelaysLeaveNoFileBehind(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	l := legs{newEngine: newEpollAlone(t)}
+	l := legs{newEngine: newBest}
 	engine := l.newEngine()
 	l.newEngine = func() Engine { return engine }
 	before := openFiles()
@@ -209,7 +150,7 @@ func TestThousandsOfRelaysLeaveNoFileBehind(t *testing.T) {
 }
 
 func TestWhatTLSHasReadBeforeTheStartIsNotLost(t *testing.T) {
-	l := legs{newEpollAlone(t), tlsConfig(t)}
+	l := legs{newBest, tlsConfig(t)}
 	far, near := l.clientLeg(t)
 	first, second := text(masked, "first"), text(masked, "second")
 	send(t, far, join(first, second)) // one record
@@ -248,7 +189,7 @@ func TestAKeyUpdateIsAnswered(t *testing.T) {
 func TestKeyUpdatesDoNotFillTheMemory(t *testing.T) {
 	r, s, far := startSealed(t, func(p *Pair) {
 		p.Options.Stall = time.Second
-		p.Client.(*tls.Conn).NetConn().(*socket).Conn.(*net.TCPConn).SetWriteBuffer(4096)
+		p.Client.(*tls.Conn).NetConn().(*accepted).Conn.(*net.TCPConn).SetWriteBuffer(4096)
 	})
 	go io.Copy(io.Discard, r.node)
 	most := 0
@@ -275,14 +216,14 @@ func startSealed(t *testing.T, change func(*Pair)) (*rig, *sealer, net.Conn) {
 	t.Helper()
 	far, near := tcpLeg(t)
 	var log bytes.Buffer
-	server := tls.Server(wrap(near), tlsConfig(t))
+	server := tls.Server(underTLS(near), tlsConfig(t))
 	client := tls.Client(far, &tls.Config{InsecureSkipVerify: true, KeyLogWriter: &log})
 	handshake := make(chan error, 1)
 	go func() { handshake <- server.Handshake() }()
 	if err := errors.Join(client.Handshake(), <-handshake); err != nil {
 		t.Fatal(err)
 	}
-	l := legs{newEngine: newEpollAlone(t)}
+	l := legs{newEngine: newBest}
 	r := l.start(t, func(p *Pair) {
 		p.Client.Close() // not that one
 		p.Client = server
@@ -327,7 +268,7 @@ func TestAForgedRecordIsAnErrorOfTheClient(t *testing.T) {
 
 // The kernel resets a connection that is closed before all of it was read.
 func TestWhatAClientSendsBehindItsCloseCostsItNothing(t *testing.T) {
-	l := legs{newEngine: newEpollAlone(t)}
+	l := legs{newEngine: newBest}
 	r := l.start(t, nil)
 	r.clientSends(closeFrame(masked, 1000, ""))
 	r.nodeGets(closeFrame(masked, 1000, ""))
@@ -340,16 +281,19 @@ func TestWhatAClientSendsBehindItsCloseCostsItNothing(t *testing.T) {
 	r.clientIsOver()
 }
 
-func (c *epollConn) fire(forgive bool) {
+func (c *epollRelay) fire(forgive bool) {
 	c.shard.post(func() {
 		if forgive {
 			c.pings.asked = 0
 		}
 		if !c.ended && c.closeBy == 0 {
 			c.pingDue()
-			c.settle()
+			c.proceed()
 		}
 	})
 }
+
+// underTLS is what crypto/tls has under it where clients come in.
+func underTLS(conn net.Conn) net.Conn { return &accepted{conn} }
 
 func tokenOfBest(e Engine) token { return e.(*Epoll).shards[0].token }

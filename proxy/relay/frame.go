@@ -31,6 +31,7 @@ const (
 	statusProtocol  = 1002
 	statusNone      = 1005 // stands for a Close frame without a status
 	statusTooBig    = 1009
+	statusTryAgain  = 1013 // of the registry of IANA
 )
 
 const maxReason = maxControl - 2

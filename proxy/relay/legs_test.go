@@ -72,14 +72,14 @@ func loses(p *Pair, lost func() Close) { p.Owner.(*owner).lost = lost }
 // legs makes the connections of a pair.
 type legs struct {
 	newEngine func() Engine
-	tls       *tls.Config // of the client's leg; nil: plain
+	tls       *tls.Config // of the client's leg; nil: TCP alone
 }
 
 // rig is one relay with a test at both of its far ends.
 type rig struct {
 	t            *testing.T
 	engine       Engine
-	conn         Conn
+	conn         Relay
 	pair         Pair
 	client, node net.Conn // the far ends
 	ended        chan End
@@ -115,7 +115,7 @@ func (l legs) clientLeg(t testing.TB) (far, near net.Conn) {
 	if l.tls == nil {
 		return far, near
 	}
-	server := tls.Server(wrap(near), l.tls)
+	server := tls.Server(underTLS(near), l.tls)
 	client := tls.Client(far, &tls.Config{InsecureSkipVerify: true})
 	handshake := make(chan error, 1)
 	go func() { handshake <- server.Handshake() }()
@@ -142,6 +142,23 @@ func tcpLeg(t testing.TB) (far, near net.Conn) {
 		t.Fatal(err)
 	}
 	return far, near
+}
+
+// newBest returns the engine for this system.
+func newBest() Engine { return New(2) }
+
+// listen returns a listener of the engine's, which is closed with the test.
+func listen(t testing.TB, engine Engine, first First) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err = engine.Listener(l, first); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
 func tlsConfig(t testing.TB) *tls.Config {

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -12,26 +13,26 @@ import (
 )
 
 // Listener implements Engine. The connections belong to a shard from the
-// beginning.
-func (e *Epoll) Listener(l net.Listener, first First) net.Listener {
+// beginning. l must be a net.TCPListener.
+func (e *Epoll) Listener(l net.Listener, first First) (net.Listener, error) {
+	defer l.Close()
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
-		return e.plain.Listener(l, first)
+		return nil, fmt.Errorf("relay: got a listener of type %T, want one of TCP", l)
 	}
 	file, err := tcp.File()
 	if err != nil {
-		return e.plain.Listener(l, first)
+		return nil, err
 	}
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
-		return e.plain.Listener(l, first)
+		return nil, err
 	}
 	_ = raw.Control(func(fd uintptr) { // the connections inherit it
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	})
-	tcp.Close()
-	return &listener{engine: e, file: file, raw: raw, address: l.Addr(), first: first}
+	return &listener{engine: e, file: file, raw: raw, address: l.Addr(), first: first}, nil
 }
 
 // listener is a listening socket, another descriptor of a net.TCPListener's, as
@@ -64,7 +65,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, l.failed(err)
 	}
 	conn.first = l.first
-	return &socket{conn}, nil
+	return &accepted{conn}, nil
 }
 
 func (l *listener) failed(err error) error {
@@ -98,16 +99,14 @@ func addrPort(a *unix.RawSockaddrInet6) netip.AddrPort {
 	return netip.AddrPortFrom(ip, bigEndian(a.Port))
 }
 
-// socket is a connection of a Listener, under crypto/tls or not. When a shard
+// accepted is a connection of a Listener, under crypto/tls or not. When a shard
 // takes over what is over TLS, it puts its wire here.
-type socket struct{ net.Conn }
+type accepted struct{ net.Conn }
 
 // CloseWrite closes the writing side.
-func (s *socket) CloseWrite() error {
+func (s *accepted) CloseWrite() error {
 	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return nil
 }
-
-func wrap(conn net.Conn) net.Conn { return &socket{conn} }

@@ -20,8 +20,8 @@ func TestAnAcceptWithoutDescriptorsIsTriedAgain(t *testing.T) {
 		return
 	}
 	for spare := range 3 {
-		engine := NewEpoll(1)
-		l := engine.Listener(listening(t), nil)
+		engine := New(1)
+		l := listen(t, engine, nil)
 		far := dialTo(t, l)
 		leaveDescriptors(t, spare)
 		_, err := l.Accept()
@@ -76,8 +76,8 @@ func TestAServerOutOfDescriptorsServesAgainWhenThereAreSome(t *testing.T) {
 		return
 	}
 	for spare := range 3 {
-		engine := NewEpoll(1)
-		l := engine.Listener(listening(t), nil)
+		engine := New(1)
+		l := listen(t, engine, nil)
 		failed := make(chan string, 100)
 		server := &http.Server{
 			Handler:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "served") }),
@@ -118,7 +118,7 @@ func (l lines) Write(line []byte) (int, error) {
 }
 
 func TestAClosedListenerEndsItsAccept(t *testing.T) {
-	l := NewEpoll(1).Listener(listening(t), nil)
+	l := listen(t, New(1), nil)
 	ended := make(chan error)
 	go func() {
 		_, err := l.Accept()

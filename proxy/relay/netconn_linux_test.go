@@ -23,7 +23,9 @@ func dialed(engine Engine) (dialled, accepted net.Conn, stop func(), err error) 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	l = engine.Listener(l, nil)
+	if l, err = engine.Listener(l, nil); err != nil {
+		return nil, nil, nil, err
+	}
 	defer l.Close()
 	if dialled, err = engine.Dial(context.Background(), l.Addr().String()); err != nil {
 		return nil, nil, nil, err
@@ -51,7 +53,7 @@ func listening(t *testing.T) net.Listener {
 
 // As net/http and crypto/tls take it for one.
 func TestAConnectionOfAShardIsANetConn(t *testing.T) {
-	nettest.TestConn(t, func() (net.Conn, net.Conn, func(), error) { return dialed(NewEpoll(2)) })
+	nettest.TestConn(t, func() (net.Conn, net.Conn, func(), error) { return dialed(New(2)) })
 }
 
 func TestBothEndsKnowTheirAddresses(t *testing.T) {
@@ -61,8 +63,10 @@ func TestBothEndsKnowTheirAddresses(t *testing.T) {
 			t.Logf("%s: not here: %v", address, err)
 			continue
 		}
-		engine := NewEpoll(1)
-		l = engine.Listener(l, nil)
+		engine := New(1)
+		if l, err = engine.Listener(l, nil); err != nil {
+			t.Fatal(err)
+		}
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		host := "127.0.0.1" // also of the one that listens for both
 		if strings.HasPrefix(address, "[::1]") {
@@ -88,7 +92,7 @@ func TestBothEndsKnowTheirAddresses(t *testing.T) {
 }
 
 func TestSmallMessagesAreNotHeldBackByTheKernel(t *testing.T) {
-	dialled, accepted, stop, err := dialed(NewEpoll(1))
+	dialled, in, stop, err := dialed(New(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +107,7 @@ func TestSmallMessagesAreNotHeldBackByTheKernel(t *testing.T) {
 	f("a node's TCP_NODELAY", node, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	f("a node's keepalive", node, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	f("a node's silence", node, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60)
-	f("a client's TCP_NODELAY", accepted.(*socket).Conn.(*netConn), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	f("a client's TCP_NODELAY", in.(*accepted).Conn.(*netConn), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 }
 
 func TestADialThatIsRefusedSaysSo(t *testing.T) {
@@ -111,7 +115,7 @@ func TestADialThatIsRefusedSaysSo(t *testing.T) {
 		return
 	}
 	for _, address := range []string{unheard(t), strings.Replace(unheard(t), "127.0.0.1", "localhost", 1)} {
-		engine := NewEpoll(1)
+		engine := New(1)
 		before := openFiles()
 		conn, err := engine.Dial(t.Context(), address)
 		if conn != nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.HasSuffix(err.Error(), "connect: connection refused") {
@@ -132,7 +136,7 @@ func unheard(t *testing.T) string {
 }
 
 func TestADialByNameIsRelayed(t *testing.T) {
-	engine := NewEpoll(1)
+	engine := New(1)
 	l := listening(t)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	conn, err := engine.Dial(t.Context(), "localhost:"+port)
@@ -152,8 +156,8 @@ func TestADialByNameIsRelayed(t *testing.T) {
 	_ = far.SetDeadline(time.Now().Add(patience))
 	r.clientSends(text(masked, "x"))
 	r.nodeGets(text(masked, "x"))
-	if _, epoll := r.conn.(*epollConn); !epoll {
-		t.Error("the plain engine relays it")
+	if _, epoll := r.conn.(*epollRelay); !epoll {
+		t.Error("it is not relayed")
 	}
 }
 
@@ -191,7 +195,7 @@ func crowded(t *testing.T) (address string, accept func()) {
 
 func TestADialThatHangsEndsWithItsContext(t *testing.T) {
 	address, _ := crowded(t)
-	engine := NewEpoll(1)
+	engine := New(1)
 	late, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if conn, err := engine.Dial(late, address); conn != nil || !isTimeout(err) || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -228,7 +232,7 @@ func (d deadline) Done() <-chan struct{}       { return nil }
 
 func TestADialThatHangsSucceedsWhenItIsAccepted(t *testing.T) {
 	address, accept := crowded(t)
-	engine := NewEpoll(1)
+	engine := New(1)
 	time.AfterFunc(20*time.Millisecond, accept)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -251,7 +255,7 @@ func TestWithoutDescriptorsADialFailsAndNothingLeaks(t *testing.T) {
 	}
 	l := listening(t)
 	for spare := range 3 {
-		engine := NewEpoll(1)
+		engine := New(1)
 		before := openFiles()
 		leaveDescriptors(t, spare)
 		conn, err := engine.Dial(t.Context(), l.Addr().String())
@@ -268,7 +272,7 @@ func TestWithoutDescriptorsADialFailsAndNothingLeaks(t *testing.T) {
 
 func TestAConnectionToItselfIsNobodyThatListens(t *testing.T) {
 	for _, to := range []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0"), netip.MustParseAddrPort("[::1]:0")} {
-		engine := NewEpoll(1).(*Epoll)
+		engine := New(1).(*Epoll)
 		fd, err := newSocket(to)
 		if err != nil {
 			t.Fatal(err)
@@ -300,7 +304,7 @@ func TestAConnectionToItselfIsNobodyThatListens(t *testing.T) {
 
 // An http.Server that is closed closes what it is just giving away.
 func TestARelayOfAClosedConnectionEndsAtOnce(t *testing.T) {
-	engine := NewEpoll(2)
+	engine := New(2)
 	for i := range 2 {
 		farClient, client, _, err := dialed(engine)
 		if err != nil {
@@ -322,7 +326,7 @@ func TestARelayOfAClosedConnectionEndsAtOnce(t *testing.T) {
 
 // A relay's legs come from whichever shards they were accepted and dialled in.
 func TestALegMovesToTheShardOfTheOther(t *testing.T) {
-	engine := NewEpoll(3).(*Epoll)
+	engine := New(3).(*Epoll)
 	var all sync.WaitGroup
 	for i := range 9 {
 		farClient, client, _, err := dialed(engine)
@@ -337,8 +341,8 @@ func TestALegMovesToTheShardOfTheOther(t *testing.T) {
 			engine.next.Add(1)
 		}
 		conn := engine.Start(Pair{Client: client, Node: node, Owner: new(owner), Options: Options{Stall: patience, Close: patience}})
-		if _, epoll := conn.(*epollConn); !epoll {
-			t.Fatal("the plain engine relays it")
+		if _, epoll := conn.(*epollRelay); !epoll {
+			t.Fatal("it is not relayed")
 		}
 		all.Go(func() { pass(t, farClient, farNode, text(masked, "to the node")) })
 		all.Go(func() { pass(t, farNode, farClient, text(unmasked, "to the client")) })

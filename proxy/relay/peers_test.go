@@ -80,7 +80,7 @@ func echo(ctx context.Context, node *websocket.Conn) {
 type peers struct {
 	ctx    context.Context
 	client *websocket.Conn
-	conn   Conn
+	conn   Relay
 	ended  chan End
 }
 
@@ -108,18 +108,13 @@ func (l legs) peers(t *testing.T, serve func(context.Context, *websocket.Conn)) 
 
 // dialThrough is a balancer for one client: it takes the handshake across and
 // leaves the rest to the engine.
-func (l legs) dialThrough(t *testing.T, ctx context.Context, engine Engine, node string, ended chan End) (*websocket.Conn, Conn) {
+func (l legs) dialThrough(t *testing.T, ctx context.Context, engine Engine, node string, ended chan End) (*websocket.Conn, Relay) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, scheme := engine.Listener(listener, nil), "http"
-	defer listener.Close()
+	listener, scheme := listen(t, engine, nil), "http"
 	if l.tls != nil {
 		listener, scheme = tls.NewListener(listener, l.tls), "https"
 	}
-	started := make(chan Conn, 1)
+	started := make(chan Relay, 1)
 	go func() {
 		defer close(started)
 		if pair, ok := takeAcross(t, engine, listener, node); ok {

@@ -19,7 +19,7 @@ type pinger interface{ fire(forgive bool) }
 
 // fire tries more than once, since toClient, when it has just written, may take
 // that for something that passes.
-func (r *plainConn) fire(forgive bool) {
+func (r *portableRelay) fire(forgive bool) {
 	p := r.pings
 	look := func() (pings, bool) {
 		p.mu.Lock()
@@ -249,7 +249,7 @@ func drawChat(t *rapid.T, tok token) (c chat) {
 
 func TestPingsAndTheirPongsChangeNothingElse(t *testing.T) {
 	for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-		for name, newEngine := range map[string]func() Engine{"Best": New, "Plain": NewPlain} {
+		for name, newEngine := range map[string]func() Engine{"Best": newBest, "Portable": NewPortable} {
 			l := legs{newEngine, config}
 			pinged := 0
 			t.Run(kind+"/"+name, func(t *testing.T) {
@@ -350,7 +350,7 @@ func (c chat) send(to net.Conn, owed <-chan []byte) {
 
 // tokenOf is the payload of an engine's pings.
 func tokenOf(e Engine) token {
-	if p, ok := e.(*Plain); ok {
+	if p, ok := e.(*Portable); ok {
 		return p.token
 	}
 	return tokenOfBest(e)

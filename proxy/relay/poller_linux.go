@@ -23,7 +23,7 @@ import (
 // system calls alone 14 %; with one of those behind each signal, also when there
 // is much to do, 1–6 %, as the scheduler then looks every 20 µs and gives the P to
 // another thread. Each waiter takes a P from the others, so there must be more of
-// them: see New.
+// them: see the shards of internal/app.
 type poller struct {
 	fd     int
 	keeps  bool // the P when it is busy; not without those signals

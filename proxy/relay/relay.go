@@ -1,5 +1,19 @@
 // Package relay moves bytes between a client and its node after the 101, and
 // ends that with a clean Close frame whoever ends it.
+//
+// There are two engines. Epoll is the one for Linux. Portable runs on every
+// system; macOS and BSD use it, and the tests of Epoll as a reference. The Linux
+// binary does not contain it, as nothing there refers to NewPortable.
+//
+// Each word means one thing:
+//
+//   - relay: a client and its node, joined
+//   - leg: one of the two connections of a relay
+//   - flow: one direction of a relay
+//   - shard: one goroutine of Epoll, with all the relays that belong to it
+//   - netConn: a TCP connection that a shard watches, until a relay takes it
+//   - accepted: what crypto/tls reads and writes: a netConn, then a wire
+//   - wire: memory that a shard gives crypto/tls in place of a connection
 package relay
 
 import (
@@ -18,7 +32,7 @@ const (
 	ByRefused  By = "refused"   // the node said in a message why it ended the connection
 	ByNodeLost By = "node_lost" // the node's connection ended, or the node went down, without a Close frame
 	ByDrain    By = "drain"
-	ByLimit    By = "limit"   // a malformed or oversized frame
+	ByLimit    By = "limit"   // a malformed or oversized frame, or no descriptors or memory were left for the relay
 	ByTimeout  By = "timeout" // it took no bytes for Options.Stall, or Options.Idle or Ping ended it
 	ByShutdown By = "shutdown"
 	// ByRebalance is a node that had more than its share of the clients.
@@ -83,7 +97,7 @@ type Pair struct {
 }
 
 // Owner is whose relay it is. It is called on a goroutine of the engine, which
-// it must not hold up.
+// it must not hold up, or by Start.
 type Owner interface {
 	// NodeLost is asked once, when the node's leg ends without a Close frame,
 	// for what to tell the client. Last are the node's last frames, if they are
@@ -124,14 +138,15 @@ type Engine interface {
 	// from then on, and whose connections the engine can take over, also from
 	// under crypto/tls. First is shown what the first read of each connection
 	// brings; it must not keep or change that, nor block. Nil: nobody wants to
-	// see it. Whoever gets the listener closes it.
-	Listener(l net.Listener, first First) net.Listener
+	// see it. Whoever gets the listener closes it. With an error l is closed.
+	Listener(l net.Listener, first First) (net.Listener, error)
 	// Dial connects to a node, HOST:PORT, for the Node of a Pair. Whoever gets
 	// the connection closes it, or starts its pair. When ctx ends before that
 	// is done, the error is a timeout or ctx's cause.
 	Dial(ctx context.Context, address string) (net.Conn, error)
-	// Start takes the pair over and returns at once.
-	Start(Pair) Conn
+	// Start takes the pair over and returns at once. A pair that the engine
+	// cannot relay it ends at once, with the reason as End.Err.
+	Start(Pair) Relay
 	// Totals may be read at any time and only grows.
 	Totals() Totals
 	// Cut ends all relays as they are.
@@ -140,9 +155,9 @@ type Engine interface {
 	Wait()
 }
 
-// Conn is one running relay. Its methods may be called concurrently, after its
+// Relay is one running relay. Its methods may be called concurrently, after its
 // end too, where they do nothing.
-type Conn interface {
+type Relay interface {
 	// Close sends the client a Close frame at the next frame boundary and ends
 	// the relay once the client has answered, or after Options.Close. Only the
 	// first call counts. It does not wait.

@@ -23,13 +23,13 @@ type outcome struct {
 func TestEnginesDoTheSame(t *testing.T) {
 	for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
 		t.Run(kind, func(t *testing.T) {
-			best, plain := legs{New, config}, legs{NewPlain, config}
+			best, portable := legs{newBest, config}, legs{NewPortable, config}
 			rapid.Check(t, func(rt *rapid.T) {
 				up, down := drawScript(rt, masked), drawScript(rt, unmasked)
 				if up.bad {
 					down = script{}
 				}
-				got, want := best.relay(t, up, down), plain.relay(t, up, down)
+				got, want := best.relay(t, up, down), portable.relay(t, up, down)
 				if !reflect.DeepEqual(got, want) {
 					rt.Errorf("sent %d and %d bytes: got %d at the node, %d at the client, %+v; want %d, %d, %+v",
 						len(join(up.parts...)), len(join(down.parts...)), len(got.node), len(got.client), got.end, len(want.node), len(want.client), want.end)

@@ -29,12 +29,12 @@ type shard struct {
 	users   int // relays and netConns that have entered and not left
 	awaited table[netConn]
 	running bool     // the goroutine, which ends without relays
-	mail    []func() // for it to do
+	tasks   []func() // for it to do
 	poller  *poller  // while it runs, which alone closes it
-	bell    int      // an eventfd that rings when there is mail
+	wakeup  int      // an eventfd that ends its wait, for tasks and the last user
 
 	// All below is the goroutine's.
-	conns            table[epollConn]
+	relays           table[epollRelay]
 	wheel            wheel
 	started          time.Time // of the wheel's time
 	clock            ticks     // 0: not looked at in this round
@@ -74,7 +74,7 @@ func (s *shard) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users--; s.users == 0 {
-		ring(s.bell)
+		signalEventfd(s.wakeup)
 	}
 }
 
@@ -97,26 +97,26 @@ func (s *shard) awaitedAt(h handle) *netConn {
 	return s.awaited.get(h)
 }
 
-// bellData tells the bell from the legs.
-var bellData = handle{index: math.MaxUint32}
+// wakeupHandle is the handle of the eventfd.
+var wakeupHandle = handle{index: math.MaxUint32}
 
 func (s *shard) open() (err error) {
 	if s.poller, err = newPoller(); err != nil {
 		return err
 	}
-	if s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+	if s.wakeup, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		_ = s.poller.close()
 		return os.NewSyscallError("eventfd", err)
 	}
-	// An edge-triggered bell rings at each write and need not be read.
-	if err = s.poller.watch(unix.EPOLL_CTL_ADD, int32(s.bell), unix.EPOLLIN|unix.EPOLLET, bellData); err != nil {
+	// Edge-triggered, it is told of at each write and need not be read.
+	if err = s.poller.watch(unix.EPOLL_CTL_ADD, int32(s.wakeup), unix.EPOLLIN|unix.EPOLLET, wakeupHandle); err != nil {
 		_ = s.close()
 		return err
 	}
 	return nil
 }
 
-func (s *shard) close() error { return errors.Join(unix.Close(s.bell), s.poller.close()) }
+func (s *shard) close() error { return errors.Join(unix.Close(s.wakeup), s.poller.close()) }
 
 // post has the goroutine call f, unless no relay is left.
 func (s *shard) post(f func()) {
@@ -125,9 +125,9 @@ func (s *shard) post(f func()) {
 	if !s.running {
 		return
 	}
-	s.mail = append(s.mail, f)
-	if len(s.mail) == 1 {
-		ring(s.bell)
+	s.tasks = append(s.tasks, f)
+	if len(s.tasks) == 1 {
+		signalEventfd(s.wakeup)
 	}
 }
 
@@ -149,7 +149,7 @@ func (s *shard) run() {
 
 // inUse reports whether there are relays, and closes the shard if not.
 func (s *shard) inUse() bool {
-	if s.conns.len() > 0 {
+	if s.relays.len() > 0 {
 		return true
 	}
 	s.mu.Lock()
@@ -157,7 +157,7 @@ func (s *shard) inUse() bool {
 	if s.users > 0 {
 		return true
 	}
-	s.running, s.mail = false, nil
+	s.running, s.tasks = false, nil
 	_ = s.close()
 	return false
 }
@@ -180,26 +180,26 @@ func (s *shard) time() ticks {
 
 func (s *shard) dispatch(events uint32, of handle) {
 	switch of.kind() {
-	case kindBell:
-		s.readMail()
+	case kindWakeup:
+		s.runTasks()
 	case kindAwaited:
 		if c := s.awaitedAt(of.base()); c != nil {
 			c.wake(events)
 			s.woken = true
 		}
 	default:
-		if c := s.conns.get(of.base()); c != nil {
+		if c := s.relays.get(of.base()); c != nil {
 			c.wake(of.kind() == kindClient, events)
 		}
 	}
 }
 
-func (s *shard) readMail() {
+func (s *shard) runTasks() {
 	s.mu.Lock()
-	mail := s.mail
-	s.mail = nil
+	tasks := s.tasks
+	s.tasks = nil
 	s.mu.Unlock()
-	for _, f := range mail {
+	for _, f := range tasks {
 		f()
 	}
 }
@@ -209,7 +209,7 @@ func (s *shard) turnWheel() {
 		return
 	}
 	s.wheel.advance(s.time(), func(h handle) {
-		if c := s.conns.get(h); c != nil {
+		if c := s.relays.get(h); c != nil {
 			c.expire(s.wheel.now)
 		}
 	})
@@ -245,7 +245,7 @@ const (
 	kindClient = iota // a relay's leg
 	kindNode          // the other one
 	kindAwaited
-	kindBell
+	kindWakeup
 )
 
 func (h handle) of(kind uint32) handle { return handle{h.index<<2 | kind, h.generation} }

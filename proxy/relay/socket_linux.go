@@ -172,8 +172,8 @@ func control(epoll, op int, fd int32, event *unix.EpollEvent) error {
 	return nil
 }
 
-// ring wakes who waits for an eventfd.
-func ring(fd int) {
+// signalEventfd wakes the goroutine that waits for an eventfd.
+func signalEventfd(fd int) {
 	one := [8]byte{1} // in either byte order it is not 0
 	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), uintptr(len(one)))
 }

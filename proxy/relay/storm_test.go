@@ -19,7 +19,7 @@ func TestStorm(t *testing.T) {
 		name  string
 		make  func() Engine
 		talks int
-	}{{"Plain", NewPlain, 300}, {"Best", New, 1000}} {
+	}{{"Portable", NewPortable, 300}, {"Best", newBest, 1000}} {
 		for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
 			t.Run(engine.name+"/"+kind, func(t *testing.T) { storm(t, legs{engine.make, config}, engine.talks, 50) })
 		}
@@ -57,7 +57,7 @@ type talk struct {
 	t            *testing.T
 	name         string
 	client, node *talker
-	conn         Conn
+	conn         Relay
 	ended        chan End
 	disaster     int
 	patience     int // until it comes

@@ -5,7 +5,7 @@ import "time"
 // begin notes what ends the relay, unless something has already, and sees to
 // it that the rest takes no longer than Options.Close. It reports whether this
 // was the first.
-func (c *epollConn) begin(by By, err error) bool {
+func (c *epollRelay) begin(by By, err error) bool {
 	if !c.ending.first(by, err) {
 		return false
 	}
@@ -16,7 +16,7 @@ func (c *epollConn) begin(by By, err error) bool {
 }
 
 // bound sets when the end is there at the latest; 0 changes nothing.
-func (c *epollConn) bound(within time.Duration) {
+func (c *epollRelay) bound(within time.Duration) {
 	if within > 0 {
 		c.latestBy = min(c.latestBy, c.shard.time().later(within))
 		c.closeBy = min(c.closeBy, c.latestBy)
@@ -25,7 +25,7 @@ func (c *epollConn) bound(within time.Duration) {
 
 // progress puts off the cut of a relay that is ending: a frame that is still
 // under way, and passes, is not late.
-func (c *epollConn) progress() {
+func (c *epollRelay) progress() {
 	if c.closeBy != 0 {
 		c.closeBy = min(c.shard.time()+c.close, c.latestBy)
 	}
@@ -33,7 +33,7 @@ func (c *epollConn) progress() {
 
 // active puts off the next ping and the end of an idle relay, where the pongs
 // to our pings do not count.
-func (c *epollConn) active() {
+func (c *epollRelay) active() {
 	if c.closeBy != 0 {
 		return
 	}
@@ -47,7 +47,7 @@ func (c *epollConn) active() {
 
 // pingDue pings a client that is silent, or ends one that has stayed so. Where
 // no ping can be put in, something has just passed or is about to.
-func (c *epollConn) pingDue() {
+func (c *epollRelay) pingDue() {
 	c.pingBy = c.shard.time() + c.ping
 	switch {
 	case c.heldBy != 0:
@@ -63,7 +63,7 @@ func (c *epollConn) pingDue() {
 
 // arm has the wheel wake the relay in time for the first of its deadlines. One
 // that is put off, or gone, by then costs a look.
-func (c *epollConn) arm() {
+func (c *epollRelay) arm() {
 	next := c.closeBy.earlier(c.idleBy).earlier(c.pingBy).earlier(c.heldBy).earlier(c.answerBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
 	if next != 0 && next.earlier(c.wakes) != c.wakes {
 		c.wakes = c.shard.wheel.add(c.handle, c.shard.time(), next)
@@ -71,7 +71,7 @@ func (c *epollConn) arm() {
 }
 
 // stallBy is when a leg must have taken something of its queue.
-func (c *epollConn) stallBy(l *leg) ticks {
+func (c *epollRelay) stallBy(l *leg) ticks {
 	switch {
 	case l.flushed():
 		l.stallBy = 0
@@ -83,7 +83,7 @@ func (c *epollConn) stallBy(l *leg) ticks {
 }
 
 // expire is told when the wheel has come to the time now.
-func (c *epollConn) expire(now ticks) {
+func (c *epollRelay) expire(now ticks) {
 	defer c.survive()
 	if c.wakes == 0 || c.wakes > now {
 		return // of an earlier wish
@@ -106,5 +106,5 @@ func (c *epollConn) expire(now ticks) {
 	case due(c.pingBy):
 		c.pingDue()
 	}
-	c.settle()
+	c.proceed()
 }

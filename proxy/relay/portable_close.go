@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// closing is what the two goroutines of a relay, and Conn.Close, tell each
+// closing is what the two goroutines of a relay, and Relay.Close, tell each
 // other about its end.
 type closing struct {
 	client, node net.Conn

@@ -13,9 +13,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestPlain(t *testing.T) { testEngine(t, NewPlain) }
+func TestPortable(t *testing.T) { testEngine(t, NewPortable) }
 
-func TestAPanicInCryptoTLSEndsItsClientAloneOnPlain(t *testing.T) { testPanicInTLS(t, NewPlain()) }
+func TestAPanicInCryptoTLSEndsItsClientAloneOnPortable(t *testing.T) {
+	testPanicInTLS(t, NewPortable())
+}
 
 const (
 	stall = 30 * time.Second
@@ -25,7 +27,7 @@ const (
 // pipeRig relays between two pipes, in which every write is one read.
 type pipeRig struct {
 	engine       Engine
-	conn         Conn
+	conn         Relay
 	client, node net.Conn
 	ended        chan End
 }
@@ -36,7 +38,7 @@ func startOnPipes() *pipeRig {
 }
 
 func startOnPipe(client, far net.Conn, o Options) *pipeRig {
-	r := &pipeRig{engine: NewPlain(), client: far, ended: make(chan End, 1)}
+	r := &pipeRig{engine: NewPortable(), client: far, ended: make(chan End, 1)}
 	pair := Pair{Client: client, Options: o, Owner: &owner{ended: r.ended}}
 	r.node, pair.Node = net.Pipe()
 	r.conn = r.engine.Start(pair)
@@ -59,7 +61,7 @@ func (r *pipeRig) endsAfter(t *testing.T, want time.Duration, by By, code int) {
 	r.engine.Wait()
 }
 
-func TestPlainTimes(t *testing.T) {
+func TestPortableTimes(t *testing.T) {
 	f := func(name string, test func(*testing.T, *pipeRig)) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test(t, startOnPipes()) })
@@ -140,7 +142,7 @@ func TestPlainTimes(t *testing.T) {
 	})
 }
 
-func TestAPlainRelayThatNobodyUsesHasUntilIdle(t *testing.T) {
+func TestAPortableRelayThatNobodyUsesHasUntilIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, far := net.Pipe()
 		r := startOnPipe(client, far, Options{Stall: stall, Close: bound, Idle: time.Minute})
@@ -161,7 +163,7 @@ func TestAPlainRelayThatNobodyUsesHasUntilIdle(t *testing.T) {
 	})
 }
 
-func TestAPlainRelayThatIsSilentIsPingedInTime(t *testing.T) {
+func TestAPortableRelayThatIsSilentIsPingedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, far := net.Pipe()
 		r := startOnPipe(client, far, Options{Stall: stall, Close: bound, Ping: time.Minute})
@@ -190,7 +192,7 @@ func TestAPlainRelayThatIsSilentIsPingedInTime(t *testing.T) {
 }
 
 // A tls.Conn's Close would wait another five seconds for such a client.
-func TestAPlainTLSClientThatTakesNothingIsCutAtOnce(t *testing.T) {
+func TestAPortableTLSClientThatTakesNothingIsCutAtOnce(t *testing.T) {
 	config := tlsConfig(t)
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()

@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// epollConn is one relay of a shard. All but shard is the shard's goroutine's.
+// epollRelay is one relay of a shard. All but shard is the shard's goroutine's.
 //
 // Whatever happens (a leg can be read, or written, a time is over, somebody
-// wants a Close frame) changes the state here, and ends with settle, which
+// wants a Close frame) changes the state here, and ends with proceed, which
 // does what follows from the state.
-type epollConn struct {
+type epollRelay struct {
 	shard        *shard
 	client, node leg
 	toNode       flow
@@ -37,10 +37,10 @@ type epollConn struct {
 	said               *words // by the node, the last that was notable; nil: more has come
 }
 
-// newEpollConn lacks its legs yet.
-func newEpollConn(s *shard, p Pair) *epollConn {
+// newEpollRelay lacks its legs yet.
+func newEpollRelay(s *shard, p Pair) *epollRelay {
 	o := p.Options
-	c := &epollConn{
+	c := &epollRelay{
 		shard:    s,
 		toNode:   flow{gate: gate{follower: newFollower(true, o.MaxMessage)}},
 		toClient: flow{gate: gate{follower: newFollower(false, 0)}},
@@ -57,21 +57,21 @@ func newEpollConn(s *shard, p Pair) *epollConn {
 	return c
 }
 
-// Close implements Conn.
-func (c *epollConn) Close(wish Close) {
+// Close implements Relay.
+func (c *epollRelay) Close(wish Close) {
 	c.shard.post(func() {
 		defer c.survive()
 		if !c.ended {
 			c.want(wish, nil)
-			c.settle()
+			c.proceed()
 		}
 	})
 }
 
 // start is the beginning: what was read before comes first. To the client it
 // goes all at once, behind the head.
-func (c *epollConn) start(head, toNode, toClient []byte) {
-	c.handle = c.shard.conns.add(c)
+func (c *epollRelay) start(head, toNode, toClient []byte) {
+	c.handle = c.shard.relays.add(c)
 	defer c.survive()
 	c.client.queue(&c.shard.wire, head)
 	room := c.shard.space.buffer.room()
@@ -90,11 +90,11 @@ func (c *epollConn) start(head, toNode, toClient []byte) {
 	}
 	c.flush(true)
 	c.active()
-	c.settle()
+	c.proceed()
 }
 
 // wake is told what has happened at a leg.
-func (c *epollConn) wake(isClient bool, events uint32) {
+func (c *epollRelay) wake(isClient bool, events uint32) {
 	defer c.survive()
 	l := &c.node
 	if isClient {
@@ -107,10 +107,10 @@ func (c *epollConn) wake(isClient bool, events uint32) {
 		c.read(isClient)
 	}
 	c.active()
-	c.settle()
+	c.proceed()
 }
 
-func (c *epollConn) flush(isClient bool) {
+func (c *epollRelay) flush(isClient bool) {
 	if !isClient {
 		_ = c.node.flush() // the end of it is read behind its last frames
 	} else if err := c.client.flush(); err != nil {
@@ -121,7 +121,7 @@ func (c *epollConn) flush(isClient bool) {
 	}
 }
 
-func (c *epollConn) read(isClient bool) {
+func (c *epollRelay) read(isClient bool) {
 	room := c.shard.space.buffer.room()
 	switch {
 	case !isClient:
@@ -143,7 +143,7 @@ func (c *epollConn) read(isClient bool) {
 }
 
 // decrypt has crypto/tls read raw, and behind that err.
-func (c *epollConn) decrypt(raw []byte, err error) {
+func (c *epollRelay) decrypt(raw []byte, err error) {
 	room, wire := c.shard.space.buffer.room(), &c.shard.wire
 	wire.feed(raw, err)
 	for err = nil; err == nil && !c.client.over; {
@@ -168,7 +168,7 @@ func fill(r io.Reader, b []byte) (n int, err error) {
 }
 
 // fromClient takes n bytes in the buffer that the client has sent.
-func (c *epollConn) fromClient(n int) {
+func (c *epollRelay) fromClient(n int) {
 	if n == 0 || c.toNode.dropping {
 		return
 	}
@@ -194,7 +194,7 @@ func (c *epollConn) fromClient(n int) {
 }
 
 // fromNode takes n bytes in the buffer that the node has sent.
-func (c *epollConn) fromNode(n int) {
+func (c *epollRelay) fromNode(n int) {
 	if n == 0 || c.toClient.dropping {
 		return
 	}
@@ -226,7 +226,7 @@ func (c *epollConn) fromNode(n int) {
 	}
 }
 
-func (c *epollConn) forward(f *flow, to *leg, sum *passed, b []byte, messages int) error {
+func (c *epollRelay) forward(f *flow, to *leg, sum *passed, b []byte, messages int) error {
 	if len(b) == 0 || to.refuses {
 		return nil
 	}
@@ -243,9 +243,9 @@ func (c *epollConn) forward(f *flow, to *leg, sum *passed, b []byte, messages in
 	return nil
 }
 
-// settle does what follows from the state, and is the last that is done in
+// proceed does what follows from the state, and is the last that is done in
 // each wake: afterwards the relay may be gone.
-func (c *epollConn) settle() {
+func (c *epollRelay) proceed() {
 	if c.queued != 0 && c.client.flushed() && !c.client.refuses {
 		c.ending.sentCode, c.queued = c.queued, 0
 	}
@@ -266,7 +266,7 @@ func (c *epollConn) settle() {
 
 // watch waits for what can be read and written. A leg is not read while the
 // other one has a queue, unless what it sends is dropped.
-func (c *epollConn) watch() error {
+func (c *epollRelay) watch() error {
 	var client, node uint32
 	if !c.client.over && (c.node.flushed() || c.toNode.dropping) && len(c.client.out) <= maxQueue {
 		client |= unix.EPOLLIN

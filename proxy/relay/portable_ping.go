@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// plainPings are the pings of a relay of the plain engine, and their clock.
-type plainPings struct {
+// portablePings are the pings of a relay of the plain engine, and their clock.
+type portablePings struct {
 	every   time.Duration
 	token   *token
 	closing *closing
@@ -17,8 +17,8 @@ type plainPings struct {
 	timer *time.Timer
 }
 
-func newPlainPings(every time.Duration, t *token, c *closing) *plainPings {
-	p := &plainPings{every: every, token: t, closing: c}
+func newPortablePings(every time.Duration, t *token, c *closing) *portablePings {
+	p := &portablePings{every: every, token: t, closing: c}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.timer = time.AfterFunc(every, p.fire)
@@ -26,7 +26,7 @@ func newPlainPings(every time.Duration, t *token, c *closing) *plainPings {
 }
 
 // fire has toClient look whether a ping is to be sent.
-func (p *plainPings) fire() {
+func (p *portablePings) fire() {
 	p.mu.Lock()
 	p.due = true
 	p.mu.Unlock()
@@ -34,7 +34,7 @@ func (p *plainPings) fire() {
 }
 
 // putOff is told that something has passed.
-func (p *plainPings) putOff() {
+func (p *portablePings) putOff() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.due = false
@@ -44,7 +44,7 @@ func (p *plainPings) putOff() {
 // take reports whether a ping is due that can be sent now, and then counts it
 // as sent; deaf is true instead when the client has left too many unanswered.
 // It winds the clock up again.
-func (p *plainPings) take(inFrame bool) (ping, deaf bool) {
+func (p *portablePings) take(inFrame bool) (ping, deaf bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.due {
@@ -60,7 +60,7 @@ func (p *plainPings) take(inFrame bool) (ping, deaf bool) {
 }
 
 // heard is pings.heard, and reports whether only a pong to us has come.
-func (p *plainPings) heard(b []byte, ahead uint64) (rest []byte, only bool) {
+func (p *portablePings) heard(b []byte, ahead uint64) (rest []byte, only bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.known.owed == 0 {

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// stream is one direction of a relay. It belongs to one goroutine.
-type stream struct {
+// portableFlow is one direction of a relay. It belongs to one goroutine.
+type portableFlow struct {
 	from, to net.Conn // to is nil once it takes nothing any more
 	early    []byte   // what was read ahead of the relay; goes first
 	stall    time.Duration
 	active   func(pong bool) // told when something has passed; pong: only one to us
 	passes   func(open bool) // told when a part of a frame has passed; open: of a large one
-	pings    *plainPings     // of the client that this comes from; nil: it gets none
+	pings    *portablePings  // of the client that this comes from; nil: it gets none
 	frames   gate
 
 	buf       []byte
@@ -28,7 +28,7 @@ type stream struct {
 
 // read reads once and marks what may leave. Its error is the connection's or
 // a *ProtocolError; what is ready may leave all the same.
-func (s *stream) read() error {
+func (s *portableFlow) read() error {
 	n, readErr := s.readSome(s.buf[s.held:])
 	ahead := s.frames.ahead()
 	if n > 0 && !s.frames.atBoundary() {
@@ -48,7 +48,7 @@ func (s *stream) read() error {
 
 // takePongs takes those to our pings out of what may leave, and reports
 // whether nothing else was there.
-func (s *stream) takePongs(ahead uint64) bool {
+func (s *portableFlow) takePongs(ahead uint64) bool {
 	if s.pings == nil {
 		return false
 	}
@@ -58,7 +58,7 @@ func (s *stream) takePongs(ahead uint64) bool {
 	return only
 }
 
-func (s *stream) readSome(b []byte) (int, error) {
+func (s *portableFlow) readSome(b []byte) (int, error) {
 	if len(s.early) > 0 {
 		n := copy(b, s.early)
 		s.early = s.early[n:]
@@ -68,7 +68,7 @@ func (s *stream) readSome(b []byte) (int, error) {
 }
 
 // forward writes what may leave, and drops it when there is nowhere to go.
-func (s *stream) forward() error {
+func (s *portableFlow) forward() error {
 	if s.ready == 0 {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (s *stream) forward() error {
 }
 
 // write writes b by parts, so that the progress of a slow reader is seen.
-func (s *stream) write(b []byte) (written int, err error) {
+func (s *portableFlow) write(b []byte) (written int, err error) {
 	for written < len(b) && err == nil {
 		n := 0
 		n, err = write(s.to, b[written:min(written+partSize, len(b))], s.stall)
@@ -104,13 +104,13 @@ func (s *stream) write(b []byte) (written int, err error) {
 const partSize = 4 << 10
 
 // drop forgets what may leave.
-func (s *stream) drop() {
+func (s *portableFlow) drop() {
 	s.held = copy(s.buf, s.buf[s.ready:s.held])
 	s.ready, s.completed = 0, 0
 }
 
 // discard reads until the connection ends.
-func (s *stream) discard() {
+func (s *portableFlow) discard() {
 	for {
 		if _, err := s.from.Read(s.buf); err != nil {
 			return

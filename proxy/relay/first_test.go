@@ -9,15 +9,11 @@ import (
 )
 
 func TestTheFirstBytesOfAConnectionAreShownOnce(t *testing.T) {
-	for name, newEngine := range map[string]func() Engine{"Plain": NewPlain, "Best": New} {
+	for name, newEngine := range map[string]func() Engine{"Portable": NewPortable, "Best": newBest} {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine()
 			seen := make(chan string, 10)
-			under, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			l := engine.Listener(under, func(from net.Addr, b []byte) { seen <- from.String() + " " + string(b) })
+			l := listen(t, engine, func(from net.Addr, b []byte) { seen <- from.String() + " " + string(b) })
 			defer engine.Wait()
 			defer l.Close()
 			far, err := net.Dial("tcp", l.Addr().String())
@@ -45,13 +41,9 @@ func TestTheFirstBytesOfAConnectionAreShownOnce(t *testing.T) {
 }
 
 func TestWhatComesInsteadOfTLSIsShown(t *testing.T) {
-	engine := New()
+	engine := newBest()
 	seen := make(chan string, 10)
-	under, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := tls.NewListener(engine.Listener(under, func(_ net.Addr, b []byte) { seen <- string(b) }), tlsConfig(t))
+	l := tls.NewListener(listen(t, engine, func(_ net.Addr, b []byte) { seen <- string(b) }), tlsConfig(t))
 	defer engine.Wait()
 	defer l.Close()
 	far, err := net.Dial("tcp", l.Addr().String())

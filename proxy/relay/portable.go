@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Plain is the engine of two goroutines per pair, for every system. What it
+// Portable is the engine of two goroutines per pair, for every system. What it
 // does is what an engine has to do:
 //
 //   - Whole frames only are passed on, but for a frame larger than 32 KB,
 //     which is passed on as it comes. Nothing behind a Close frame is.
 //   - The first of these ends a relay, and Options.Close bounds all that comes
 //     after it: a Close frame of either side, either connection's end, a
-//     malformed frame, a leg that has stalled, Conn.Close.
+//     malformed frame, a leg that has stalled, Relay.Close.
 //   - A Close frame of the client goes to the node, and the node's answer to
 //     the client; a node that ends without an answer is answered for.
 //   - A client that ends without one half-closes the node, which may end.
@@ -52,8 +52,8 @@ import (
 //   - A panic ends the relay that it comes from, at once and by
 //     ByInternalError, and no other.
 //
-// Only NewPlain makes one.
-type Plain struct {
+// Only NewPortable makes one.
+type Portable struct {
 	dialer  *net.Dialer
 	token   token
 	buffers sync.Pool // of *[bufferSize]byte
@@ -64,26 +64,26 @@ type Plain struct {
 	running *count // relays
 
 	mu     sync.Mutex
-	relays map[*plainConn]struct{}
+	relays map[*portableRelay]struct{}
 }
 
-// NewPlain returns an engine that relays nothing yet.
-func NewPlain() Engine {
-	p := &Plain{dialer: newDialer(), running: newCount(), token: newToken(), relays: make(map[*plainConn]struct{})}
+// NewPortable returns an engine that relays nothing yet.
+func NewPortable() Engine {
+	p := &Portable{dialer: newDialer(), running: newCount(), token: newToken(), relays: make(map[*portableRelay]struct{})}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
 	return p
 }
 
 // Start implements Engine.
-func (p *Plain) Start(pair Pair) Conn {
+func (p *Portable) Start(pair Pair) Relay {
 	p.running.begin()
-	r := &plainConn{engine: p, pair: pair, closing: newClosing(pair)}
+	r := &portableRelay{engine: p, pair: pair, closing: newClosing(pair)}
 	r.running.Store(2)
 	if idle := pair.Options.Idle; idle > 0 {
 		r.idle = time.AfterFunc(idle, func() { r.closing.want(idleClose, errIdle(idle)) })
 	}
 	if every := pair.Options.Ping; every > 0 {
-		r.pings = newPlainPings(every, &p.token, r.closing)
+		r.pings = newPortablePings(every, &p.token, r.closing)
 	}
 	p.mu.Lock()
 	p.relays[r] = struct{}{}
@@ -94,7 +94,7 @@ func (p *Plain) Start(pair Pair) Conn {
 }
 
 // Cut implements Engine.
-func (p *Plain) Cut() {
+func (p *Portable) Cut() {
 	p.mu.Lock()
 	all := slices.Collect(maps.Keys(p.relays))
 	p.mu.Unlock()
@@ -103,22 +103,22 @@ func (p *Plain) Cut() {
 	}
 }
 
-func (p *Plain) forget(r *plainConn) {
+func (p *Portable) forget(r *portableRelay) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.relays, r)
 }
 
 // Listener implements Engine.
-func (p *Plain) Listener(l net.Listener, first First) net.Listener {
+func (p *Portable) Listener(l net.Listener, first First) (net.Listener, error) {
 	if first == nil {
-		return l
+		return l, nil
 	}
-	return &showing{l, first}
+	return &showing{l, first}, nil
 }
 
 // Totals implements Engine.
-func (p *Plain) Totals() Totals {
+func (p *Portable) Totals() Totals {
 	return Totals{
 		BytesToNode: p.bytesToNode.Load(), BytesToClient: p.bytesToClient.Load(),
 		MessagesToNode: p.messagesToNode.Load(), MessagesToClient: p.messagesToClient.Load(),
@@ -126,29 +126,29 @@ func (p *Plain) Totals() Totals {
 }
 
 // Wait implements Engine.
-func (p *Plain) Wait() { p.running.wait() }
+func (p *Portable) Wait() { p.running.wait() }
 
-// plainConn is one relay. toNode alone reads the client and writes the node,
+// portableRelay is one relay. toNode alone reads the client and writes the node,
 // toClient the other way round, so no Close frame can land inside of a frame.
-type plainConn struct {
-	engine  *Plain
+type portableRelay struct {
+	engine  *Portable
 	pair    Pair
 	closing *closing
-	idle    *time.Timer  // nil: without Options.Idle
-	pings   *plainPings  // nil: without Options.Ping
-	running atomic.Int32 // goroutines
-	end     End          // counts of each direction are its goroutine's
-	said    *words       // by the node, the last that was notable, of toClient; nil: more has come
+	idle    *time.Timer    // nil: without Options.Idle
+	pings   *portablePings // nil: without Options.Ping
+	running atomic.Int32   // goroutines
+	end     End            // counts of each direction are its goroutine's
+	said    *words         // by the node, the last that was notable, of toClient; nil: more has come
 }
 
-// Close implements Conn.
-func (r *plainConn) Close(c Close) { r.closing.want(c, nil) }
+// Close implements Relay.
+func (r *portableRelay) Close(c Close) { r.closing.want(c, nil) }
 
 // toNode passes the client's frames on until the client is over.
-func (r *plainConn) toNode() {
+func (r *portableRelay) toNode() {
 	defer r.leave()
 	defer r.survive()
-	s := r.newStream(r.pair.Client, r.pair.Node, r.pair.ToNode)
+	s := r.newFlow(r.pair.Client, r.pair.Node, r.pair.ToNode)
 	s.frames.follower = newFollower(true, r.pair.Options.MaxMessage)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToNode, &r.engine.messagesToNode
 	s.counted = r.pair.Counts.addToNode
@@ -161,7 +161,7 @@ func (r *plainConn) toNode() {
 }
 
 // moveToNode returns nil when the client's Close frame has passed.
-func (r *plainConn) moveToNode(s *stream) error {
+func (r *portableRelay) moveToNode(s *portableFlow) error {
 	for {
 		readErr := s.read()
 		if s.frames.closed {
@@ -187,10 +187,10 @@ func (r *plainConn) moveToNode(s *stream) error {
 
 // toClient passes the node's frames on until a Close frame has gone to the
 // client, then drops what comes until the node is over.
-func (r *plainConn) toClient() {
+func (r *portableRelay) toClient() {
 	defer r.leave()
 	defer r.survive()
-	s := r.newStream(r.pair.Node, r.pair.Client, r.pair.ToClient)
+	s := r.newFlow(r.pair.Node, r.pair.Client, r.pair.ToClient)
 	s.frames.follower = newFollower(false, 0)
 	s.totalBytes, s.totalMessages = &r.engine.bytesToClient, &r.engine.messagesToClient
 	s.counted = r.pair.Counts.addToClient
@@ -206,7 +206,7 @@ func (r *plainConn) toClient() {
 }
 
 // greet sends the head, and reports whether the client takes it.
-func (r *plainConn) greet() bool {
+func (r *portableRelay) greet() bool {
 	if len(r.pair.Head) == 0 {
 		return true
 	}
@@ -217,7 +217,7 @@ func (r *plainConn) greet() bool {
 	return err == nil
 }
 
-func (r *plainConn) moveToClient(s *stream) {
+func (r *portableRelay) moveToClient(s *portableFlow) {
 	for {
 		if err := r.ping(s.frames.open); err != nil {
 			r.closing.clientRefuses(err)
@@ -264,7 +264,7 @@ func (r *plainConn) moveToClient(s *stream) {
 
 // ping pings a client that is silent, or ends one that has stayed so. Inside
 // of a frame no ping can be put in.
-func (r *plainConn) ping(inFrame bool) error {
+func (r *portableRelay) ping(inFrame bool) error {
 	if r.pings == nil || r.closing.isEnding() {
 		return nil
 	}
@@ -280,11 +280,11 @@ func (r *plainConn) ping(inFrame bool) error {
 }
 
 // wokenUp makes the node readable again after closing.want, and nudge.
-func (r *plainConn) wokenUp() { _ = r.pair.Node.SetReadDeadline(time.Time{}) }
+func (r *portableRelay) wokenUp() { _ = r.pair.Node.SetReadDeadline(time.Time{}) }
 
 // active puts off the next ping and the end of an idle relay, where the pongs
 // to our pings do not count.
-func (r *plainConn) active(pong bool) {
+func (r *portableRelay) active(pong bool) {
 	if r.idle != nil && !pong {
 		r.idle.Reset(r.pair.Options.Idle)
 	}
@@ -293,8 +293,8 @@ func (r *plainConn) active(pong bool) {
 	}
 }
 
-func (r *plainConn) newStream(from, to net.Conn, early []byte) *stream {
-	return &stream{
+func (r *portableRelay) newFlow(from, to net.Conn, early []byte) *portableFlow {
+	return &portableFlow{
 		from: from, to: to, early: early,
 		stall: r.pair.Options.Stall, active: r.active,
 		buf: r.engine.buffers.Get().(*[bufferSize]byte)[:],
@@ -302,7 +302,7 @@ func (r *plainConn) newStream(from, to net.Conn, early []byte) *stream {
 }
 
 // survive is deferred by both goroutines: a panic ends this relay alone.
-func (r *plainConn) survive() {
+func (r *portableRelay) survive() {
 	if value := recover(); value != nil {
 		r.closing.cut(ByInternalError, survived(r.pair.Owner, value))
 	}
@@ -310,7 +310,7 @@ func (r *plainConn) survive() {
 
 // leave is the last thing that each goroutine does; the second one's ends the
 // relay.
-func (r *plainConn) leave() {
+func (r *portableRelay) leave() {
 	if r.running.Add(-1) > 0 {
 		return
 	}
@@ -328,7 +328,7 @@ func (r *plainConn) leave() {
 }
 
 // close closes both legs.
-func (r *plainConn) close() {
+func (r *portableRelay) close() {
 	defer r.survive()
 	r.pair.Node.Close()
 	r.pair.Client.Close()

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package relay
-
-import "net"
-
-func wrap(conn net.Conn) net.Conn { return conn }
