@@ -57,8 +57,7 @@ func TestABodyThatIsStreamedReachesTheNode(t *testing.T) {
 // A client that sends its body slowly must not take a connection of a node:
 // without ext-uv that dies at 1,017.
 func TestNoNodeIsAskedBeforeTheBodyIsThere(t *testing.T) {
-	s := apptest.New(t, 1, "")
-	s.Nodes[0].Kill()
+	s := apptest.NewFront(t, []string{apptest.Refusing(t)}, "")
 	w := s.Wire(apptest.SignedPost(apptest.Event) + fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(apptest.Event)))
 	if r, _ := w.Answer(); r.StatusCode != 100 {
 		t.Fatalf("before the body: got %d, want 100", r.StatusCode)
@@ -281,6 +280,7 @@ func TestASlowHeadIsCutOff(t *testing.T) {
 }
 
 func TestASlowBodyIsTheClientsFault(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 1, "timeouts: {request: 1s}\n")
 	s.Bystander()
 	for _, framing := range []string{"Content-Length: 100\r\n", "Transfer-Encoding: chunked\r\n"} {

@@ -22,6 +22,9 @@ func TestClientsAreCountedByTheAppThatGreetedThem(t *testing.T) {
 	if r, _ := made.Answer(); r.StatusCode != 101 {
 		t.Fatalf("an unknown key: got %d, want the node's 101", r.StatusCode)
 	}
+	made.Frame() // pusher:error
+	made.Frame() // Close
+	made.Close()
 	s.Logs.Wait(t, "client closed")
 	if metrics := s.Metrics(); strings.Contains(metrics, "made-up") {
 		t.Errorf("got\n%s\nwant nothing of a key that a stranger made up", apptest.Grep(metrics, "made-up"))

@@ -165,6 +165,7 @@ func TestANodeThatFailsTheHandshakeCostsTheClientNothing(t *testing.T) {
 	good := apptest.StartNode(t, devnode.Options{Name: "second"})
 	check := func(what string, fails func(net.Conn, string), result string) {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			s := apptest.NewFront(t, nil, apptest.TwoNodes(apptest.FakeNode(t, fails), good.URL())+"timeouts: {answer: 1s}\n")
 			w := s.Wire(apptest.WireUpgrade + "\r\n")
 			if r, body := w.Answer(); r.StatusCode != 101 {

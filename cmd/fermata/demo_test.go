@@ -12,11 +12,12 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"fermata/internal/app/apptest"
+	"fermata/internal/lab/browser"
 )
 
 func TestTheDemoShowsAClientBeingMoved(t *testing.T) {
 	page, admin := startDemo(t)
-	tab := demoTab(t, chromedp.IgnoreCertErrors)
+	tab := browser.Tab(t, chromedp.IgnoreCertErrors)
 	click := func(node string) chromedp.Action[chromedp.Void] {
 		return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector('[aria-label="Drain %s"]').click()`, node))
 	}
@@ -27,19 +28,19 @@ func TestTheDemoShowsAClientBeingMoved(t *testing.T) {
 		}
 	}
 	see(chromedp.Navigate(page),
-		shown(`document.getElementById("detail").textContent.includes("on private-demo")`),
-		shown(`document.getElementById("trust").hidden`), // it is on wss://
-		shown(`document.querySelectorAll("#nodes li").length === 3`))
+		browser.Until(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		browser.Until(`document.getElementById("trust").hidden`), // it is on wss://
+		browser.Until(`document.querySelectorAll("#nodes li").length === 3`))
 	first, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.getElementById("node").textContent`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	see(click(first),
-		shown(fmt.Sprintf(`document.getElementById("node").textContent.startsWith("reverb-") && document.getElementById("node").textContent !== %q`, first)),
-		shown(`document.querySelector("#moves li").textContent.includes("closed with 4200")`),
-		shown(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		browser.Until(fmt.Sprintf(`document.getElementById("node").textContent.startsWith("reverb-") && document.getElementById("node").textContent !== %q`, first)),
+		browser.Until(`document.querySelector("#moves li").textContent.includes("closed with 4200")`),
+		browser.Until(`document.getElementById("detail").textContent.includes("on private-demo")`),
 		chromedp.SendKeys(chromedp.CSS("#text"), "hello\r"),
-		shown(`document.querySelector("#messages .text")?.textContent === "hello"`))
+		browser.Until(`document.querySelector("#messages .text")?.textContent === "hello"`))
 
 	var out strings.Builder
 	if code := run(t.Context(), []string{"status", "--admin", admin}, nil, &out, &out); code != exitDone || !strings.Contains(out.String(), "drained") {
@@ -49,10 +50,10 @@ func TestTheDemoShowsAClientBeingMoved(t *testing.T) {
 
 func TestTheDemoWorksInABrowserThatDoesNotKnowItsCertificate(t *testing.T) {
 	page, _ := startDemo(t)
-	tab := demoTab(t)
+	tab := browser.Tab(t)
 	err := chromedp.Do(tab, chromedp.Navigate(page),
-		shown(`document.getElementById("detail").textContent.includes("on private-demo")`),
-		shown(`!document.getElementById("trust").hidden`))
+		browser.Until(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		browser.Until(`!document.getElementById("trust").hidden`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,29 +85,6 @@ func startDemo(t *testing.T) (page, admin string) {
 		return found[1]
 	}
 	return find(`page +(http://\S+)`), find(`FERMATA_ADMIN=(\S+)`)
-}
-
-// demoTab is a tab of a headless Chromium, which ends with the test.
-func demoTab(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
-	t.Helper()
-	life, end := context.WithTimeout(context.Background(), 2*time.Minute)
-	all := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
-	browser, stop := chromedp.NewExecAllocator(life, append(all, flags...)...)
-	tab, closeTab := chromedp.NewContext(browser)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(tab); err != nil {
-			t.Logf("closing the browser: %v", err)
-		}
-		closeTab()
-		stop()
-		end()
-	})
-	return tab
-}
-
-// shown waits until the expression is true in the page.
-func shown(expression string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(apptest.Timeout))
 }
 
 // printed is an output that a test can wait for.

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // waiting is how long a test waits for what must happen.
-const waiting = 20 * time.Second
+const waiting = 45 * time.Second
 
 // twoNodes is a configuration of nodes where nobody listens.
 func twoNodes(stateDir string) *config.Config {

@@ -36,8 +36,7 @@ func TestARemovedNodeThatWasDrainingLeavesNoMetrics(t *testing.T) {
 }
 
 func TestAReloadThatEndsAPanicMovesTheClientsOfLostNodes(t *testing.T) {
-	checks := "health: {type: http, interval: 100ms, timeout: 100ms, rise: 1, fall: 1}\n"
-	s := apptest.New(t, 3, checks)
+	s := apptest.New(t, 3, patiently)
 	p := s.DialOn("reverb-2")
 	for _, n := range s.Nodes[1:] {
 		n.Freeze()
@@ -45,7 +44,7 @@ func TestAReloadThatEndsAPanicMovesTheClientsOfLostNodes(t *testing.T) {
 	}
 	s.Logs.Wait(t, "panic")
 	s.URLs = s.URLs[:2]
-	s.Configure(checks)
+	s.Configure(patiently)
 	s.Reload()
 	if code := p.Closed(); code != 4200 {
 		t.Errorf("client of the lost node: got %d, want 4200", code)
