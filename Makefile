@@ -8,7 +8,7 @@ GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 FUZZTIME    ?= 20s
 
-.PHONY: build test race setup lint vuln fuzz mutate bench microbench storm demo clean
+.PHONY: build test short race setup lint vuln fuzz mutate bench microbench storm demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
@@ -19,6 +19,11 @@ test: setup lint race
 
 race:
 	$(GO) test -race -timeout 25m ./...
+
+# What takes no more than half a minute on two cores, and needs neither npm nor
+# a browser. It tells what it skips.
+short:
+	@$(GO) test -short -v ./... 2>&1 | awk -f .ci/short.awk
 
 setup:
 	.ci/setup

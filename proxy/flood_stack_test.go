@@ -108,6 +108,7 @@ func TestAFloodOfRequestsTakesFewConnectionsOfANode(t *testing.T) {
 }
 
 func TestRequestsStayWithinMaxConnections(t *testing.T) {
+	apptest.TakesSeconds(t)
 	node := &slowNode{took: time.Millisecond}
 	url := apptest.FakeNode(t, node.serve)
 	s := apptest.NewFront(t, []string{url}, fmt.Sprintf("nodes: [{name: reverb-1, url: %q, max_connections: 4}]\n", url))

@@ -83,6 +83,7 @@ func TestWithoutAwaitGreetingNobodyWaits(t *testing.T) {
 // Servers that listen first may well have such paths: their clients wait, but
 // are not refused, and the log says why they wait.
 func TestAClientOfNodesThatNeverGreetIsLetInAfterAWhile(t *testing.T) {
+	apptest.TakesSeconds(t)
 	for _, nodes := range []int{1, 2, 3} {
 		var urls []string
 		for range nodes {

@@ -124,6 +124,7 @@ func fillPipe(s *apptest.Stack) {
 }
 
 func TestALogThatNobodyReadsHoldsUpNoClient(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s, p := serveApart(t, "")
 	var live []*apptest.Peer
 	for range 8 {
@@ -153,6 +154,7 @@ func TestALogThatIsReadAgainIsWhole(t *testing.T) {
 }
 
 func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s, p := serveApart(t, "")
 	live := s.Dial()
 	p.output.Close()

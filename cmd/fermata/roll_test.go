@@ -95,6 +95,7 @@ func quoted(names []string) string {
 }
 
 func TestARollRestartsEveryNodeAndMovesEachClientOnce(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 3, quickChecks)
 	clients := s.Visit(30)
 	o := operate(s)
@@ -131,6 +132,7 @@ func TestARollRestartsEveryNodeAndMovesEachClientOnce(t *testing.T) {
 }
 
 func TestWithASpareNodeARollMovesEveryClientOnce(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 3, quickChecks)
 	clients := s.Visit(12)
 	o := operate(s)
@@ -149,6 +151,7 @@ func TestWithASpareNodeARollMovesEveryClientOnce(t *testing.T) {
 }
 
 func TestARollStopsAtTheFirstFailureAndGoesOnFromThere(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 3, quickChecks+fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state")))
 	failing := "case {node} in reverb-2) echo out of memory >&2; exit 7;; esac"
 	code, out, errOut := cli(s, "roll", "--exec", failing, "--rate", "50")

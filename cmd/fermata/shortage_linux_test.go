@@ -42,6 +42,7 @@ func checked(s *apptest.Stack) {
 }
 
 func TestSilentConnectionsCostNoClientItsNode(t *testing.T) {
+	apptest.TakesSeconds(t)
 	t.Setenv(files, "400")
 	s, p := serveApart(t, "health: {interval: 100ms}\nlimits: {upgrades_per_second: 0}\n")
 	var live []*apptest.Peer
@@ -74,6 +75,7 @@ func TestSilentConnectionsCostNoClientItsNode(t *testing.T) {
 }
 
 func TestWithHardlyAnyDescriptorsFermataSaysSoAndServes(t *testing.T) {
+	apptest.TakesSeconds(t)
 	t.Setenv(files, "40")
 	_, urls := apptest.StartNodes(t, 2)
 	s := apptest.Configured(t, urls, "health: {interval: 100ms}\n")
@@ -96,6 +98,7 @@ func TestWithHardlyAnyDescriptorsFermataSaysSoAndServes(t *testing.T) {
 // Nothing of Fermata's own arithmetic helps where others have the descriptors:
 // here they are all gone until they are given back.
 func TestServeOutlivesATimeWithoutDescriptors(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s, p := serveApart(t, "health: {interval: 100ms}\n")
 	kept := s.Dial()
 	restore := limitFiles(t, p.pid, 3)

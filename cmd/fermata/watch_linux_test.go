@@ -114,6 +114,7 @@ func TestTheWatchNeedsAFermataAtFirst(t *testing.T) {
 }
 
 func TestTheWatchHasNoColoursWhereNoneAreWanted(t *testing.T) {
+	apptest.TakesSeconds(t)
 	shows := func(noColour string, want bool) {
 		t.Helper()
 		control := threeNodes()

@@ -103,6 +103,9 @@ data: {"message": "last"}
 }
 
 func TestAWatchedFermataThatFallsSilentCannotBeReached(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	begun := time.Now()
 	_, err := liveAs(t, "retry: 2000\n\n").Live(t.Context(), "", (&told{}).watcher())
 	if !errors.Is(err, admin.ErrUnreachable) || !strings.Contains(err.Error(), "nothing was heard for 5s") || time.Since(begun) < 5*time.Second {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"fermata/internal/app/apptest"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -74,6 +76,7 @@ func queries(t *testing.T) map[string]string {
 }
 
 func TestTheAlertsFireWhenTheyShouldAndNoOtherTime(t *testing.T) {
+	apptest.TakesSeconds(t)
 	promtool(t, "", "check", "rules", "../../docs/prometheus-alerts.yaml")
 	promtool(t, "", "test", "rules", "../../docs/prometheus-alerts_test.yaml")
 }

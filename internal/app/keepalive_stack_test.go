@@ -11,6 +11,7 @@ import (
 )
 
 func TestASilentClientThatAnswersPingsStays(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 1, "keepalive: {ping: 1s}\n")
 	silent := s.Wire(apptest.WireUpgrade + "\r\n")
 	silent.Answer()
@@ -29,6 +30,7 @@ func TestASilentClientThatAnswersPingsStays(t *testing.T) {
 }
 
 func TestAClientThatAnswersNoPingIsEnded(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 1, "keepalive: {ping: 1s}\ntimeouts: {close: 200ms}\n")
 	gone := s.Wire(apptest.WireUpgrade + "\r\n")
 	gone.Answer()
@@ -48,6 +50,7 @@ func TestAClientThatAnswersNoPingIsEnded(t *testing.T) {
 
 // The node is a bare one, which tells every frame that it gets.
 func TestANodeSeesNothingOfThePings(t *testing.T) {
+	apptest.TakesSeconds(t)
 	saw := make(chan byte, 1)
 	node := apptest.FakeNode(t, func(c net.Conn, head string) {
 		apptest.Says101("", "\x81\x02hi")(c, head)

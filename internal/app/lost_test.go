@@ -12,6 +12,7 @@ import (
 const patiently = apptest.Even + "health: {type: http, interval: 1s, timeout: 1s, rise: 1, fall: 1}\n"
 
 func TestNobodyIsMovedWhenAllNodesStopAnsweringAtOnce(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 4, patiently)
 	clients := s.Visit(12)
 	for _, n := range s.Nodes {
@@ -30,6 +31,7 @@ func TestNobodyIsMovedWhenAllNodesStopAnsweringAtOnce(t *testing.T) {
 }
 
 func TestAFrozenAndADeadNodeAreMovedOffWithoutAPanic(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 3, patiently)
 	clients := s.Visit(9)
 	s.Nodes[0].Freeze()

@@ -64,6 +64,7 @@ func TestAClientsEndIsOneLineWithAllThatIsKnown(t *testing.T) {
 }
 
 func TestNoFileDescriptorOutlivesAFermata(t *testing.T) {
+	apptest.TakesSeconds(t)
 	lives := func(t *testing.T) {
 		s := apptest.New(t, 2, apptest.TLSListener("1.2", apptest.Pair(t, time.Now(), "a.example"))+"timeouts: {answer: 500ms, close: 500ms}\n")
 		s.SecureBystander()

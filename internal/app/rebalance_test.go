@@ -81,6 +81,7 @@ func TestADrainTakesANodeOverFromARebalance(t *testing.T) {
 const unasked = apptest.Even + "rebalance: {after: 1s, min_clients: 3, rate: 0}\n"
 
 func TestTheFirstNodeThatListensDoesNotKeepEverybodyForEver(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 2, unasked)
 	s.Nodes[1].Kill()
 	s.Logs.Wait(t, "node down")
@@ -100,6 +101,7 @@ func TestTheFirstNodeThatListensDoesNotKeepEverybodyForEver(t *testing.T) {
 }
 
 func TestADrainEndsARebalanceThatNobodyAskedFor(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 3, strings.Replace(unasked, "rate: 0", "rate: 1", 1))
 	s.Drain("reverb-2", admin.DrainRequest{})
 	s.Visit(12)

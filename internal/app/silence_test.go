@@ -21,6 +21,7 @@ func publish(s *apptest.Stack) *apptest.Wire {
 }
 
 func TestAFrozenNodeThatTakesConnectionsIsFoundOutByItsClients(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 2, silently)
 	s.Nodes[0].Freeze()
 	t.Cleanup(s.Nodes[0].Thaw)
@@ -59,6 +60,7 @@ func TestAFrozenNodeThatTakesConnectionsIsFoundOutByItsClients(t *testing.T) {
 }
 
 func TestTheStartSaysWhichCheckWouldSeeMore(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.NewFront(t, []string{apptest.Refusing(t), apptest.StartNode(t, devnode.Options{}).URL()}, "")
 	if line := s.Logs.Wait(t, "health.type http would see more than tcp"); line["node"] != "reverb-2" {
 		t.Errorf("got %v, want reverb-2, which answers", line)
@@ -66,6 +68,7 @@ func TestTheStartSaysWhichCheckWouldSeeMore(t *testing.T) {
 }
 
 func TestAnUpgradeThatGetsNoAnswerIsHeldAgainstItsNode(t *testing.T) {
+	apptest.TakesSeconds(t)
 	frozen := apptest.StartNode(t, devnode.Options{Name: "first"})
 	other := apptest.StartNode(t, devnode.Options{Name: "second"})
 	s := apptest.NewFront(t, nil, apptest.TwoNodes(frozen.URL(), other.URL())+"timeouts: {answer: 1s}\nhealth: {interval: 1m, timeout: 1s}\n")
@@ -78,6 +81,7 @@ func TestAnUpgradeThatGetsNoAnswerIsHeldAgainstItsNode(t *testing.T) {
 }
 
 func TestAnUpgradeThatWaitsGoesOnWhenItsNodeGoesDown(t *testing.T) {
+	apptest.TakesSeconds(t)
 	frozen := apptest.StartNode(t, devnode.Options{Name: "first"})
 	other := apptest.StartNode(t, devnode.Options{Name: "second"})
 	s := apptest.NewFront(t, nil, apptest.TwoNodes(frozen.URL(), other.URL())+apptest.Patient+"health: {type: http, interval: 1s, timeout: 1s}\n")

@@ -109,6 +109,9 @@ func TestWhatIsNotSavedIsDoneAndSaid(t *testing.T) {
 }
 
 func TestAFileSystemThatDoesNotAnswerHoldsUpNoUndrain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	dir := stateOf(t)
 	a, _, _ := run(t, func() (*config.Config, error) { return twoNodes(dir), nil })
 	if _, err := a.Drain("a", admin.DrainRequest{Force: true}); err != nil {

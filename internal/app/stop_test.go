@@ -19,6 +19,7 @@ import (
 const slowEnds = "timeouts: {close: 30s, answer: 30s, handshake: 30s, header: 30s, request: 30s}\n"
 
 func TestAStopTellsClientsThatAreHeldAndEnds(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 3, slowEnds+"limits: {upgrades_per_second: 1}\nhealth: {type: http, interval: 1h, panic_threshold: 0}\n")
 	var lost []*apptest.Peer
 	for range 3 {
@@ -38,6 +39,7 @@ func TestAStopTellsClientsThatAreHeldAndEnds(t *testing.T) {
 }
 
 func TestAStopWaitsForANodeThatStillAnswersARequest(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 1, "stop_timeout: 20s\n")
 	s.Nodes[0].SetFaults(devnode.Faults{Delay: 2 * time.Second})
 	seen := s.Nodes[0].Stats().Requests
@@ -62,6 +64,7 @@ func TestARequestThatAStopGivesUpIsAnswered(t *testing.T) {
 }
 
 func TestStoppingSendsEverybodyAwayInOrder(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 2, "stop_timeout: 20s\n")
 	polite := s.Dial()
 	silent := s.Wire(apptest.WireUpgrade + "\r\n") // never answers a Close frame

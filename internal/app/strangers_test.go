@@ -20,6 +20,7 @@ import (
 const strangeRequests = 10_000
 
 func TestNothingThatStrangersSendBecomesASeries(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 2, "limits: {upgrades_per_second: 0}\n")
 	strangers(s, 200)
 	before := samples(s.Metrics())

@@ -33,6 +33,7 @@ func TestTheServerNameChoosesTheCertificate(t *testing.T) {
 }
 
 func TestANewCertificateTouchesNoClient(t *testing.T) {
+	apptest.TakesSeconds(t)
 	old := apptest.Pair(t, time.Now(), "ws.example.com")
 	s := apptest.New(t, 1, apptest.TLSListener("1.2", old))
 	answers := s.SecureBystander()
@@ -84,6 +85,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 }
 
 func TestWhatIsNoTLSIsSentAwayFromATLSPort(t *testing.T) {
+	apptest.TakesSeconds(t)
 	s := apptest.New(t, 1, apptest.TLSListener("1.2", apptest.Pair(t, time.Now(), "a.example"))+"timeouts: {header: 1s}\n")
 	s.SecureBystander()
 	w := s.Wire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n")

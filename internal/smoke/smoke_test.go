@@ -171,6 +171,9 @@ func TestAnEndBehindThe101FailsConnectionEstablished(t *testing.T) {
 const silence = 10 * time.Second
 
 func TestASilentNodeFailsConnectionEstablishedInTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	t.Parallel()
 	s := startStack(t, 1)
 	s.setFaults(devnode.Faults{Mute: true})
@@ -180,6 +183,9 @@ func TestASilentNodeFailsConnectionEstablishedInTime(t *testing.T) {
 }
 
 func TestAMissingPongFailsPing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	t.Parallel()
 	s := startStack(t, 1)
 	s.setFaults(devnode.Faults{NoPong: true})
@@ -212,6 +218,9 @@ func TestAMissingCookieFailsPinOnlyWhenExpected(t *testing.T) {
 }
 
 func TestNodesThatDoNotShareEventsFailEvent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	t.Parallel()
 	o := startStackWith(t, 3, devnode.Options{}).options()
 	o.Nodes, o.Timeout = 3, silence

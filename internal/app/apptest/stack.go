@@ -23,6 +23,14 @@ import (
 // Timeout is how long a test waits for what must happen.
 const Timeout = 45 * time.Second
 
+// TakesSeconds skips the test under -short: most of its time it waits.
+func TakesSeconds(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
+}
+
 // Parts of configurations.
 const (
 	Even    = "sticky: {bounded_load: 1}\ntimeouts: {close: 1s}\n" // spreads clients evenly, though all have one address

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 var small = []string{"-proxies", "fermata,direct", "-clients", "20", "-rounds", "1", "-rate", "500", "-duration", "200ms", "-settle", "20ms"}
 
 func TestASmallRunMeasuresEveryRow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	file, chart := filepath.Join(t.TempDir(), "bench.json"), filepath.Join(t.TempDir(), "bench.svg")
 	var table, progress strings.Builder
 	if err := run(t.Context(), append(slices.Clone(small), "-json", file, "-svg", chart), &table, &progress); err != nil {
@@ -65,6 +68,9 @@ func (i interrupter) Write(p []byte) (int, error) {
 }
 
 func TestAnInterruptedRunLeavesNobodyBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	if err := run(ctx, small, new(strings.Builder), interrupter{cancel}); err == nil {

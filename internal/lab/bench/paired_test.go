@@ -42,6 +42,9 @@ func (p *paired) find(name string) *contender {
 }
 
 func TestAContenderThatDiesIsLeftOutAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	p := launched(t, t.Context())
 	dead := p.find("fermata")
 	dead.Kill()
@@ -63,6 +66,9 @@ func TestAContenderThatDiesIsLeftOutAlone(t *testing.T) {
 }
 
 func TestAnInterruptedTurnLeavesNobodyBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	enough := errors.New("enough")

@@ -23,9 +23,12 @@ const (
 )
 
 // Tab opens a browser with one tab, which ends with the test. It ends the test
-// where there is no Chromium.
+// where there is no Chromium, and skips it under -short.
 func Tab(t testing.TB, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it needs Chromium")
+	}
 	if !slices.ContainsFunc([]string{"chromium", "chromium-browser", "google-chrome"}, installed) {
 		t.Fatal("no Chromium here; get what the tests need with: make setup")
 	}

@@ -67,6 +67,7 @@ func TestAFrozenNodeHoldsTheCountsOfTheOthersUp(t *testing.T) {
 }
 
 func TestWithoutTheBusPostsAre200AndNodesEndAfterAWhile(t *testing.T) {
+	t.Parallel()
 	bus := startBus(t)
 	n := start(t, Options{Bus: bus.Addr(), BusTimeout: 3 * time.Second})
 	p := greeted(t, n)

@@ -225,6 +225,7 @@ func TestAnIdleSubscriberIsPingedAndThenDropped(t *testing.T) {
 }
 
 func TestAClientThatAnswersThePingStays(t *testing.T) {
+	t.Parallel()
 	n := start(t, Options{PingInterval: time.Second})
 	p := greeted(t, n)
 	p.subscribe(n, "news", "")

@@ -163,9 +163,13 @@ func (c *Clients) run(t testing.TB, cmd command) {
 	}
 }
 
-// modules ends the test when the libraries are not there.
+// modules ends the test when the libraries are not there, and skips it under
+// -short.
 func modules(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it needs pusher-js and node")
+	}
 	path := filepath.Join(folder(), "node_modules")
 	if _, err := os.Stat(filepath.Join(path, "pusher-js")); err != nil {
 		t.Fatal("pusher-js is not there; get it with: npm ci --prefix internal/lab/realclient")
