@@ -32,9 +32,9 @@ func TestAPipeInPlaceOfTheConfigurationHoldsUpNothing(t *testing.T) {
 	}
 	p.signal(syscall.SIGHUP)
 	p.until("configuration not taken over, the old one stays.*got a named pipe, want a regular file")
-	for _, command := range []string{"drain", "undrain"} {
-		if code, _, errOut := cli(s, command, "reverb-1"); code != exitDone {
-			t.Errorf("%s: got exit %d, %s", command, code, errOut)
+	for _, command := range [][]string{{"drain", "reverb-1", "--grace", "1h", "--deadline", "2h"}, {"undrain", "reverb-1"}} {
+		if code, _, errOut := cli(s, command...); code != exitDone {
+			t.Errorf("%v: got exit %d, %s", command, code, errOut)
 		}
 	}
 	fermata(t.Context(), "check", "-c", s.File).has(t, exitUsage, "", "got a named pipe, want a regular file")
