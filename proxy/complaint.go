@@ -50,7 +50,7 @@ func (c *client) refused(e *pusher.Error) (told relay.Close, ok bool) {
 		return relay.Close{}, false
 	}
 	code := e.Code
-	if pusher.ComesAtOnce(code) && time.Since(c.live.Since) < young {
+	if pusher.ComesAtOnce(code) && c.live.IsYoung(time.Now()) {
 		code = pusher.CodeRetry
 	}
 	e.Message = cut(e.Message)

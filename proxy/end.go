@@ -30,17 +30,13 @@ func (c *client) Ended(end relay.End) {
 	h.Log.Info("client closed", c.line(end, now)...)
 }
 
-// young is how long a client must have been connected to be told to come back
-// at once: one whose node keeps ending it would come in a hot loop.
-const young = 2 * time.Second
-
 // lost says what a client is told whose node vanished, and when: thousands
 // that come back at once would take the next node down.
 func (h *Handler) lost(c *client) relay.Close {
 	h.noteLoss(c.pick.Node)
 	others := h.Pool.UsableBeside(c.pick.Node)
 	code := pusher.CodeRetry
-	if len(others) > 0 && time.Since(c.live.Since) >= young {
+	if len(others) > 0 && !c.live.IsYoung(time.Now()) {
 		code = pusher.CodeMove
 	}
 	all := 0

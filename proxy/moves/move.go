@@ -144,15 +144,21 @@ func (m *Moves) final(how Move, now time.Time) bool {
 }
 
 // close sends a Close frame to some of a node's clients. Those that no other
-// node can take are told to wait a second before they try.
+// node can take are told to wait a second before they try, and so are those of a
+// lost node that have only just come.
 func (m *Moves) close(n *balancer.Node, count int, how Move, can bool) {
 	code := how.Code
 	if !can && pusher.ComesAtOnce(code) {
 		code = pusher.CodeRetry
 	}
-	within := m.within(how, time.Now())
+	now := time.Now()
+	within := m.within(how, now)
 	for _, c := range m.live.take(n, count) {
-		c.close(relay.Close{Code: code, Reason: how.Reason, By: how.By, Within: within})
+		told := relay.Close{Code: code, Reason: how.Reason, By: how.By, Within: within}
+		if how.By == relay.ByNodeLost && c.IsYoung(now) {
+			told.Code = pusher.CodeRetry
+		}
+		c.close(told)
 	}
 }
 

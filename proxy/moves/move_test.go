@@ -243,3 +243,24 @@ func TestTheDeadlineTakesEverybodyThatIsLeft(t *testing.T) {
 		}
 	})
 }
+
+// A node that accepts clients and answers none of them would have them in a loop.
+func TestAClientOfALostNodeThatHasOnlyJustComeWaitsASecond(t *testing.T) {
+	for _, by := range []relay.By{relay.ByNodeLost, relay.ByDrain} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newCrowd(t, 3)
+			time.Sleep(2 * time.Second)
+			w.join(t)
+			moved := make(chan struct{})
+			w.moves.Move(w.node, Move{Code: 4200, By: by, Rate: 0}, func() { close(moved) })
+			<-moved
+			wantYoung := 0
+			if by == relay.ByNodeLost {
+				wantYoung = 1
+			}
+			if w.codes[4100] != wantYoung || w.codes[4200] != 4-wantYoung {
+				t.Errorf("%s: got the codes %v, want 4100 for %d of 4, and 4200 for the others", by, w.codes, wantYoung)
+			}
+		})
+	}
+}

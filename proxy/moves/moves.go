@@ -74,6 +74,14 @@ type Client struct {
 	extra uint16 // drawn by the registry: how much older than others it may become
 }
 
+// young is how long a client must have been connected to be told to come back
+// at once when its node is lost: one whose node keeps ending it would come in a
+// loop without a pause.
+const young = 2 * time.Second
+
+// IsYoung is whether the client has only just come.
+func (c *Client) IsYoung(now time.Time) bool { return now.Sub(c.Since) < young }
+
 // close tells the client to go.
 func (c *Client) close(how relay.Close) { c.Relay.Close(how) }
 
