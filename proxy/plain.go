@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -81,7 +82,7 @@ func newPlain(h *Handler) *httputil.ReverseProxy {
 func newTransport(h *Handler) *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return h.dial(ctx, ctx.Value(nodeKey{}).(*balancer.Node), h.options.Load().Timeouts.Dial)
+			return ctx.Value(attemptKey{}).(*attempt).dial(ctx, h)
 		},
 		MaxIdleConnsPerHost:    -1, // none is kept
 		DisableCompression:     true,
@@ -113,8 +114,28 @@ type nodes struct {
 	base *http.Transport
 }
 
-// nodeKey carries the node of a plain request to the dialer.
-type nodeKey struct{}
+// attempt is a plain request on its way to one node.
+type attempt struct {
+	node      *balancer.Node
+	connected atomic.Bool // before that, nothing was sent
+}
+
+// attemptKey carries an *attempt to the dialer.
+type attemptKey struct{}
+
+func (a *attempt) dial(ctx context.Context, h *Handler) (net.Conn, error) {
+	conn, err := h.dial(ctx, a.node, h.options.Load().Timeouts.Dial)
+	a.connected.Store(err == nil)
+	return conn, err
+}
+
+// wentDown is the error of a request whose node went down meanwhile.
+func (a *attempt) wentDown() error {
+	if a.connected.Load() {
+		return errNodeDown
+	}
+	return &dialError{a.node.Name(), errNodeDown}
+}
 
 // RoundTrip sends the request to one node after the other, until one can be
 // dialled. Once bytes may have been sent there is no second try: Reverb's API
@@ -183,10 +204,10 @@ func modifyPlain(response *http.Response) error {
 	return measure(response)
 }
 
-// toNode is the request for one try, whose end must not close the body: there
-// may be another.
-func toNode(r *http.Request, n *balancer.Node) *http.Request {
-	out := r.WithContext(context.WithValue(r.Context(), nodeKey{}, n))
+// toNode is the request for one attempt, whose end must not close the body:
+// there may be another.
+func (a *attempt) toNode(r *http.Request) *http.Request {
+	out := r.WithContext(context.WithValue(r.Context(), attemptKey{}, a))
 	if r.Body != nil {
 		out.Body = io.NopCloser(r.Body)
 	}

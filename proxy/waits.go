@@ -74,12 +74,13 @@ func (t *nodes) send(r *http.Request, n *balancer.Node) (*http.Response, error) 
 	defer stop()
 	slow := time.AfterFunc(t.h.options.Load().Timeouts.Answer, func() { t.h.tell(t.h.Waiting, n) })
 	defer slow.Stop()
-	response, err := t.base.RoundTrip(toNode(r.WithContext(ctx), n))
+	a := &attempt{node: n}
+	response, err := t.base.RoundTrip(a.toNode(r.WithContext(ctx)))
 	var dial *dialError
 	switch {
 	case err == nil, errors.As(err, &dial):
 	case errors.Is(context.Cause(ctx), errNodeDown):
-		return nil, errNodeDown
+		return nil, a.wentDown()
 	case errors.Is(err, context.DeadlineExceeded):
 		t.h.tell(t.h.Unanswered, n)
 	}

@@ -96,3 +96,27 @@ func TestWhatANodeLeavesWithoutAnAnswerIsToldOnce(t *testing.T) {
 	f(errNodeDown, 0, 0)
 	f(balancer.ErrNoUsableNode, 0, 0)
 }
+
+func TestAPlainRequestWhoseNodeGoesDownDuringItsDialGoesToTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := handlerOf(poolOf(2))
+		h.Engine = deadEnd{err: syscall.ECONNREFUSED}
+		over, end := context.WithCancel(t.Context())
+		h.DialFailed = func(name string, _ error) {
+			n, _ := h.Pool.Node(name)
+			h.GiveUp(n.Node)
+			<-over.Done() // the request hears of it before its dial's error
+		}
+		o := *h.options.Load()
+		o.Limits.MaxHeaderBytes = 1000
+		c, r := &client{options: &o}, read(t, "GET http://node/up HTTP/1.1", "Host: a")
+		_, err := (&nodes{h, newTransport(h)}).RoundTrip(withClient(r, c))
+		end()
+		if c.tries != 2 || !errors.Is(err, balancer.ErrNoUsableNode) || errors.Is(err, context.Canceled) {
+			t.Errorf("got %v after %d tries, want %v after one at each of two nodes", err, c.tries, balancer.ErrNoUsableNode)
+		}
+		if status, _ := plainFault(err, c.options); status != 503 {
+			t.Errorf("got %d, want 503", status)
+		}
+	})
+}
