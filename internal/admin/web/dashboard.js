@@ -37,10 +37,18 @@ function drawSoon() {
 
 function showLook({ time, nodes }) {
   heard = time;
-  names = nodes.map((node) => node.name);
+  showNames(nodes.map((node) => node.name));
   showNodes(nodes, samples, Date.parse(time));
   showFigures(nodes);
   say("live", true);
+}
+
+// showNames draws the charts again if there are other nodes than before: the
+// samples come first, and the next one may be far away.
+function showNames(now) {
+  if (now.join("\n") === names.join("\n")) return;
+  names = now;
+  drawSoon();
 }
 
 function showFigures(nodes) {

@@ -3,6 +3,7 @@ package browser
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -117,9 +118,18 @@ func (p *Page) ComplainsOnlyOf(known ...string) {
 	}
 }
 
-// Until waits until the expression is true in the page.
+// Until waits until the expression is true in the page. Its error has the
+// page's text.
 func Until(expression string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience))
+	wait := chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience))
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := wait(ctx, tab)
+		if err == nil {
+			return nil
+		}
+		text, _ := chromedp.Evaluate[string]("document.body.innerText")(ctx, tab)
+		return fmt.Errorf("waiting for %s: %w; the page says %q", expression, err, text)
+	})
 }
 
 // Click clicks on the element that the CSS selector finds.
