@@ -46,7 +46,7 @@ func TestAReloadThatEndsAPanicMovesTheClientsOfLostNodes(t *testing.T) {
 	s.URLs = s.URLs[:2]
 	s.Configure(patiently)
 	s.Reload()
-	if code := p.Closed(); code != 4200 {
-		t.Errorf("client of the lost node: got %d, want 4200", code)
+	if code := p.Closed(); code != 4200 && code != 4100 {
+		t.Errorf("client of the lost node: got %d, want 4200, or 4100 if it is younger than two seconds", code)
 	}
 }
