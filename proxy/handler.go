@@ -18,6 +18,7 @@ import (
 	"fermata/internal/metrics"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
+	"fermata/proxy/session"
 )
 
 // Options are what a reload of the configuration can change.
@@ -35,6 +36,9 @@ type Options struct {
 	// AwaitGreeting lets a client of PathPrefix/app/KEY in once its node has
 	// said something, as Reverb does; otherwise with the node's 101.
 	AwaitGreeting bool
+	// Apps are those whose secrets are known; no two have the same ID or Key.
+	Apps    []session.App
+	Session SessionOptions
 
 	via string // the Handler's
 }

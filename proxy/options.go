@@ -76,6 +76,32 @@ type Keepalive struct {
 	Ping time.Duration `yaml:"ping"`
 }
 
+// SessionOptions are for the clients of known apps, which have sessions.
+type SessionOptions struct {
+	// Move gives a session another node where other clients are closed, while
+	// its node works.
+	Move bool `yaml:"move"`
+	// OnLoss is LossClose or LossMove.
+	OnLoss string `yaml:"on_loss"`
+	// Timeout bounds one move; then the client is closed.
+	Timeout time.Duration `yaml:"timeout"`
+	// MaxHeldBytes is the largest message that a node may send to a client while
+	// it moves.
+	MaxHeldBytes int `yaml:"max_held_bytes"`
+	// MaxSubscriptions is how many a session may have; a client with more has
+	// none.
+	MaxSubscriptions int `yaml:"max_subscriptions"`
+}
+
+// What SessionOptions.OnLoss can be: what happens to the sessions of a lost node.
+const (
+	// LossClose closes their clients, which come back.
+	LossClose = "close"
+	// LossMove makes them anew on other nodes. What is published meanwhile does
+	// not reach their clients.
+	LossMove = "move"
+)
+
 // What NoUsableNode can be.
 const (
 	// NoNodeClose accepts an upgrade and closes it with 4100, on which
@@ -103,6 +129,11 @@ func DefaultTimeouts() Timeouts {
 // DefaultLimits is what a configuration without limits means.
 func DefaultLimits() Limits {
 	return Limits{MaxHeaderBytes: 9_999, MaxBodyBytes: 1 << 20, MaxBodiesBytes: 64 << 20, RequestsPerNode: 64, UpgradesPerSecond: 500, SlowStart: 10 * time.Second}
+}
+
+// DefaultSession is what a configuration without a session section means.
+func DefaultSession() SessionOptions {
+	return SessionOptions{Move: true, OnLoss: LossClose, Timeout: 5 * time.Second, MaxHeldBytes: 1 << 20, MaxSubscriptions: 1000}
 }
 
 // Network is a range of addresses, or one address, in the configuration.

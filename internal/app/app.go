@@ -112,7 +112,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	return proxy.Options{
 		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive,
 		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
-		PathPrefix: c.PathPrefix, AwaitGreeting: c.AwaitGreeting,
+		PathPrefix: c.PathPrefix, AwaitGreeting: c.AwaitGreeting, Apps: c.Apps, Session: c.Session,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"fermata/internal/secret"
 	"fermata/proxy"
 	"fermata/proxy/moves"
+	"fermata/proxy/session"
 )
 
 // Config is what a file says. A loaded one is replaced, never changed.
@@ -28,13 +29,16 @@ type Config struct {
 	PathPrefix string `yaml:"path_prefix"`
 	// AwaitGreeting is whether a client of PathPrefix/app/KEY is let in when its
 	// node has said something, as Reverb does; otherwise with the 101.
-	AwaitGreeting bool                   `yaml:"await_greeting"`
-	Sticky        balancer.StickyOptions `yaml:"sticky"`
-	Health        health.Options         `yaml:"health"`
-	Drain         moves.DrainOptions     `yaml:"drain"`
-	Rebalance     moves.RebalanceOptions `yaml:"rebalance"`
-	Timeouts      proxy.Timeouts         `yaml:"timeouts"`
-	Limits        proxy.Limits           `yaml:"limits"`
+	AwaitGreeting bool `yaml:"await_greeting"`
+	// Apps are those whose secrets are known: their clients have sessions.
+	Apps      []session.App          `yaml:"apps"`
+	Session   proxy.SessionOptions   `yaml:"session"`
+	Sticky    balancer.StickyOptions `yaml:"sticky"`
+	Health    health.Options         `yaml:"health"`
+	Drain     moves.DrainOptions     `yaml:"drain"`
+	Rebalance moves.RebalanceOptions `yaml:"rebalance"`
+	Timeouts  proxy.Timeouts         `yaml:"timeouts"`
+	Limits    proxy.Limits           `yaml:"limits"`
 	// Keepalive is for clients that are connected and silent.
 	Keepalive proxy.Keepalive `yaml:"keepalive"`
 	// NoUsableNode is proxy.NoNodeClose or proxy.NoNode503: what an upgrade
@@ -99,6 +103,7 @@ type Log struct {
 func Default() *Config {
 	return &Config{
 		AwaitGreeting: true,
+		Session:       proxy.DefaultSession(),
 		Sticky:        balancer.DefaultSticky(),
 		Health:        health.Default(),
 		Drain:         moves.DefaultDrain(),
@@ -157,7 +162,15 @@ func parse(r *report, text []byte) (*Config, error) {
 	if err := r.mistakes.orNil(); err != nil {
 		return nil, err
 	}
+	config.shareApp()
 	config.Warnings = r.warnings
 	sortByLine(config.Warnings)
 	return config, nil
+}
+
+// shareApp gives the check of type reverb an app that is known, unless it has one.
+func (c *Config) shareApp() {
+	if c.Health.Reverb.AppKey == "" && len(c.Apps) > 0 {
+		c.Health.Reverb.AppKey = c.Apps[0].Key
+	}
 }

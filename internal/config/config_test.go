@@ -17,6 +17,7 @@ import (
 	"fermata/internal/certs"
 	"fermata/internal/secret"
 	"fermata/proxy"
+	"fermata/proxy/session"
 )
 
 // required is the first two lines of a good file.
@@ -72,6 +73,33 @@ trusted_proxies: [10.1.2.3/8, "::1"]
 	f(c.NoUsableNode, "503")
 	f(c.Admin.Address, "")
 	f(c.TrustedProxies, []proxy.Network{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}})
+}
+
+func TestAppsAndTheirSessionsAreTaken(t *testing.T) {
+	t.Setenv("FERMATA_TEST_SECRET", "hush")
+	c := mustParse(t, required+`
+apps: [{id: 012, key: one, secret: "${FERMATA_TEST_SECRET}"}, {id: "2", key: two, secret: hush}]
+session: {move: false, on_loss: move, timeout: 100ms, max_held_bytes: 1024, max_subscriptions: 1}
+`)
+	if want := []session.App{{ID: "012", Key: "one", Secret: "hush"}, {ID: "2", Key: "two", Secret: "hush"}}; !reflect.DeepEqual(c.Apps, want) {
+		t.Errorf("got %+v, want %+v", c.Apps, want)
+	}
+	if want := (proxy.SessionOptions{OnLoss: "move", Timeout: 100 * time.Millisecond, MaxHeldBytes: 1024, MaxSubscriptions: 1}); c.Session != want {
+		t.Errorf("got %+v, want %+v", c.Session, want)
+	}
+}
+
+func TestACheckOfTypeReverbNeedsNoKeyWhereAnAppIsKnown(t *testing.T) {
+	f := func(health, want string) {
+		t.Helper()
+		c := mustParse(t, required+"apps: [{id: 1, key: first, secret: s}, {id: 2, key: second, secret: s}]\nhealth: "+health+"\n")
+		if got := c.Health.Reverb.AppKey; got != want || len(c.Warnings) > 0 {
+			t.Errorf("%s: got the key %q and the warnings %v, want %q and none", health, got, c.Warnings, want)
+		}
+	}
+	f("{type: reverb}", "first")
+	f("{type: reverb, reverb: {app_key: second}}", "second")
+	f("{type: tcp}", "first") // which that check does not use
 }
 
 func TestMinVersionIsTakenWithAndWithoutQuotes(t *testing.T) {
@@ -139,9 +167,9 @@ func TestLoadSaysWhyAFileCannotBeRead(t *testing.T) {
 }
 
 func TestSecretsAreNeverPrinted(t *testing.T) {
-	c := mustParse(t, required+"admin: {token: hush-hush-hush-hush}\nsticky: {cookie: {secrets: [hush-hush-hush-hush]}}\n")
+	c := mustParse(t, required+"admin: {token: hush-hush-hush-hush}\nsticky: {cookie: {secrets: [hush-hush-hush-hush]}}\napps: [{id: 1, key: k, secret: hush}]\n")
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		for _, value := range []any{c, *c, c.Admin, c.Sticky.Cookie.Secrets} {
+		for _, value := range []any{c, *c, c.Admin, c.Sticky.Cookie.Secrets, c.Apps, &c.Apps[0]} {
 			if got := fmt.Sprintf(format, value); strings.Contains(got, "hush") {
 				t.Errorf("got %s by %s, want no secret in it", got, format)
 			}

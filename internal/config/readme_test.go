@@ -18,6 +18,7 @@ import (
 // is only an example.
 var withoutDefault = []string{
 	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "nodes[].name", "nodes[].url",
+	"apps[].id", "apps[].key", "apps[].secret",
 }
 
 func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {

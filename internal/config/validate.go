@@ -22,6 +22,8 @@ func (c *Config) validate(r *report) {
 	r.validateListeners(c.Listen, time.Now())
 	r.validateNodes(c.Nodes)
 	r.want(pathPrefix.MatchString(c.PathPrefix), "path_prefix", "got %q, want a path such as /ws without a slash at its end, or none", c.PathPrefix)
+	r.validateApps(c.Apps)
+	r.validateSession(c.Session)
 	r.validateSticky(c.Sticky)
 	r.validateHealth(c.Health)
 	r.validateDrain(c.Drain, len(c.Nodes))

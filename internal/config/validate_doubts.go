@@ -15,6 +15,7 @@ func (r *report) doubt(c *Config) {
 	r.doubtHealth(c)
 	r.doubtTimes(c)
 	r.doubtCaps(c)
+	r.doubtSession(c)
 	r.prefer(len(c.Nodes) < 2 || c.Drain.MinUsable < len(c.Nodes), "drain.min_usable", "got %d, as many as there are nodes: every drain is refused, want less", c.Drain.MinUsable)
 	for i, network := range c.TrustedProxies {
 		r.prefer(network.Bits() > 0, fmt.Sprintf("trusted_proxies[%d]", i), "got %v, so that every client can give itself any address, want the proxies' networks", network)

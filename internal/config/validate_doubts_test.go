@@ -26,6 +26,7 @@ func TestWhatIsSeldomMeantGivesAWarning(t *testing.T) {
 	f("timeouts: {request: 5s}", "timeouts.request", "timeouts.header")
 	f("limits: {max_age: 2s}", "limits.max_age", "got 2s")
 	f("limits: {max_silence: 10s}", "limits.max_silence", "got 10s")
+	f("session: {on_loss: move}", "session.on_loss", "want apps")
 	f("trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]", "trusted_proxies[1]", "any address")
 	f("trusted_proxies: ['::/0']", "trusted_proxies[0]", "any address")
 }
@@ -46,7 +47,7 @@ func TestTheDefaultsAndWhatIsUsualGiveNoWarning(t *testing.T) {
 	for _, text := range []string{
 		"", "sticky: {cookie: {path: /app}}", "sticky: {cookie: {path: /app/}}", "path_prefix: /ws\nsticky: {cookie: {path: /ws}}",
 		"sticky: {cookie: {partitioned: true, same_site: none}}", "health: {type: reverb, reverb: {app_key: k}}", "trusted_proxies: [10.0.0.0/8, '::1']",
-		"limits: {max_age: 12h, max_silence: 2m}", "path_prefix: /ws\nhealth: {http: {path: /wsup}}",
+		"apps: [{id: 1, key: k, secret: s}]\nsession: {on_loss: move}", "limits: {max_age: 12h, max_silence: 2m}", "path_prefix: /ws\nhealth: {http: {path: /wsup}}",
 	} {
 		if w := mustParse(t, required+text+"\n").Warnings; len(w) > 0 {
 			t.Errorf("%s: got %v, want no warning", text, w)
