@@ -93,7 +93,7 @@ func (m *Moves) retire(a *aging, now time.Time) {
 // renew has one client come back anew, unless it has gone, or goes anyway as
 // its node is being emptied.
 func (m *Moves) renew(c *Client) bool {
-	s := m.pool.Status(c.Node)
+	s := m.pool.Status(m.live.at(c))
 	if !s.Up || s.Drain != nil || s.Removed || !m.live.claim(c) {
 		return false
 	}

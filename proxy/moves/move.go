@@ -21,6 +21,8 @@ type Move struct {
 	// Alone moves clients also while no other node can take them. Otherwise
 	// that waits, until the deadline.
 	Alone bool
+	// Close closes clients with a session, too.
+	Close bool
 }
 
 // move is a Move under way.
@@ -55,6 +57,9 @@ func (m *Moves) start(n *balancer.Node, how Move, moved func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	current := &move{cancel: cancel, done: make(chan struct{})}
 	m.running[n] = current
+	if previous == nil {
+		m.outcomes.forget(n)
+	}
 	go func() {
 		defer close(current.done)
 		defer m.forget(n, current)
@@ -119,7 +124,7 @@ func (m *Moves) empty(ctx context.Context, n *balancer.Node, how Move, p *pace) 
 		case <-clock.C:
 		}
 		can, now := m.pool.CanMove(n), time.Now()
-		m.close(n, m.share(how, p, can, now), how, can)
+		m.close(ctx, n, m.share(how, p, can, now), how, can)
 		clock.Reset(min(max(p.next.Sub(now), shortNap), longNap))
 	}
 	return true
@@ -143,22 +148,22 @@ func (m *Moves) final(how Move, now time.Time) bool {
 	return !how.Deadline.IsZero() && now.After(how.Deadline.Add(-m.options.Load().Answer))
 }
 
-// close sends a Close frame to some of a node's clients. Those that no other
-// node can take are told to wait a second before they try, and so are those of a
+// close has some of a node's clients go. Those that are closed, and that no other
+// node can take, are told to wait a second before they try, and so are those of a
 // lost node that have only just come.
-func (m *Moves) close(n *balancer.Node, count int, how Move, can bool) {
+func (m *Moves) close(ctx context.Context, n *balancer.Node, count int, how Move, can bool) {
 	code := how.Code
 	if !can && pusher.ComesAtOnce(code) {
 		code = pusher.CodeRetry
 	}
 	now := time.Now()
-	within := m.within(how, now)
+	within, last := m.within(how, now), !can || m.final(how, now)
 	for _, c := range m.live.take(n, count) {
 		told := relay.Close{Code: code, Reason: how.Reason, By: how.By, Within: within}
 		if how.By == relay.ByNodeLost && c.IsYoung(now) {
 			told.Code = pusher.CodeRetry
 		}
-		c.close(told)
+		m.part(ctx, c, parting{how, told, last})
 	}
 }
 

@@ -35,6 +35,9 @@ type Moves struct {
 	changed chan struct{} // has one once they have been replaced; for MoveOld
 	live    registry
 
+	transfers transfers
+	outcomes  outcomes
+
 	mu        sync.Mutex
 	running   map[*balancer.Node]*move
 	rebalance *move // the last one; nil: none yet
@@ -46,7 +49,7 @@ type Moves struct {
 
 // New returns the moves of the pool's clients. It starts nothing.
 func New(pool *balancer.Pool, o Options) *Moves {
-	m := &Moves{pool: pool, changed: make(chan struct{}, 1), running: make(map[*balancer.Node]*move)}
+	m := &Moves{pool: pool, changed: make(chan struct{}, 1), transfers: newTransfers(), running: make(map[*balancer.Node]*move)}
 	m.stopping, m.stop = context.WithCancel(context.Background())
 	m.SetOptions(o)
 	return m
@@ -64,9 +67,9 @@ func (m *Moves) SetOptions(o Options) {
 // Client is one client as far as moves need it. It is a part of what else is
 // known of the client. The exported fields are set before Add.
 type Client struct {
-	Relay relay.Relay
-	Node  *balancer.Node
-	Since time.Time // when it came
+	Relay relay.Relay    // a Session, if it has one
+	Node  *balancer.Node // Arrive changes it
+	Since time.Time      // when it came
 
 	// Guarded by the registry's mutex.
 	place int32 // in the registry, from 1; 0: not there
@@ -117,6 +120,7 @@ func (m *Moves) Stop(how Move) (gone <-chan struct{}) {
 		for _, current := range running {
 			<-current.done
 		}
+		m.transfers.running.Wait()
 	}()
 	return all
 }

@@ -76,7 +76,7 @@ func (m *Moves) relieve(ctx context.Context, reliefs []balancer.Relief, p *pace,
 			return
 		}
 		for due := p.due(time.Now()); due > 0 && len(going) > 0; going = going[1:] {
-			if m.send(going[0]) {
+			if m.send(ctx, going[0]) {
 				count++
 				due--
 			}
@@ -97,14 +97,19 @@ func (m *Moves) drawn(reliefs []balancer.Relief) (going []*Client) {
 
 // send moves one client, unless it has gone, or its node is being emptied, or
 // nobody else can take it.
-func (m *Moves) send(c *Client) bool {
-	n := c.Node
+func (m *Moves) send(ctx context.Context, c *Client) bool {
+	n := m.live.at(c)
 	s := m.pool.Status(n)
 	if !s.Up || s.Drain != nil || s.Removed || !m.pool.CanMove(n) || !m.live.claim(c) {
 		return false
 	}
+	told := relay.Close{Code: pusher.CodeMove, Reason: "rebalanced", By: relay.ByRebalance}
+	if s, ok := c.Relay.(Session); ok {
+		m.transfer(ctx, c, s, parting{Move: Move{By: relay.ByRebalance}, told: told})
+		return true
+	}
 	m.pool.Shed(n, 1)
-	c.close(relay.Close{Code: pusher.CodeMove, Reason: "rebalanced", By: relay.ByRebalance})
+	c.close(told)
 	return true
 }
 

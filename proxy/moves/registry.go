@@ -31,6 +31,20 @@ func (r *registry) add(c *Client) {
 	c.extra = uint16(rand.Uint32())
 }
 
+// at is the node of a client, which may be about to change.
+func (r *registry) at(c *Client) *balancer.Node {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return c.Node
+}
+
+// rehome changes the node of a client that was taken out.
+func (r *registry) rehome(c *Client, at *balancer.Node) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.Node = at
+}
+
 // remove takes out a client that has ended.
 func (r *registry) remove(c *Client) {
 	r.mu.Lock()

@@ -1,0 +1,145 @@
+package moves
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"fermata/balancer"
+	"fermata/proxy/relay"
+)
+
+// Session is the Relay of a client that can be moved without being closed.
+type Session interface {
+	relay.Relay
+	// Transfer moves the client to another node, and waits for that. Lost is
+	// whether its node is, so that nobody can ask it for anything. With an
+	// error, a *NotMoved, the client is where it was, or has ended. When ctx ends
+	// the transfer is given up.
+	Transfer(ctx context.Context, lost bool) error
+}
+
+// NotMoved is why a client was not moved but closed.
+type NotMoved struct {
+	Result string // a word for a metric
+	Err    error
+}
+
+func (e *NotMoved) Error() string { return e.Err.Error() }
+func (e *NotMoved) Unwrap() error { return e.Err }
+
+// Why clients are closed that nobody has tried to move.
+const (
+	NoSession = "no_session"
+	Asked     = "asked"    // Move.Close wants it
+	Deadline  = "deadline" // it has come before their turn
+	Gone      = "gone"     // the client itself was faster
+)
+
+// mostTransfers is how many clients are moved at the same time. A move takes some
+// milliseconds, so that these are more a second than nodes take.
+const mostTransfers = 64
+
+// transfers are the moves of sessions that are under way.
+type transfers struct {
+	slots   chan struct{} // has one for each
+	running sync.WaitGroup
+}
+
+func newTransfers() transfers { return transfers{slots: make(chan struct{}, mostTransfers)} }
+
+// enter waits for a slot, until ctx ends.
+func (t *transfers) enter(ctx context.Context) bool {
+	select {
+	case t.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (t *transfers) leave() { <-t.slots }
+
+// parting is how clients part from their node now.
+type parting struct {
+	Move
+	told relay.Close
+	last bool // whoever is left is closed
+}
+
+// part has a client part from its node, and it is in the registry no more: it is
+// moved if it has a session, and else closed. One that was not moved when ctx ends
+// stays.
+func (m *Moves) part(ctx context.Context, c *Client, p parting) {
+	s, ok := c.Relay.(Session)
+	switch {
+	case !ok:
+		m.shut(c, p.told, NoSession)
+	case p.Close:
+		m.shut(c, p.told, Asked)
+	case p.last:
+		m.shut(c, p.told, Deadline)
+	default:
+		m.transfer(ctx, c, s, p)
+	}
+}
+
+// shut closes a client.
+func (m *Moves) shut(c *Client, told relay.Close, why string) {
+	m.outcomes.closed(c.Node, why)
+	c.close(told)
+}
+
+func (m *Moves) transfer(ctx context.Context, c *Client, s Session, p parting) {
+	turn, end := m.untilLast(ctx, p.Move)
+	entered := m.transfers.enter(turn)
+	end()
+	if !entered {
+		m.remain(ctx, c, p.told, Deadline)
+		return
+	}
+	m.transfers.running.Go(func() {
+		defer m.transfers.leave()
+		left := c.Node
+		within, end := m.untilLast(m.stopping, p.Move)
+		defer end()
+		if err := s.Transfer(within, p.By == relay.ByNodeLost); err != nil {
+			m.remain(ctx, c, p.told, resultOf(err))
+			return
+		}
+		m.outcomes.moved(left)
+	})
+}
+
+// untilLast is ctx, and ends when whoever is left is closed.
+func (m *Moves) untilLast(ctx context.Context, how Move) (context.Context, context.CancelFunc) {
+	if how.Deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, how.Deadline.Add(-m.options.Load().Answer))
+}
+
+// remain is for a client that was not moved. If its move has been ended meanwhile
+// it stays, and a stop closes it. For a rebalance nobody is closed who has a session:
+// it would come back to the node that knows it.
+func (m *Moves) remain(ctx context.Context, c *Client, told relay.Close, why string) {
+	if ctx.Err() != nil || m.stopping.Err() != nil || told.By == relay.ByRebalance {
+		m.Add(c)
+		return
+	}
+	m.shut(c, told, why)
+}
+
+func resultOf(err error) string {
+	var not *NotMoved
+	if errors.As(err, &not) {
+		return not.Result
+	}
+	return "error"
+}
+
+// Arrive is for a client that has another node now: it can be moved off that.
+func (m *Moves) Arrive(c *Client, at *balancer.Node) {
+	m.live.rehome(c, at)
+	m.Add(c)
+}
