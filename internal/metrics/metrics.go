@@ -28,6 +28,7 @@ type Metrics struct {
 	reloadTime        prometheus.Gauge
 	certificateExpiry prometheus.Gauge
 	panics            prometheus.Counter
+	sessionMoves      sessionMoves
 }
 
 // New registers the metrics.
@@ -82,6 +83,7 @@ func New(registry prometheus.Registerer) *Metrics {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fermata_panics_total", Help: "Panics in Fermata itself, each of which ended one client.",
 		}),
+		sessionMoves: newSessionMoves(),
 	}
 	for _, resource := range shortage.Resources {
 		m.dialShortages.WithLabelValues(resource) // a counter that begins at 1 has not grown for Prometheus
@@ -89,7 +91,8 @@ func New(registry prometheus.Registerer) *Metrics {
 	m.lookups.WithLabelValues(lookupOK)
 	m.lookups.WithLabelValues(lookupFailed)
 	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.proxyHeaders, m.lookups, m.closed, m.connectionSeconds,
-		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics)
+		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics,
+		m.sessionMoves.results, m.sessionMoves.seconds)
 	return m
 }
 

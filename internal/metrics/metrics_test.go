@@ -214,6 +214,8 @@ func TestTheMetricsAreNamedAsPrometheusAdvises(t *testing.T) {
 	m.Closed("a", "client", time.Second)
 	m.Checked("a", time.Millisecond)
 	m.Answered("a", time.Microsecond)
+	m.SessionMoved("moved", time.Second)
+	ObserveSubscriptions(registry, func() []Subscriptions { return []Subscriptions{{"key", "private", 1}} })
 	problems, err := testutil.GatherAndLint(registry)
 	if err != nil {
 		t.Fatal(err)

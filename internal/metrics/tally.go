@@ -8,15 +8,17 @@ import (
 
 // Tally is what is counted at one node of what passes.
 type Tally struct {
-	Node    string
-	Relayed relay.Totals
-	Apps    map[string]int // clients now, by app key; there are few
+	Node     string
+	Relayed  relay.Totals
+	Apps     map[string]int // clients now, by app key; there are few
+	Sessions int            // clients now that have one
 }
 
 var (
 	nodeBytes    = prometheus.NewDesc("fermata_node_relay_bytes_total", "WebSocket bytes relayed, by node.", []string{"node", "direction"}, nil)
 	nodeMessages = prometheus.NewDesc("fermata_node_relay_messages_total", "WebSocket messages relayed, by node.", []string{"node", "direction"}, nil)
 	apps         = prometheus.NewDesc("fermata_app_connections", "Clients connected and greeted, by node and app key.", []string{"node", "app"}, nil)
+	sessions     = prometheus.NewDesc("fermata_sessions", "Clients with a session, by node.", []string{"node"}, nil)
 )
 
 // tallier reads the tallies at each scrape.
@@ -29,7 +31,7 @@ func ObserveTallies(registry prometheus.Registerer, tallies func() []Tally) {
 
 // Describe implements prometheus.Collector.
 func (t tallier) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{nodeBytes, nodeMessages, apps} {
+	for _, desc := range []*prometheus.Desc{nodeBytes, nodeMessages, apps, sessions} {
 		ch <- desc
 	}
 }
@@ -44,6 +46,7 @@ func (t tallier) Collect(ch chan<- prometheus.Metric) {
 		counter(nodeBytes, n.Relayed.BytesToClient, n.Node, "to_client")
 		counter(nodeMessages, n.Relayed.MessagesToNode, n.Node, "to_node")
 		counter(nodeMessages, n.Relayed.MessagesToClient, n.Node, "to_client")
+		ch <- prometheus.MustNewConstMetric(sessions, prometheus.GaugeValue, float64(n.Sessions), n.Node)
 		for app, clients := range n.Apps {
 			ch <- prometheus.MustNewConstMetric(apps, prometheus.GaugeValue, float64(clients), n.Node, app)
 		}

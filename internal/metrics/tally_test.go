@@ -10,7 +10,7 @@ import (
 
 func TestTalliesAreReadByNodeAtEachScrape(t *testing.T) {
 	tallies := []Tally{
-		{Node: "a", Relayed: relay.Totals{BytesToNode: 1, BytesToClient: 2, MessagesToNode: 3, MessagesToClient: 4}, Apps: map[string]int{"chat": 5, "shop": 6}},
+		{Node: "a", Relayed: relay.Totals{BytesToNode: 1, BytesToClient: 2, MessagesToNode: 3, MessagesToClient: 4}, Apps: map[string]int{"chat": 5, "shop": 6}, Sessions: 9},
 		{Node: "b"},
 	}
 	registry := prometheus.NewPedanticRegistry()
@@ -26,6 +26,8 @@ fermata_node_relay_messages_total{direction="to_client",node="a"} 4
 fermata_node_relay_messages_total{direction="to_client",node="b"} 0
 fermata_node_relay_messages_total{direction="to_node",node="a"} 3
 fermata_node_relay_messages_total{direction="to_node",node="b"} 0
+fermata_sessions{node="a"} 9
+fermata_sessions{node="b"} 0
 `)
 	tallies = nil
 	wantMetrics(t, registry, "")
