@@ -4,11 +4,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"fermata/proxy/moves"
 )
 
 // moveResults are what a session's move can come to, see Metrics.SessionMoved.
 var moveResults = []string{
-	resultMoved, "off", "not_tracked", "no_node", "refused", "publish", "no_shared_bus", "timeout", "stopping", "error",
+	resultMoved, moves.Off, moves.NotTracked, moves.NoNode, moves.Refused, moves.Publish, moves.NoSharedBus, moves.Timeout,
+	moves.Stopping, moves.Failed,
 }
 
 const resultMoved = "moved"

@@ -57,9 +57,6 @@ func (m *Moves) start(n *balancer.Node, how Move, moved func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	current := &move{cancel: cancel, done: make(chan struct{})}
 	m.running[n] = current
-	if previous == nil {
-		m.outcomes.forget(n)
-	}
 	go func() {
 		defer close(current.done)
 		defer m.forget(n, current)

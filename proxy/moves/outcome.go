@@ -1,17 +1,55 @@
 package moves
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"fermata/balancer"
 )
 
-// Outcome is what has become of the clients that a node's move, the last or the
-// one under way, wanted to go.
+// Outcome is what has become of the clients of a node that were to go, since the
+// node was last forgotten.
 type Outcome struct {
 	Moved  int            // without being closed
-	Closed map[string]int // by why they were not moved: see NotMoved and NoSession
+	Closed map[string]int // by why they were not moved, see NoSession
+}
+
+// ClosedAll is how many were closed.
+func (o Outcome) ClosedAll() (all int) {
+	for _, count := range o.Closed {
+		all += count
+	}
+	return all
+}
+
+// String is for people: "80 moved, 8 closed: 6 without a session, 2 timed out".
+// It is empty when nobody has gone.
+func (o Outcome) String() string {
+	var parts []string
+	if o.Moved > 0 {
+		parts = append(parts, fmt.Sprintf("%d moved", o.Moved))
+	}
+	if all := o.ClosedAll(); all > 0 {
+		parts = append(parts, fmt.Sprintf("%d closed: %s", all, strings.Join(o.reasons(), ", ")))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// reasons are why clients were closed, those of most of them first. A reason of all
+// needs no number.
+func (o Outcome) reasons() (texts []string) {
+	most := func(a, b string) int { return cmp.Or(o.Closed[b]-o.Closed[a], strings.Compare(a, b)) }
+	for _, why := range slices.SortedFunc(maps.Keys(o.Closed), most) {
+		texts = append(texts, fmt.Sprintf("%d %s", o.Closed[why], ReasonText(why)))
+		if len(o.Closed) == 1 {
+			return []string{ReasonText(why)}
+		}
+	}
+	return texts
 }
 
 // outcomes are those of the nodes. The zero value is ready. Its methods may be
@@ -63,8 +101,9 @@ func (o *outcomes) read(n *balancer.Node) Outcome {
 }
 
 // Outcome is what has become of the clients of a node that is being moved off, or
-// was.
+// was, since it was last forgotten.
 func (m *Moves) Outcome(n *balancer.Node) Outcome { return m.outcomes.read(n) }
 
-// Forget drops what is known of a node that is gone.
+// Forget drops the outcome of a node that is gone, or that clients are to be moved
+// off anew: a Move that replaces another one counts on.
 func (m *Moves) Forget(n *balancer.Node) { m.outcomes.forget(n) }

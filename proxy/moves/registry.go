@@ -38,11 +38,13 @@ func (r *registry) at(c *Client) *balancer.Node {
 	return c.Node
 }
 
-// rehome changes the node of a client that was taken out.
-func (r *registry) rehome(c *Client, at *balancer.Node) {
+// rehome changes the node of a client that was taken out, and returns the one that
+// it had.
+func (r *registry) rehome(c *Client, at *balancer.Node) (left *balancer.Node) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c.Node = at
+	left, c.Node = c.Node, at
+	return left
 }
 
 // remove takes out a client that has ended.

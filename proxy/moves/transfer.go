@@ -21,20 +21,12 @@ type Session interface {
 
 // NotMoved is why a client was not moved but closed.
 type NotMoved struct {
-	Result string // a word for a metric
+	Result string // one of NoSession and those beside it
 	Err    error
 }
 
 func (e *NotMoved) Error() string { return e.Err.Error() }
 func (e *NotMoved) Unwrap() error { return e.Err }
-
-// Why clients are closed that nobody has tried to move.
-const (
-	NoSession = "no_session"
-	Asked     = "asked"    // Move.Close wants it
-	Deadline  = "deadline" // it has come before their turn
-	Gone      = "gone"     // the client itself was faster
-)
 
 // mostTransfers is how many clients are moved at the same time. A move takes some
 // milliseconds, so that these are more a second than nodes take.
@@ -100,14 +92,11 @@ func (m *Moves) transfer(ctx context.Context, c *Client, s Session, p parting) {
 	}
 	m.transfers.running.Go(func() {
 		defer m.transfers.leave()
-		left := c.Node
 		within, end := m.untilLast(m.stopping, p.Move)
 		defer end()
 		if err := s.Transfer(within, p.By == relay.ByNodeLost); err != nil {
 			m.remain(ctx, c, p.told, resultOf(err))
-			return
 		}
-		m.outcomes.moved(left)
 	})
 }
 
@@ -135,11 +124,13 @@ func resultOf(err error) string {
 	if errors.As(err, &not) {
 		return not.Result
 	}
-	return "error"
+	return Failed
 }
 
-// Arrive is for a client that has another node now: it can be moved off that.
+// Arrive is for a client that has another node now: it can be moved off that. It
+// comes before the place at the old node is released, so that whoever finds that
+// node empty finds the client counted.
 func (m *Moves) Arrive(c *Client, at *balancer.Node) {
-	m.live.rehome(c, at)
+	m.outcomes.moved(m.live.rehome(c, at))
 	m.Add(c)
 }

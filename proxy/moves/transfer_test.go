@@ -14,8 +14,9 @@ import (
 // fakeSession is a client that can be moved.
 type fakeSession struct {
 	fakeConn
-	takes time.Duration // that a transfer does
-	fails string        // its result; empty: it works
+	takes   time.Duration // that a transfer does
+	fails   string        // its result; empty: it works
+	lingers time.Duration // that it still takes when the client has its new node
 }
 
 func (f *fakeSession) Transfer(ctx context.Context, _ bool) error {
@@ -32,9 +33,11 @@ func (f *fakeSession) Transfer(ctx context.Context, _ bool) error {
 	if err != nil {
 		return &NotMoved{"no_node", err}
 	}
-	f.pick.Release()
+	left := f.pick
 	f.pick = pick
 	w.moves.Arrive(f.c, pick.Node)
+	left.Release()
+	time.Sleep(f.lingers)
 	return nil
 }
 
@@ -46,7 +49,7 @@ func (w *crowd) joinSession(t *testing.T, takes time.Duration, fails string) *Cl
 		t.Fatal(err)
 	}
 	c := &Client{Node: pick.Node, Since: time.Now()}
-	c.Relay = &fakeSession{fakeConn{w, c, pick}, takes, fails}
+	c.Relay = &fakeSession{fakeConn: fakeConn{w, c, pick}, takes: takes, fails: fails}
 	w.moves.Add(c)
 	return c
 }
@@ -179,5 +182,34 @@ func TestARebalanceMovesSessionsAndClosesNone(t *testing.T) {
 			t.Errorf("got %d closed, and %d and %d clients, want those that can move moved", closed, nodes[0].Connections, nodes[1].Connections)
 		}
 		<-w.moves.Stop(Move{Code: 4100, By: relay.ByShutdown, Close: true})
+	})
+}
+
+func TestWhoIsToldThatANodeIsEmptyIsToldOfEveryClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 0)
+		w.joinSession(t, 0, "").Relay.(*fakeSession).lingers = time.Minute
+		told := make(chan Outcome, 1)
+		w.moves.Move(w.node, Move{Code: 4200, By: relay.ByDrain}, func() { told <- w.moves.Outcome(w.node) })
+		if got := <-told; got.Moved != 1 {
+			t.Errorf("got %+v, want one moved", got)
+		}
+		<-w.moves.Stop(Move{Code: 4100, By: relay.ByShutdown, Close: true})
+	})
+}
+
+func TestAMoveThatIsChangedCountsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 1)
+		<-w.drain(0)
+		w.joinSession(t, 0, "")
+		<-w.drain(0)
+		if got := w.moves.Outcome(w.node); got.Moved != 1 || got.Closed[NoSession] != 1 {
+			t.Errorf("got %+v, want one moved and one closed", got)
+		}
+		w.moves.Forget(w.node)
+		if got := w.moves.Outcome(w.node); got.Moved != 0 || got.ClosedAll() != 0 {
+			t.Errorf("forgotten: got %+v, want nothing", got)
+		}
 	})
 }
