@@ -12,4 +12,7 @@ const (
 	EventSubscribe   = "pusher:subscribe"
 	EventUnsubscribe = "pusher:unsubscribe"
 	EventSubscribed  = "pusher_internal:subscription_succeeded"
+
+	EventMemberAdded   = "pusher_internal:member_added"
+	EventMemberRemoved = "pusher_internal:member_removed"
 )
