@@ -1,0 +1,95 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+)
+
+// field is the value of one key of an object. The zero value is one that is not
+// there.
+type field struct {
+	raw []byte // its JSON
+	at  int    // where that begins in the object's text
+}
+
+// fields reads an object: its keys as they are written, unlike encoding/json, and
+// the last of equal ones. Other JSON has no fields.
+func fields(text []byte) (map[string]field, error) {
+	if !readable(text) {
+		return nil, errUnlike
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if begin, _ := d.Token(); begin != json.Delim('{') {
+		return nil, nil
+	}
+	all := make(map[string]field)
+	for d.More() {
+		key, _ := d.Token() // no error: the text is readable
+		var raw json.RawMessage
+		_ = d.Decode(&raw)
+		all[key.(string)] = field{raw, int(d.InputOffset()) - len(raw)}
+	}
+	return all, nil
+}
+
+// elements are the fields of an object, or those of a list by their number: PHP
+// writes an object whose keys are 0, 1, 2 as a list.
+func (f field) elements() map[string]field {
+	var list []json.RawMessage
+	if json.Unmarshal(f.raw, &list) != nil {
+		all, _ := fields(f.raw)
+		return all
+	}
+	all := make(map[string]field, len(list))
+	for i, raw := range list {
+		all[strconv.Itoa(i)] = field{raw: raw}
+	}
+	return all
+}
+
+func (f field) isNone() bool { return len(f.raw) == 0 || f.raw[0] == 'n' }
+func (f field) isText() bool { return len(f.raw) > 0 && f.raw[0] == '"' }
+
+// text is what the value says if it is text.
+func (f field) text() (text string) {
+	if f.isText() {
+		_ = json.Unmarshal(f.raw, &text)
+	}
+	return text
+}
+
+// inside is the value's JSON, or that which it has in a string.
+func (f field) inside() []byte {
+	if f.isText() {
+		return []byte(f.text())
+	}
+	return f.raw
+}
+
+// place is where a value is in a message.
+type place struct {
+	start, end int
+	quoted     bool // within a string
+}
+
+// within is where the value is in the message if its object is what is inside of
+// the other value there.
+func (f field) within(outer field) place {
+	start, end := f.at, f.at+len(f.raw)
+	if outer.isText() {
+		return place{outer.at + rawOffset(outer.raw, start), outer.at + rawOffset(outer.raw, end), true}
+	}
+	return place{outer.at + start, outer.at + end, false}
+}
+
+// replace returns the message with other text as the value.
+func (p place) replace(message []byte, text string) []byte {
+	value, _ := json.Marshal(text)
+	if p.quoted {
+		value, _ = json.Marshal(string(value))
+		value = value[1 : len(value)-1]
+	}
+	return slices.Concat(message[:p.start], value, message[p.end:])
+}

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"fermata/internal/pusher"
+)
+
+const marker = "fermata-0123"
+
+// onThree is a session on a public, a private and a presence channel.
+func onThree() *Session {
+	s := New(testApp, told, Options{})
+	s.FromClient(subscribeAs(told, "a", ""))
+	s.FromClient(subscribeAs(told, "private-b", ""))
+	s.FromClient(subscribeAs(told, "presence-c", `{"user_id":7,"user_info":{"n":"me"}}`))
+	return s
+}
+
+// answered is a node's answer to a subscription; users are written as JSON.
+func answered(channel string, users ...string) string {
+	data := "{}"
+	if pusher.IsPresence(channel) {
+		var hash []string
+		for _, u := range users {
+			hash = append(hash, fmt.Sprintf(`"%s":{"n":"%[1]s"}`, strings.Trim(u, `"`)))
+		}
+		data = fmt.Sprintf(`{"presence":{"count":%d,"ids":[%s],"hash":{%s}}}`, len(users), strings.Join(users, ","), strings.Join(hash, ","))
+	}
+	return fmt.Sprintf(`{"event":"pusher_internal:subscription_succeeded","data":%q,"channel":%q}`, data, channel)
+}
+
+func event(channel, data string) string {
+	return fmt.Sprintf(`{"event":"news","data":%q,"channel":%q}`, data, channel)
+}
+
+func change(how, id string) string {
+	return fmt.Sprintf(`{"event":"pusher_internal:member_%s","data":"{\"user_id\":%s,\"user_info\":1}","channel":"presence-c"}`, how, id)
+}
+
+var theMarker = fmt.Sprintf(`{"event":"fermata:marker","data":"{}","channel":%q}`, marker)
+
+// wantMessages compares texts.
+func wantMessages(t *testing.T, got [][]byte, want ...string) {
+	t.Helper()
+	if !slices.EqualFunc(got, want, func(g []byte, w string) bool { return string(g) == w }) {
+		t.Errorf("got\n%s\nwant\n%s", joined(got), strings.Join(want, "\n"))
+	}
+}
+
+func joined(messages [][]byte) string {
+	var lines []string
+	for _, m := range messages {
+		lines = append(lines, string(m))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func wantPassed(t *testing.T, l *Leaving, pass bool, messages ...string) {
+	t.Helper()
+	for _, m := range messages {
+		if got := l.FromNode([]byte(m)); got != pass {
+			t.Errorf("%s: got passed %v, want %v", m, got, pass)
+		}
+	}
+}
+
+func TestAMove(t *testing.T) {
+	s := onThree()
+	l := s.Leave(marker)
+	wantMessages(t, l.Messages(), `{"event":"pusher:subscribe","data":{"channel":"`+marker+`"}}`,
+		string(pusher.Subscription{Channel: "presence-c", ChannelData: `{"user_id":7,"user_info":{"n":"me"}}`,
+			Auth: pusher.SignSubscription("key", "secret", told, "presence-c", `{"user_id":7,"user_info":{"n":"me"}}`)}.Subscribe()))
+	wantPassed(t, l, true, answered("private-b"), answered("presence-c", "7"), `{"event":"pusher:error"}`) // to the client's own
+	wantPassed(t, l, false, answered(marker))
+	wantPassed(t, l, true, event("a", "1"))
+	wantPassed(t, l, false, answered("presence-c", "7", "8", `"9"`))
+	wantPassed(t, l, true, change("removed", "8"), change("added", "10"))
+	if !l.Answered() || l.Marked() || l.Err() != nil {
+		t.Errorf("got answered %v, marked %v, %v", l.Answered(), l.Marked(), l.Err())
+	}
+
+	a := l.Arrive(present)
+	if got := len(a.Messages()); got != 4 {
+		t.Errorf("got %d messages for the new node, want 4", got)
+	}
+	for _, m := range []string{
+		answered("a"), answered("private-b"), event("a", "0"), event("a", "1"), answered("presence-c", "7", "11", "12"),
+		change("removed", "12"), change("added", `"13"`), answered(marker), theMarker, change("added", "14"),
+	} {
+		if err := a.FromNode([]byte(m)); err != nil {
+			t.Errorf("%s: %v", m, err)
+		}
+	}
+	wantPassed(t, l, false, theMarker)
+	if !a.Answered() || !a.Marked() || !l.Marked() {
+		t.Errorf("got answered %v, marked %v and %v, want all", a.Answered(), a.Marked(), l.Marked())
+	}
+	wantMessages(t, Difference(l, a),
+		`{"event":"pusher_internal:member_removed","data":"{\"user_id\":10}","channel":"presence-c"}`,
+		`{"event":"pusher_internal:member_removed","data":"{\"user_id\":\"9\"}","channel":"presence-c"}`,
+		`{"event":"pusher_internal:member_added","data":"{\"user_id\":11,\"user_info\":{\"n\":\"11\"}}","channel":"presence-c"}`,
+		`{"event":"pusher_internal:member_added","data":"{\"user_id\":\"13\",\"user_info\":1}","channel":"presence-c"}`)
+	wantMessages(t, a.Settle(), `{"event":"pusher:unsubscribe","data":{"channel":"`+marker+`"}}`)
+	s.Arrived(a)
+	if s.Told() != told || s.Present() != present {
+		t.Errorf("got %s as %s", s.Told(), s.Present())
+	}
+}
