@@ -72,6 +72,7 @@ type Handler struct {
 	waits    waits
 	losses   losses
 	bodies   bodies
+	aliases  aliases
 	queue    queue
 	away     occasional // clients turned away
 	surplus  occasional // plain requests turned away

@@ -36,6 +36,7 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client) 
 		h.refuseBody(w, r, c, err)
 		return
 	}
+	r = h.toOthers(r, body, c.options)
 	defer h.waitForNode(cancel)()
 	ctx, end := context.WithTimeout(ctx, c.options.Timeouts.Response)
 	defer end()
