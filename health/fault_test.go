@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"fermata/internal/lab/port"
 )
 
 func TestAFaultTellsAFrozenNodeFromADeadOne(t *testing.T) {
@@ -30,7 +32,7 @@ func TestAFaultTellsAFrozenNodeFromADeadOne(t *testing.T) {
 	}
 	connect := Options{Type: TypeTCP}
 	for _, o := range []Options{connect, upOptions, reverbOptions} {
-		f(t.Context(), o, closedPort(t), FaultRefused)
+		f(t.Context(), o, port.Reserve(t), FaultRefused)
 		f(ended, o, "127.0.0.1:1", FaultUnreachable)
 	}
 	for _, o := range []Options{upOptions, reverbOptions} {

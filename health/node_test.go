@@ -65,17 +65,6 @@ func readRequest(conn net.Conn) *http.Request {
 	return request
 }
 
-// closedPort is an address where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	return listener.Addr().String()
-}
-
 func wantUp(t *testing.T, o Options, address, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fermata/internal/lab/port"
 )
 
 func TestANodeThatConnectsAndAnswersNothingIsDownUntilItAnswers(t *testing.T) {
@@ -120,7 +122,7 @@ func TestSilenceIsNoSignOfLife(t *testing.T) {
 	if _, err := signOfLifeProbe(at(silent), o)(ctx); err == nil || faultOf(err) != FaultNoAnswer {
 		t.Errorf("got %v, want no answer", err)
 	}
-	if _, err := signOfLifeProbe(at(closedPort(t)), o)(t.Context()); err == nil || faultOf(err) != FaultRefused {
+	if _, err := signOfLifeProbe(at(port.Reserve(t)), o)(t.Context()); err == nil || faultOf(err) != FaultRefused {
 		t.Errorf("got %v, want refused", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"fermata/internal/lab/port"
 )
 
 func TestTCPConnects(t *testing.T) {
@@ -16,7 +18,7 @@ func TestTCPConnects(t *testing.T) {
 }
 
 func TestARefusedDialSaysSo(t *testing.T) {
-	address := closedPort(t)
+	address := port.Reserve(t)
 	wantDown(t, Options{Type: TypeTCP}, address, `^dial refused$`)
 	wantDown(t, Options{Type: TypeHTTP, HTTP: HTTPOptions{Path: "/up"}}, address, `^dial refused$`)
 	wantDown(t, Options{Type: TypeReverb, Reverb: ReverbOptions{AppKey: "key"}}, address, `^dial refused$`)

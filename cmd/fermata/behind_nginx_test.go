@@ -20,6 +20,7 @@ import (
 
 	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
+	"fermata/internal/lab/port"
 )
 
 // phpAndReverb is the most common file: the application and Reverb on one name.
@@ -68,7 +69,7 @@ type behindNginx struct {
 func newBehindNginx(t *testing.T, file string) *behindNginx {
 	t.Helper()
 	nodes, urls := apptest.StartNodes(t, 2)
-	b := &behindNginx{Stack: apptest.Configured(t, urls, ""), nginx: freePort(t)}
+	b := &behindNginx{Stack: apptest.Configured(t, urls, ""), nginx: port.Reserve(t)}
 	b.Nodes = nodes
 	dir := t.TempDir()
 	site := strings.NewReplacer("NODE1", nodes[0].Addr().String(), "NODE2", nodes[1].Addr().String(), "NGINX", b.nginx, "ROOT", dir).Replace(file)
@@ -78,7 +79,7 @@ func newBehindNginx(t *testing.T, file string) *behindNginx {
 		t.Fatal(err)
 	}
 	b.File = filepath.Join(dir, "fermata.yaml")
-	fermata(t.Context(), "import", filepath.Join(dir, "site"), "--behind", freePort(t), "-o", b.File).has(t, 0, "", "Fermata is behind nginx")
+	fermata(t.Context(), "import", filepath.Join(dir, "site"), "--behind", port.Reserve(t), "-o", b.File).has(t, 0, "", "Fermata is behind nginx")
 	text, err := os.ReadFile(b.File)
 	if err != nil {
 		t.Fatal(err)
@@ -120,18 +121,6 @@ func changed(t *testing.T, site, instructions string) string {
 		t.Fatalf("got %d changes in\n%s\nwant one for each location", len(all), instructions)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// freePort is an address on which nobody listens; another process may take it
-// before it is used, which fails the test loudly.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // startNginx runs nginx with the folder's site until the test ends.

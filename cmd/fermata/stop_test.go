@@ -9,6 +9,7 @@ import (
 
 	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
+	"fermata/internal/lab/port"
 )
 
 // The bounds that a stop must not wait for are long; so one that does is seen
@@ -16,7 +17,7 @@ import (
 const slowEnds = "timeouts: {close: 30s, answer: 30s, handshake: 30s, header: 30s, request: 30s}\n"
 
 func TestAStopEndsInTimeWhateverClientsDoAndItsSuccessorGetsAll(t *testing.T) {
-	plain := "listen:\n  - address: 127.0.0.1:0\n"
+	plain := "listen:\n  - address: " + port.Reserve(t) + "\n"
 	secured := strings.TrimPrefix(apptest.TLSListener("1.2", apptest.Pair(t, time.Now(), "a.test")), "listen:\n")
 	s, p := serveApart(t, plain+secured+slowEnds)
 	secure := p.listening[1]

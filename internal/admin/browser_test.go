@@ -3,7 +3,6 @@ package admin_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
 	"fermata/internal/lab/browser"
+	"fermata/internal/lab/port"
 	"fermata/proxy/relay"
 )
 
@@ -195,14 +195,10 @@ var dark = chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 })
 
 func TestTheDashboardComesBackAfterARestart(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
+	address := port.Reserve(t)
 	s := server(twoNodes(), "")
 	s.Publish(event(1))
-	stop := serve(t, s, listener)
+	stop := serve(t, s, listen(t, address))
 	page := browser.Open(t, "http://"+address)
 	page.Do(shows("#state", "live"), shows("#events", "event 1"))
 	stop()
@@ -210,12 +206,9 @@ func TestTheDashboardComesBackAfterARestart(t *testing.T) {
 		shows("#state", "Fermata does not answer; this is from"),
 		browser.Until(`document.body.classList.contains("lost")`),
 	)
-	if listener, err = net.Listen("tcp", address); err != nil {
-		t.Fatal(err)
-	}
 	s = server(admintest.New(admin.Node{Name: "reverb-9"}), "")
 	s.Publish(event(2))
-	serve(t, s, listener)
+	serve(t, s, listen(t, address))
 	page.Do(
 		shows("#state", "live"),
 		shows(card(1)+".name", "reverb-9"),

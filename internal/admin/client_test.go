@@ -14,6 +14,7 @@ import (
 	"fermata/internal/admin"
 	"fermata/internal/admin/admintest"
 	"fermata/internal/admin/endpoint"
+	"fermata/internal/lab/port"
 )
 
 func client(t *testing.T, address, token string) *admin.Client {
@@ -93,9 +94,7 @@ func TestAnEndpointThatCannotBeReachedIsNamed(t *testing.T) {
 		}
 	}
 	check("unix:"+filepath.Join(t.TempDir(), "none.sock"), "no such file or directory")
-	closed := listen(t, "127.0.0.1:0")
-	closed.Close()
-	check("http://"+closed.Addr().String(), "connection refused")
+	check("http://"+port.Reserve(t), "connection refused")
 }
 
 func TestACancelledCallIsNotAnEndpointThatIsAway(t *testing.T) {

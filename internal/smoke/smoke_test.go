@@ -3,7 +3,6 @@ package smoke_test
 import (
 	"context"
 	"crypto/x509"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"fermata/internal/lab/devnode"
+	"fermata/internal/lab/port"
 	"fermata/internal/smoke"
 )
 
@@ -80,12 +80,7 @@ func TestAnAppWithAllowedOriginsNeedsOne(t *testing.T) {
 }
 
 func TestAClosedPortFailsConnectAndSkipsTheRest(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	cases := run(t, smoke.Options{URLs: []string{"ws://" + listener.Addr().String()}, Key: "key"})
+	cases := run(t, smoke.Options{URLs: []string{"ws://" + port.Reserve(t)}, Key: "key"})
 	wantFailure(t, cases["resolve+connect"], "connection refused", "a TCP connection")
 	for _, name := range names[1:] {
 		wantSkipped(t, cases[name], "because resolve+connect failed")

@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/net/nettest"
 	"golang.org/x/sys/unix"
+
+	"fermata/internal/lab/port"
 )
 
 // dialed are both ends of a connection of an engine: dialled and accepted.
@@ -114,7 +116,7 @@ func TestADialThatIsRefusedSaysSo(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	for _, address := range []string{unheard(t), strings.Replace(unheard(t), "127.0.0.1", "localhost", 1)} {
+	for _, address := range []string{port.Reserve(t), strings.Replace(port.Reserve(t), "127.0.0.1", "localhost", 1)} {
 		engine := New(1)
 		before := openFiles()
 		conn, err := engine.Dial(t.Context(), address)
@@ -126,13 +128,6 @@ func TestADialThatIsRefusedSaysSo(t *testing.T) {
 			t.Errorf("%s: got %d open files, want %d", address, after, before)
 		}
 	}
-}
-
-// unheard is an address where nobody listens.
-func unheard(t *testing.T) string {
-	l := listening(t)
-	l.Close()
-	return l.Addr().String()
 }
 
 func TestADialByNameIsRelayed(t *testing.T) {
