@@ -6,22 +6,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"fermata/internal/admin"
 )
-
-// call runs one call of the admin API, which must work.
-func call[T any](s *Stack, what string, f func(ctx context.Context, c *admin.Client) (T, error)) T {
-	s.T.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
-	defer cancel()
-	answer, err := f(ctx, s.API())
-	if err != nil {
-		s.T.Fatalf("%s: %v", what, err)
-	}
-	return answer
-}
 
 // API is a client of the admin endpoint.
 func (s *Stack) API() *admin.Client {
@@ -31,6 +18,17 @@ func (s *Stack) API() *admin.Client {
 		s.T.Fatal(err)
 	}
 	return c
+}
+
+// NodesNow are the nodes as the API shows them.
+func (s *Stack) NodesNow() map[string]admin.Node {
+	s.T.Helper()
+	list := call(s, "nodes", func(ctx context.Context, c *admin.Client) ([]admin.Node, error) { return c.Nodes(ctx) })
+	nodes := make(map[string]admin.Node)
+	for _, n := range list {
+		nodes[n.Name] = n
+	}
+	return nodes
 }
 
 // Drain starts a drain, or changes one.
@@ -64,45 +62,16 @@ func (s *Stack) Reload() []string {
 	return call(s, "reload", func(ctx context.Context, c *admin.Client) (admin.Reloaded, error) { return c.Reload(ctx) }).Warnings
 }
 
-// NodesNow are the nodes as the API shows them.
-func (s *Stack) NodesNow() map[string]admin.Node {
+// call runs one call of the admin API, which must work.
+func call[T any](s *Stack, what string, f func(ctx context.Context, c *admin.Client) (T, error)) T {
 	s.T.Helper()
-	list := call(s, "nodes", func(ctx context.Context, c *admin.Client) ([]admin.Node, error) { return c.Nodes(ctx) })
-	nodes := make(map[string]admin.Node)
-	for _, n := range list {
-		nodes[n.Name] = n
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	answer, err := f(ctx, s.API())
+	if err != nil {
+		s.T.Fatalf("%s: %v", what, err)
 	}
-	return nodes
-}
-
-// HasMetric is whether a scrape brings this line.
-func (s *Stack) HasMetric(line string) {
-	s.T.Helper()
-	if all := s.Metrics(); !strings.Contains(all, "\n"+line+"\n") {
-		name, _, _ := strings.Cut(line, "{")
-		s.T.Errorf("want the metric %s, got\n%s", line, Grep(all, name))
-	}
-}
-
-// Metrics is what a scrape brings.
-func (s *Stack) Metrics() string {
-	s.T.Helper()
-	status, body := s.AdminGet("/metrics")
-	if status != http.StatusOK {
-		s.T.Fatalf("scrape: got %d", status)
-	}
-	return body
-}
-
-// Grep is the lines of a text that have this word.
-func Grep(text, word string) string {
-	var found []string
-	for line := range strings.Lines(text) {
-		if strings.Contains(line, word) {
-			found = append(found, line)
-		}
-	}
-	return strings.Join(found, "")
+	return answer
 }
 
 // AdminGet asks the admin endpoint.
@@ -122,15 +91,4 @@ func (s *Stack) AdminGet(path string) (status int, body string) {
 		s.T.Fatal(err)
 	}
 	return r.StatusCode, string(text)
-}
-
-// WaitMetric waits until a scrape brings this line.
-func (s *Stack) WaitMetric(line string) {
-	s.T.Helper()
-	for deadline := time.Now().Add(Timeout); time.Now().Before(deadline); {
-		if strings.Contains(s.Metrics(), "\n"+line+"\n") {
-			return
-		}
-	}
-	s.HasMetric(line)
 }

@@ -7,39 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 )
-
-// DialInTime connects a client as soon as those that were there before are
-// forgotten.
-func (s *Stack) DialInTime() *Peer {
-	s.T.Helper()
-	for deadline := time.Now().Add(Timeout); ; {
-		p, err := s.TryDial()
-		if err == nil {
-			return p
-		}
-		if time.Now().After(deadline) {
-			s.T.Fatal(err)
-		}
-	}
-}
-
-// DialOn connects clients, which the bounded load spreads, until one is on
-// this node.
-func (s *Stack) DialOn(node string) *Peer {
-	s.T.Helper()
-	for range 200 {
-		p := s.Dial()
-		if p.Node == node {
-			return p
-		}
-	}
-	s.T.Fatalf("200 clients, and none on %s", node)
-	return nil
-}
 
 // Peer is a WebSocket client that has been greeted by a node.
 type Peer struct {
@@ -57,6 +27,39 @@ func (s *Stack) Dial(cookies ...*http.Cookie) *Peer {
 		s.T.Fatal(err)
 	}
 	return p
+}
+
+// DialOn connects clients, which the bounded load spreads, until one is on
+// this node.
+func (s *Stack) DialOn(node string) *Peer {
+	s.T.Helper()
+	for range 200 {
+		p := s.Dial()
+		if p.Node == node {
+			return p
+		}
+	}
+	s.T.Fatalf("200 clients, and none on %s", node)
+	return nil
+}
+
+// DialInTime connects a client as soon as those that were there before are
+// forgotten.
+func (s *Stack) DialInTime() (p *Peer) {
+	s.T.Helper()
+	var err error
+	if !s.soon(func() bool { p, err = s.TryDial(); return err == nil }) {
+		s.T.Fatal(err)
+	}
+	return p
+}
+
+// Bystander connects a client that must not notice anything of what the test
+// does.
+func (s *Stack) Bystander() {
+	s.T.Helper()
+	p := s.Dial()
+	s.T.Cleanup(func() { p.Answers() })
 }
 
 // TryDial is Dial for a client that may be turned away.
@@ -107,6 +110,20 @@ func greeting(ctx context.Context, conn *websocket.Conn) (node string, err error
 	return data.Node, nil
 }
 
+// Answers has the peer's node answer a ping.
+func (p *Peer) Answers() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	if err := p.Write(ctx, 1, []byte(`{"event":"pusher:ping","data":{}}`)); err != nil {
+		p.t.Errorf("client on %s: ping: %v", p.Node, err)
+		return
+	}
+	if _, text, err := p.Read(ctx); err != nil || !bytes.Contains(text, []byte("pusher:pong")) {
+		p.t.Errorf("client on %s: got %s, %v, want pusher:pong", p.Node, text, err)
+	}
+}
+
 // Closed waits for the peer's end and returns the code of its Close frame.
 func (p *Peer) Closed() websocket.StatusCode {
 	p.t.Helper()
@@ -119,27 +136,5 @@ func (p *Peer) Closed() websocket.StatusCode {
 			}
 			return websocket.CloseStatus(err)
 		}
-	}
-}
-
-// Bystander connects a client that must not notice anything of what the test
-// does.
-func (s *Stack) Bystander() {
-	s.T.Helper()
-	p := s.Dial()
-	s.T.Cleanup(func() { p.Answers() })
-}
-
-// Answers has the peer's node answer a ping.
-func (p *Peer) Answers() {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
-	defer cancel()
-	if err := p.Write(ctx, 1, []byte(`{"event":"pusher:ping","data":{}}`)); err != nil {
-		p.t.Errorf("client on %s: ping: %v", p.Node, err)
-		return
-	}
-	if _, text, err := p.Read(ctx); err != nil || !bytes.Contains(text, []byte("pusher:pong")) {
-		p.t.Errorf("client on %s: got %s, %v, want pusher:pong", p.Node, text, err)
 	}
 }

@@ -106,6 +106,12 @@ func (s *Stack) Capped(caps ...int) (text string) {
 	return text
 }
 
+// TwoNodes is the configuration of two nodes of which practically every client
+// without a cookie gets the one called first.
+func TwoNodes(first, second string) string {
+	return fmt.Sprintf("nodes:\n  - {name: first, url: %q, weight: 10000}\n  - {name: second, url: %q}\n", first, second)
+}
+
 // Serve starts Fermata, until the test ends or Stop is called.
 func (s *Stack) Serve() {
 	s.T.Helper()
@@ -174,13 +180,21 @@ func (s *Stack) Node(name string) *devnode.Node {
 // Eventually looks again and again until it is so.
 func (s *Stack) Eventually(what string, so func() bool) {
 	s.T.Helper()
+	if !s.soon(so) {
+		s.T.Fatalf("not in %s: %s", Timeout, what)
+	}
+}
+
+// soon looks again and again, and is false when it is not so in Timeout.
+func (s *Stack) soon(so func() bool) bool {
 	again, timeout := time.NewTicker(20*time.Millisecond), time.After(Timeout)
 	defer again.Stop()
 	for !so() {
 		select {
 		case <-again.C:
 		case <-timeout:
-			s.T.Fatalf("not in %s: %s", Timeout, what)
+			return false
 		}
 	}
+	return true
 }

@@ -25,7 +25,7 @@ func Pair(t *testing.T, now time.Time, hosts ...string) certs.Pair {
 	return p
 }
 
-// tlsListener is the configuration of a listener with these certificates.
+// TLSListener is the configuration of a listener with these certificates.
 func TLSListener(minVersion string, pairs ...certs.Pair) string {
 	var all []string
 	for _, p := range pairs {
@@ -33,6 +33,16 @@ func TLSListener(minVersion string, pairs ...certs.Pair) string {
 	}
 	return fmt.Sprintf("listen:\n  - address: 127.0.0.1:0\n    tls:\n      min_version: %q\n      certificates:\n        - %s\n",
 		minVersion, strings.Join(all, "\n        - "))
+}
+
+// Shown is the certificate that a client is shown.
+func (s *Stack) Shown(name string) *x509.Certificate {
+	s.T.Helper()
+	conn, err := s.Handshake(name, &tls.Config{})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return conn.ConnectionState().PeerCertificates[0]
 }
 
 // Handshake connects as a client that wants this server name, and trusts
@@ -46,16 +56,6 @@ func (s *Stack) Handshake(name string, o *tls.Config) (*tls.Conn, error) {
 		conn.SetDeadline(time.Now().Add(Timeout))
 	}
 	return conn, err
-}
-
-// Shown is the certificate that a client is shown.
-func (s *Stack) Shown(name string) *x509.Certificate {
-	s.T.Helper()
-	conn, err := s.Handshake(name, &tls.Config{})
-	if err != nil {
-		s.T.Fatal(err)
-	}
-	return conn.ConnectionState().PeerCertificates[0]
 }
 
 // SecureWire is Wire over TLS.

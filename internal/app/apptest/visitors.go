@@ -91,13 +91,6 @@ func (v *Visitors) change(i int, change func(*Visitor)) {
 	v.news = make(chan struct{})
 }
 
-// Now is a copy.
-func (v *Visitors) Now() []Visitor {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return append([]Visitor{}, v.all...)
-}
-
 // Wait waits until that is true.
 func (v *Visitors) Wait(what string, is func(on map[string]int) bool) []Visitor {
 	v.t.Helper()
@@ -116,6 +109,13 @@ func (v *Visitors) Wait(what string, is func(on map[string]int) bool) []Visitor 
 			v.t.Fatalf("not in %s: %s; clients are on %v: %+v", Timeout, what, PerNodeOf(all), all)
 		}
 	}
+}
+
+// Now is a copy.
+func (v *Visitors) Now() []Visitor {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]Visitor{}, v.all...)
 }
 
 // PerNodeOf counts the clients of each node; those on their way are under "".

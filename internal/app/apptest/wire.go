@@ -12,29 +12,6 @@ import (
 	"fermata/internal/lab/devnode"
 )
 
-// EventsPath is where events are published.
-const EventsPath = "/apps/" + devnode.DefaultAppID + "/events"
-
-// Event is the body of a POST that publishes something.
-const Event = `{"name":"shipped","channel":"orders","data":"{}"}`
-
-// SignedPost is the head of a signed POST of that body, without its framing.
-func SignedPost(body string) string {
-	query := devnode.Sign("POST", EventsPath, nil, []byte(body), devnode.DefaultAppKey, devnode.DefaultAppSecret)
-	return "POST " + EventsPath + "?" + query.Encode() + " HTTP/1.1\r\nHost: ws.example.com\r\nContent-Type: application/json\r\n"
-}
-
-// HasHeader compares fields, each of which occurs once; "" is one that is not
-// there.
-func HasHeader(t *testing.T, got http.Header, want map[string]string) {
-	t.Helper()
-	for name, value := range want {
-		if strings.Join(got.Values(name), " | ") != value {
-			t.Errorf("%s: got %q, want %q", name, got.Values(name), value)
-		}
-	}
-}
-
 // What WireUpgrade asks with, and for.
 const (
 	WireKey  = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -66,6 +43,12 @@ func (s *Stack) Wire(request string) *Wire {
 	return w
 }
 
+// Ask is Wire, and the answer to it.
+func (s *Stack) Ask(request string) (*http.Response, string) {
+	s.T.Helper()
+	return s.Wire(request + "\r\n").Answer()
+}
+
 // Send writes this.
 func (w *Wire) Send(text string) {
 	w.t.Helper()
@@ -86,21 +69,6 @@ func (w *Wire) Answer() (*http.Response, string) {
 		w.t.Fatalf("body of the answer %d: %v", r.StatusCode, err)
 	}
 	return r, string(body)
-}
-
-// Ask is Wire, and the answer to it.
-func (s *Stack) Ask(request string) (*http.Response, string) {
-	s.T.Helper()
-	return s.Wire(request + "\r\n").Answer()
-}
-
-// Ended waits for the end of the connection, without a byte before it.
-func (w *Wire) Ended() {
-	w.t.Helper()
-	rest, err := io.ReadAll(w.From)
-	if timeout, ok := err.(net.Error); len(rest) > 0 || ok && timeout.Timeout() {
-		w.t.Errorf("got %q, %v, want the end of the connection", rest, err)
-	}
 }
 
 // Frame reads one frame of the node's side; it must be a short one.
@@ -124,7 +92,39 @@ func (w *Wire) take(size int) string {
 	return string(p)
 }
 
+// Ended waits for the end of the connection, without a byte before it.
+func (w *Wire) Ended() {
+	w.t.Helper()
+	rest, err := io.ReadAll(w.From)
+	if timeout, ok := err.(net.Error); len(rest) > 0 || ok && timeout.Timeout() {
+		w.t.Errorf("got %q, %v, want the end of the connection", rest, err)
+	}
+}
+
 // ClientFrame is a short text frame, masked with zeros.
 func ClientFrame(text string) string {
 	return string([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}) + text
+}
+
+// HasHeader compares fields, each of which occurs once; "" is one that is not
+// there.
+func HasHeader(t *testing.T, got http.Header, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		if strings.Join(got.Values(name), " | ") != value {
+			t.Errorf("%s: got %q, want %q", name, got.Values(name), value)
+		}
+	}
+}
+
+// EventsPath is where events are published.
+const EventsPath = "/apps/" + devnode.DefaultAppID + "/events"
+
+// Event is the body of a POST that publishes something.
+const Event = `{"name":"shipped","channel":"orders","data":"{}"}`
+
+// SignedPost is the head of a signed POST of that body, without its framing.
+func SignedPost(body string) string {
+	query := devnode.Sign("POST", EventsPath, nil, []byte(body), devnode.DefaultAppKey, devnode.DefaultAppSecret)
+	return "POST " + EventsPath + "?" + query.Encode() + " HTTP/1.1\r\nHost: ws.example.com\r\nContent-Type: application/json\r\n"
 }
