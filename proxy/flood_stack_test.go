@@ -15,7 +15,7 @@ import (
 )
 
 // slowNode answers one plain request after the other, as Reverb does, and
-// counts the connections that it has for them.
+// counts the connections that wait for an answer.
 type slowNode struct {
 	mu        sync.Mutex
 	now, peak int
@@ -25,10 +25,10 @@ type slowNode struct {
 
 func (n *slowNode) serve(c net.Conn, head string) {
 	n.count(1)
-	defer n.count(-1)
 	n.turn.Lock()
 	<-time.After(n.took)
 	n.turn.Unlock()
+	n.count(-1) // Fermata may have the answer, and ask again, before this goes on
 	apptest.Says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")(c, head)
 }
 
@@ -102,7 +102,7 @@ func TestAFloodOfRequestsTakesFewConnectionsOfANode(t *testing.T) {
 	}
 	node.mu.Lock()
 	defer node.mu.Unlock()
-	if node.peak > 10 { // a connection ends a moment after its answer
+	if node.peak > 9 {
 		t.Errorf("got %d connections of requests at once, want 8 and the signed one", node.peak)
 	}
 }
@@ -120,7 +120,7 @@ func TestRequestsStayWithinMaxConnections(t *testing.T) {
 	end(statuses)
 	node.mu.Lock()
 	defer node.mu.Unlock()
-	if statuses[200] == 0 || node.peak > 5 {
+	if statuses[200] == 0 || node.peak > 4 {
 		t.Errorf("got %d connections at once, and the answers %v, want at most 4", node.peak, statuses)
 	}
 }

@@ -57,7 +57,7 @@ func TestStoppingDoesNotWaitForANodeThatDoesNotAnswer(t *testing.T) {
 func TestADrainMovesTheClientsThatAreOnTheirWayIn(t *testing.T) {
 	delayed := apptest.StartNode(t, devnode.Options{Name: "first"})
 	other := apptest.StartNode(t, devnode.Options{Name: "second"})
-	s := apptest.NewFront(t, nil, apptest.TwoNodes(delayed.URL(), other.URL()))
+	s := apptest.NewFront(t, nil, apptest.TwoNodes(delayed.URL(), other.URL())+apptest.Patient)
 	delayed.Freeze()
 	w := s.Wire(apptest.WireUpgrade + "\r\n")
 	s.WaitMetric(`fermata_connections{node="first"} 1`)
@@ -75,7 +75,7 @@ func TestADrainMovesTheClientsThatAreOnTheirWayIn(t *testing.T) {
 	}
 }
 
-func TestWhatTheNodeSendsRightBehindThe101IsKept(t *testing.T) {
+func TestWhatTheNodeSendsRightAfterThe101IsKept(t *testing.T) {
 	node := apptest.FakeNode(t, apptest.Says101("", "\x81\x05early\x88\x02\x10\xcc"))
 	s := apptest.NewFront(t, []string{node}, "")
 	w := s.Wire(apptest.WireUpgrade + "\r\n")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"fermata/internal/app/apptest"
 	"fermata/internal/lab/devnode"
@@ -87,9 +86,5 @@ func TestANodeThatIsGoneLeavesNoCounts(t *testing.T) {
 	s.Reload()
 	p.Closed()
 	s.Logs.Wait(t, "drained")
-	for deadline := time.Now().Add(apptest.Timeout); strings.Contains(s.Metrics(), `node="`+p.Node+`"`); {
-		if time.Now().After(deadline) {
-			t.Fatalf("got\n%s\nwant nothing of it", apptest.Grep(s.Metrics(), p.Node))
-		}
-	}
+	s.Eventually("no metric of the node that is gone", func() bool { return !strings.Contains(s.Metrics(), `node="`+p.Node+`"`) })
 }

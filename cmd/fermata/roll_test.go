@@ -190,6 +190,7 @@ func TestARollStopsAtTheFirstFailureAndGoesOnFromThere(t *testing.T) {
 func TestANodeThatIsNotHealthyAfterItsRestartStopsTheRoll(t *testing.T) {
 	s := apptest.New(t, 2, quickChecks)
 	s.Node("reverb-1").Kill()
+	s.Logs.Wait(t, "node down")
 	wantCLI(s, exitNotInTime, "reverb-1: waiting for its check\n", "roll stopped at reverb-1: reverb-1: not healthy after 300ms\n  to do: reverb-1, reverb-2\n  reverb-1 is drained, with 0 clients, health down (dial refused)",
 		"roll", "--exec", "true", "--timeout", "300ms")
 	wantRoll(s, "reverb-1", "reverb-2")

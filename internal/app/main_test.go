@@ -89,12 +89,22 @@ func run(t *testing.T, load Loader) (a *App, log *lines, stop func()) {
 		out.Close()
 	})
 	t.Cleanup(stop)
-	for until := time.Now().Add(waiting); a.serving() == nil; {
-		if time.Now().After(until) {
-			t.Fatal("does not serve")
+	awaitServing(t, a)
+	return a, log, stop
+}
+
+// awaitServing waits until the App serves.
+func awaitServing(t *testing.T, a *App) {
+	t.Helper()
+	tick, timeout := time.NewTicker(time.Millisecond), time.After(waiting)
+	defer tick.Stop()
+	for a.serving() == nil {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("does not serve after %s", waiting)
 		}
 	}
-	return a, log, stop
 }
 
 // within wants something to end.

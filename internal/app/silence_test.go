@@ -87,14 +87,15 @@ func TestAnUpgradeThatWaitsGoesOnWhenItsNodeGoesDown(t *testing.T) {
 	s := apptest.NewFront(t, nil, apptest.TwoNodes(frozen.URL(), other.URL())+apptest.Patient+"health: {type: http, interval: 1s, timeout: 1s}\n")
 	frozen.Freeze()
 	t.Cleanup(frozen.Thaw)
-	if p := s.Dial(); p.Node != "second" { // within testTimeout, while the node may take a minute
+	if p := s.Dial(); p.Node != "second" { // within apptest.Timeout, while the node may take a minute
 		t.Errorf("got %s, want the other node", p.Node)
 	}
 	s.HasMetric(`fermata_handshakes_total{node="first",result="timeout"} 1`)
 }
 
 func TestANodeIsNotDownForOneEndpointThatTakesLong(t *testing.T) {
-	s := apptest.New(t, 1, "timeouts: {answer: 100ms, response: 1s}\nhealth: {interval: 1s, timeout: 1s}\n")
+	apptest.TakesSeconds(t)
+	s := apptest.New(t, 1, "timeouts: {answer: 1s, response: 1s}\nhealth: {interval: 1s, timeout: 1s}\n")
 	s.Nodes[0].SetFaults(devnode.Faults{Hang: true}) // upgrades hang, all else is answered
 	s.Wire(apptest.WireUpgrade + "\r\n")
 	s.WaitMetric(`fermata_handshakes_total{node="reverb-1",result="timeout"} 1`)
