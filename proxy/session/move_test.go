@@ -37,8 +37,9 @@ func event(channel, data string) string {
 	return fmt.Sprintf(`{"event":"news","data":%q,"channel":%q}`, data, channel)
 }
 
+// change is a member_added or member_removed; the id is written as JSON.
 func change(how, id string) string {
-	return fmt.Sprintf(`{"event":"pusher_internal:member_%s","data":"{\"user_id\":%s,\"user_info\":1}","channel":"presence-c"}`, how, id)
+	return fmt.Sprintf(`{"event":"pusher_internal:member_%s","data":%q,"channel":"presence-c"}`, how, `{"user_id":`+id+`,"user_info":1}`)
 }
 
 var theMarker = fmt.Sprintf(`{"event":"fermata:marker","data":"{}","channel":%q}`, marker)
