@@ -40,6 +40,7 @@ func (u *upgrade) ask(ctx context.Context, n *balancer.Node) (a *answer, err err
 	if err != nil {
 		return nil, err
 	}
+	u.node = conn
 	defer func() {
 		if a == nil {
 			conn.Close()

@@ -20,17 +20,18 @@ import (
 // relay. There may be thousands, which is why texts that many of them share are
 // kept once, and none is that would keep the whole request.
 type client struct {
-	ip      netip.Addr            // the client's own, also behind trusted proxies
-	trusted bool                  // the connection comes from a trusted proxy
-	secure  bool                  // the client itself uses TLS
-	tries   int32                 // nodes that were asked
+	ip      netip.Addr // the client's own, also behind trusted proxies
+	trusted bool       // the connection comes from a trusted proxy
+	secure  bool       // the client itself uses TLS
+	tries   uint16     // nodes that were asked
+	stay    stay
 	host    unique.Handle[string] // cut
 	path    unique.Handle[string] // cut, without the query
 	request requestID
 	options *Options // of the time when it came
 
 	pick    balancer.Pick
-	handler *Handler     // nil: it has not come so far
+	handler *Handler     // of a client that asks for a WebSocket
 	live    moves.Client // its relay, while that lasts
 	tally   *tally       // its node's; nil: it has not come so far
 	app     *app         // nil: it is not known, or there is none
@@ -103,7 +104,7 @@ func (c *client) line(end relay.End, now time.Time) []zap.Field {
 		zap.Duration("dur", now.Sub(c.live.Since)),
 		zap.String("pick", string(c.pick.Reason)),
 		zap.String("preferred", c.pick.Preferred.Name()),
-		zap.Int32("tries", c.tries),
+		zap.Uint16("tries", c.tries),
 		zap.Bool("secure", c.secure),
 		zap.String("host", c.host.Value()),
 		zap.String("path", c.path.Value()),

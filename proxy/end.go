@@ -21,12 +21,8 @@ func (c *client) Notable(frames []byte) bool { return complains(frames) }
 // Ended implements relay.Owner. It is the end of the client.
 func (c *client) Ended(end relay.End) {
 	h, now := c.handler, time.Now()
-	h.open.Left()
-	h.leave()
-	h.Moves.Remove(&c.live)
-	h.tallies.leave(c)
 	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.live.Since))
-	c.pick.Release() // with a removed node's last client its metrics go too
+	c.leave(everywhere) // with a removed node's last client its metrics go too
 	h.Log.Info("client closed", c.line(end, now)...)
 }
 

@@ -159,19 +159,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.servePlain(w, r, c)
 }
 
-// admit counts a client, unless there are more than so many. Whoever is admitted must
-// leave.
-func (h *Handler) admit(most int) bool {
-	if h.clients.Add(1) > int64(most) {
-		h.leave()
-		return false
-	}
-	h.admitted.Add(1)
-	return true
-}
-
-func (h *Handler) leave() { h.clients.Add(-1) }
-
 // Clients is how many clients there are, those that wait for a node with them,
 // and how many there may be.
 func (h *Handler) Clients() (now, most int64) {

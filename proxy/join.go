@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net"
 	"net/http"
 	"time"
 
@@ -12,18 +11,13 @@ import (
 // relay.
 func (u *upgrade) join(a *answer) {
 	h, c := u.h, u.client
-	h.hijacked.Add(1)
-	defer h.hijacked.Done()
-	conn, early, err := hijack(u.w)
+	early, err := u.hijack()
 	if err != nil {
-		a.conn.Close()
 		return
 	}
-	defer u.closeUnlessJoined(conn, a.conn)
 	h.Metrics.Connected(time.Since(c.live.Since))
-	c.handler = h
 	pair := relay.Pair{
-		Client:   conn,
+		Client:   u.conn,
 		Node:     a.conn,
 		Head:     a.head(h.pinCookie(u.r, c)),
 		ToNode:   early,
@@ -32,33 +26,30 @@ func (u *upgrade) join(a *answer) {
 		Owner:    c,
 	}
 	c.tally, c.app = h.tallies.enter(c.pick.Node.Name(), a.app(u.r.URL.Path, c.options.PathPrefix))
+	c.stay.enter(inTally)
 	pair.Counts = &c.tally.traffic
 	c.live.Node = c.pick.Node
+	c.stay.enter(inMoves) // before its end can come
 	c.live.Relay = h.Engine.Start(pair)
 	h.Moves.Add(&c.live)
-}
-
-// closeUnlessJoined closes what net/http has given away and no relay has taken:
-// there was a panic.
-func (u *upgrade) closeUnlessJoined(client, node net.Conn) {
-	if u.live.Relay == nil {
-		client.Close()
-		node.Close()
-		u.h.tallies.leave(u.client)
-		u.h.open.Left()
-	}
+	u.taken = true
+	c.leave(asHijacked)
 }
 
 // hijack takes the connection from net/http, with what the client has sent
 // ahead of its 101.
-func hijack(w http.ResponseWriter) (net.Conn, []byte, error) {
-	conn, rw, err := http.NewResponseController(w).Hijack()
+func (u *upgrade) hijack() (early []byte, err error) {
+	u.h.hijacked.Add(1)
+	u.stay.enter(asHijacked)
+	conn, rw, err := http.NewResponseController(u.w).Hijack()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	early := make([]byte, rw.Reader.Buffered())
+	u.conn = conn
+	u.stay.enter(asOpen)
+	early = make([]byte, rw.Reader.Buffered())
 	rw.Read(early)
-	return conn, early, nil
+	return early, nil
 }
 
 func relayOptions(o *Options) relay.Options {

@@ -43,11 +43,12 @@ func (h *Handler) refuseUpgrade(w http.ResponseWriter, c *client, status int, wr
 // errTooMany is why a client is turned away that nodes may well have room for.
 var errTooMany = errors.New("too many clients")
 
-// turnAway sends off a client that no node can take. Unless the configuration
+// turnAway sends off a client that no node can take, and that counts no longer. Unless the configuration
 // prefers a 503, the upgrade is accepted and closed, since pusher-js comes
 // back after one second from that, and after fifteen from a 503.
 func (u *upgrade) turnAway(why error) {
 	h, c, o := u.h, u.client, u.options
+	c.leave(everywhere)
 	outcome, told := "no_node", "no usable node"
 	switch {
 	case h.stopping.Err() != nil:
@@ -62,19 +63,16 @@ func (u *upgrade) turnAway(why error) {
 		refuse(u.w, http.StatusServiceUnavailable, "no node can take this client now: "+told)
 		return
 	}
-	h.hijacked.Add(1)
-	conn, _, err := hijack(u.w)
-	if err != nil {
-		h.hijacked.Done()
+	if _, err := u.hijack(); err != nil {
 		return
 	}
+	u.taken = true
 	go func() {
-		defer h.hijacked.Done()
-		defer h.open.Left()
+		defer c.leave(everywhere)
 		defer h.survive(c)
-		conn.SetDeadline(time.Now().Add(o.Timeouts.Close))
-		defer h.untilCut(conn)()
-		acceptAndClose(conn, u.r.Header.Get("Sec-WebSocket-Key"), told)
+		u.conn.SetDeadline(time.Now().Add(o.Timeouts.Close))
+		defer h.untilCut(u.conn)()
+		acceptAndClose(u.conn, u.r.Header.Get("Sec-WebSocket-Key"), told)
 	}()
 }
 
@@ -104,6 +102,6 @@ func acceptKey(key string) string {
 func (h *Handler) noteTurnedAway(c *client, why error) {
 	if count := h.away.add(time.Now(), time.Second); count > 0 {
 		h.Log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", why),
-			zap.Int32("tries", c.tries), zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
+			zap.Uint16("tries", c.tries), zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
 	}
 }

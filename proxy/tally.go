@@ -43,6 +43,18 @@ const (
 func (ts *tallies) enter(node, key string) (*tally, *app) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	t := ts.at(node)
+	if key == "" {
+		return t, nil
+	}
+	a := ts.app(key)
+	a.clients++
+	t.clients[a]++
+	return t, a
+}
+
+// at finds the tally of a node. mu is held.
+func (ts *tallies) at(node string) *tally {
 	if ts.nodes == nil {
 		ts.nodes, ts.apps = make(map[string]*tally), make(map[string]*app)
 	}
@@ -51,13 +63,7 @@ func (ts *tallies) enter(node, key string) (*tally, *app) {
 		t = &tally{clients: make(map[*app]int)}
 		ts.nodes[node] = t
 	}
-	if key == "" {
-		return t, nil
-	}
-	a := ts.app(key)
-	a.clients++
-	t.clients[a]++
-	return t, a
+	return t
 }
 
 // app finds the app, or counts it among the others. mu is held.
@@ -74,18 +80,35 @@ func (ts *tallies) app(key string) *app {
 	return a
 }
 
-// leave is for a client that has entered, or has not come so far.
+// move counts a client that has entered at another node.
+func (ts *tallies) move(c *client, node string) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	to := ts.at(node)
+	if c.app != nil {
+		to.clients[c.app]++
+		c.tally.drop(c.app)
+	}
+	c.tally = to
+}
+
+// leave is for a client that has entered.
 func (ts *tallies) leave(c *client) {
 	if c.app == nil {
 		return
 	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if c.tally.clients[c.app]--; c.tally.clients[c.app] == 0 {
-		delete(c.tally.clients, c.app)
-	}
+	c.tally.drop(c.app)
 	if c.app.clients--; c.app.clients == 0 {
 		delete(ts.apps, c.app.key)
+	}
+}
+
+// drop takes a client of the app out. mu is held.
+func (t *tally) drop(a *app) {
+	if t.clients[a]--; t.clients[a] == 0 {
+		delete(t.clients, a)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/internal/pusher"
+	"fermata/proxy/relay"
 )
 
 // wantsUpgrade is whether the client asks for a WebSocket. Other upgrades,
@@ -61,17 +64,22 @@ type upgrade struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	head []byte // the request as a node gets it
+
+	conn, node net.Conn // the client's once it is hijacked, and its node's; nil: not so far
+	taken      bool     // by a relay or by a goroutine, which ends the client
 }
 
 // serveUpgrade takes a client from its upgrade request to the relay.
 func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client) {
 	u := &upgrade{client: c, h: h, w: w, r: r, head: upgradeHead(r, c)}
+	c.handler = h
+	defer u.end()
 	switch status, wrong := u.check(); {
 	case status != 0:
 		h.refuseUpgrade(w, c, status, wrong)
 	case h.stopping.Err() != nil:
 		u.turnAway(errStopping)
-	case !h.admit(c.options.Limits.MaxClients):
+	case !u.admit():
 		u.turnAway(errTooMany)
 	default:
 		u.serve()
@@ -90,9 +98,19 @@ func (u *upgrade) check() (status int, wrong string) {
 	return 0, ""
 }
 
+// admit counts the client, unless there are as many as there may be.
+func (u *upgrade) admit() bool {
+	now := u.h.clients.Add(1)
+	u.stay.enter(asClient)
+	if now > int64(u.options.Limits.MaxClients) {
+		return false
+	}
+	u.h.admitted.Add(1)
+	return true
+}
+
 // serve is for a client that was admitted.
 func (u *upgrade) serve() {
-	defer u.leaveUnlessJoined()
 	answer, err := u.findNode()
 	switch {
 	case err != nil && u.r.Context().Err() != nil:
@@ -106,12 +124,25 @@ func (u *upgrade) serve() {
 	}
 }
 
-// leaveUnlessJoined is the end of a client that was admitted, unless the relay
-// has it, whose end comes later.
-func (u *upgrade) leaveUnlessJoined() {
-	if u.live.Relay == nil {
-		u.pick.Release()
-		u.h.leave()
+// end is the end of a client that nobody has taken over: it was refused, has gone, or
+// there was a panic.
+func (u *upgrade) end() {
+	switch {
+	case u.taken:
+	case u.live.Relay != nil: // it is relayed, and not known to Moves: a panic came between
+		u.live.Relay.Close(relay.Close{Code: pusher.CodeRetry, Reason: "internal error", By: relay.ByInternalError})
+		u.leave(asHijacked)
+	default:
+		u.closeBoth()
+		u.leave(everywhere)
+	}
+}
+
+func (u *upgrade) closeBoth() {
+	for _, conn := range []net.Conn{u.conn, u.node} {
+		if conn != nil {
+			conn.Close()
+		}
 	}
 }
 
@@ -129,12 +160,13 @@ func (u *upgrade) findNode() (*answer, error) {
 		if err != nil {
 			break
 		}
-		u.pick, u.tries = pick, u.tries+1
+		u.settle(pick)
+		u.tries++
 		answer, err := u.try(ctx, key.Tried, last)
 		if err == nil {
 			return answer, nil
 		}
-		u.pick.Release()
+		u.leave(atNode)
 		if u.r.Context().Err() != nil {
 			return nil, err // the client has gone; its node has not failed
 		}

@@ -58,6 +58,13 @@ func (l *Limit) ConnState(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// Open is how many connections there are, hijacked ones with them.
+func (l *Limit) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
+}
+
 // Left says that a connection was closed which is hijacked.
 func (l *Limit) Left() {
 	l.mu.Lock()

@@ -103,6 +103,9 @@ func (m *Moves) Add(c *Client) {
 // Remove is for a client that has ended, also before it was added.
 func (m *Moves) Remove(c *Client) { m.live.remove(c) }
 
+// Clients is how many clients can be moved: those that have not been asked to go.
+func (m *Moves) Clients() int { return m.live.len() }
+
 // tellWithin is how long a stop takes to tell everybody. It is that short since
 // a client that is told comes back after a second, and must then find a successor.
 const tellWithin = 500 * time.Millisecond

@@ -16,11 +16,11 @@ type registry struct {
 	clients map[*balancer.Node][]*Client // in no order; each knows its place
 }
 
-// add enters a client, unless it has ended already.
+// add enters a client, unless it has ended already or is in it.
 func (r *registry) add(c *Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c.ended {
+	if c.ended || c.place != 0 {
 		return
 	}
 	if r.clients == nil {
@@ -38,11 +38,12 @@ func (r *registry) at(c *Client) *balancer.Node {
 	return c.Node
 }
 
-// rehome changes the node of a client that was taken out, and returns the one that
-// it had.
+// rehome changes the node of a client, takes it out if it is still in, and returns
+// the node that it had.
 func (r *registry) rehome(c *Client, at *balancer.Node) (left *balancer.Node) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.forget(c)
 	left, c.Node = c.Node, at
 	return left
 }
@@ -95,6 +96,16 @@ func (r *registry) older(age time.Duration, now time.Time) (old []*Client) {
 	}
 	rand.Shuffle(len(old), func(i, j int) { old[i], old[j] = old[j], old[i] })
 	return old
+}
+
+// len is how many clients there are.
+func (r *registry) len() (count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, all := range r.clients {
+		count += len(all)
+	}
+	return count
 }
 
 // claim takes out one client; false when it has ended or was taken before.
