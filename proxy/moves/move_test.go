@@ -25,6 +25,8 @@ type crowd struct {
 
 // fakeConn ends as soon as it is closed.
 type fakeConn struct {
+	relay.Relay // has no other methods
+
 	crowd *crowd
 	c     *Client
 	pick  balancer.Pick
@@ -79,7 +81,7 @@ func (w *crowd) join(t *testing.T) *Client {
 		t.Fatal(err)
 	}
 	c := &Client{Node: pick.Node, Since: time.Now()}
-	c.Relay = &fakeConn{w, c, pick}
+	c.Relay = &fakeConn{crowd: w, c: c, pick: pick}
 	w.moves.Add(c)
 	return c
 }

@@ -49,7 +49,7 @@ func (w *crowd) joinSession(t *testing.T, takes time.Duration, fails string) *Cl
 		t.Fatal(err)
 	}
 	c := &Client{Node: pick.Node, Since: time.Now()}
-	c.Relay = &fakeSession{fakeConn: fakeConn{w, c, pick}, takes: takes, fails: fails}
+	c.Relay = &fakeSession{fakeConn: fakeConn{crowd: w, c: c, pick: pick}, takes: takes, fails: fails}
 	w.moves.Add(c)
 	return c
 }

@@ -81,7 +81,7 @@ func (c *epollRelay) nodeEnded(err error) {
 	}
 	farewell, ok, ask := c.ending.farewell()
 	if ask {
-		farewell, ok = c.owner.NodeLost(c.said.last()), true
+		farewell, ok = c.owner.NodeLost(c.lastWords()), true
 		err = cmp.Or(farewell.Err, err)
 	}
 	switch {

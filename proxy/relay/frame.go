@@ -36,6 +36,12 @@ const (
 
 const maxReason = maxControl - 2
 
+// A client's frames are masked, a node's are not.
+const (
+	masked   = true
+	unmasked = false
+)
+
 // AppendClose appends an unmasked Close frame, as a client may be sent, to b.
 // A reason above 123 bytes is cut between two characters. Code 1005, which
 // must not be on the wire, makes a frame without status and reason.
@@ -54,6 +60,74 @@ func AppendClose(b []byte, code int, reason string) []byte {
 func appendMaskedClose(b []byte, code int) []byte {
 	b = append(b, bitFIN|opClose, bitMask|2, 0, 0, 0, 0)
 	return binary.BigEndian.AppendUint16(b, uint16(code))
+}
+
+// appendText appends a text message in one frame. The mask is zero, as above.
+func appendText(b []byte, mask bool, text []byte) []byte {
+	b = appendHeader(b, bitFIN|opText, mask, len(text))
+	if mask {
+		b = append(b, 0, 0, 0, 0)
+	}
+	return append(b, text...)
+}
+
+// appendHeader appends what stands before the mask; first is FIN, RSV, opcode.
+func appendHeader(b []byte, first byte, mask bool, length int) []byte {
+	bit := byte(0)
+	if mask {
+		bit = bitMask
+	}
+	switch {
+	case length <= maxControl:
+		return append(b, first, bit|byte(length))
+	case length <= 0xffff:
+		return binary.BigEndian.AppendUint16(append(b, first, bit|length16), uint16(length))
+	}
+	return binary.BigEndian.AppendUint64(append(b, first, bit|length64), uint64(length))
+}
+
+// measure is the length of a frame's header, mask included, and of its payload.
+// As long as the header is not all there, head is 0.
+func measure(b []byte) (head int, payload uint64) {
+	if len(b) < 2 {
+		return 0, 0
+	}
+	lengthEnd := 2
+	switch payload = uint64(b[1] &^ bitMask); payload {
+	case length16:
+		lengthEnd = 4
+	case length64:
+		lengthEnd = 10
+	}
+	if head = lengthEnd; b[1]&bitMask != 0 {
+		head += 4
+	}
+	if len(b) < head {
+		return 0, 0
+	}
+	switch lengthEnd {
+	case 4:
+		payload = uint64(binary.BigEndian.Uint16(b[2:]))
+	case 10:
+		payload = binary.BigEndian.Uint64(b[2:])
+	}
+	return head, payload
+}
+
+// unmask appends what a client means by a frame's payload to b.
+func unmask(b []byte, key [4]byte, payload []byte) []byte {
+	from := len(b)
+	b = append(b, payload...)
+	p := b[from:]
+	two := uint64(binary.LittleEndian.Uint32(key[:]))
+	two |= two << 32
+	for ; len(p) >= 8; p = p[8:] {
+		binary.LittleEndian.PutUint64(p, binary.LittleEndian.Uint64(p)^two)
+	}
+	for i := range p {
+		p[i] ^= key[i%4]
+	}
+	return b
 }
 
 func cutReason(s string) string {

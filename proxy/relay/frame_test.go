@@ -10,12 +10,6 @@ import (
 	"unicode/utf8"
 )
 
-// A client's frames are masked, a node's are not.
-const (
-	masked   = true
-	unmasked = false
-)
-
 // appendFrame appends one frame to b; first is FIN, RSV and opcode.
 func appendFrame(b []byte, first byte, mask bool, payload []byte) []byte {
 	b = appendHeader(b, first, mask, len(payload))
@@ -28,21 +22,6 @@ func appendFrame(b []byte, first byte, mask bool, payload []byte) []byte {
 		b = append(b, c^key[i%4])
 	}
 	return b
-}
-
-// appendHeader appends what stands before the mask.
-func appendHeader(b []byte, first byte, mask bool, length int) []byte {
-	bit := byte(0)
-	if mask {
-		bit = bitMask
-	}
-	switch {
-	case length <= maxControl:
-		return append(b, first, bit|byte(length))
-	case length <= 0xffff:
-		return binary.BigEndian.AppendUint16(append(b, first, bit|length16), uint16(length))
-	}
-	return binary.BigEndian.AppendUint64(append(b, first, bit|length64), uint64(length))
 }
 
 // text is one whole text message.

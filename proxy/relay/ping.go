@@ -2,7 +2,6 @@ package relay
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"math"
 )
@@ -88,12 +87,6 @@ func (p *pings) heard(b []byte, ahead uint64, t *token) []byte {
 // firstFrame is the first frame of what a client has sent, as far as it is
 // there; its header is.
 func firstFrame(b []byte) []byte {
-	head, payload := uint64(maskedHead), uint64(b[1]&^bitMask)
-	switch payload {
-	case length16:
-		head, payload = head+2, uint64(binary.BigEndian.Uint16(b[2:]))
-	case length64:
-		head, payload = head+8, binary.BigEndian.Uint64(b[2:])
-	}
-	return b[:min(head+payload, uint64(len(b)))]
+	head, payload := measure(b)
+	return b[:min(uint64(head)+payload, uint64(len(b)))]
 }

@@ -52,6 +52,9 @@ import (
 //   - A panic ends the relay that it comes from, at once and by
 //     ByInternalError, and no other.
 //
+// What Relay.Hold and Replace, and Pair.Tap, want is for an engine that can do
+// it; this one cannot.
+//
 // Only NewPortable makes one.
 type Portable struct {
 	dialer  *net.Dialer
@@ -143,6 +146,15 @@ type portableRelay struct {
 
 // Close implements Relay.
 func (r *portableRelay) Close(c Close) { r.closing.want(c, nil) }
+
+// Hold implements Relay. It does nothing.
+func (r *portableRelay) Hold(Mover, int) bool { return false }
+
+// Resume implements Relay. It does nothing.
+func (r *portableRelay) Resume([][]byte) {}
+
+// Replace implements Relay.
+func (r *portableRelay) Replace(other Replacement) { other.refuse(errNoMoves) }
 
 // toNode passes the client's frames on until the client is over.
 func (r *portableRelay) toNode() {

@@ -51,6 +51,9 @@ type Close struct {
 	// After is how long the client is first held open without a node. It
 	// counts only in what Owner.NodeLost returns.
 	After time.Duration
+	// Await has the client not be read meanwhile, so that Relay.Replace can
+	// still give it another node without a loss. It counts only with After.
+	Await bool
 	// Err is for End.Err, where that knows nothing better; nil: nothing does.
 	Err error
 	// Within is when the relay is cut at the latest, even if a frame is still
@@ -92,6 +95,8 @@ type Pair struct {
 	Options Options
 	// Counts is told what passes; nil: Engine.Totals alone is.
 	Counts *Counts
+	// Tap is shown what the client sends; nil: nobody is.
+	Tap Tap
 	// Owner is told how it ends.
 	Owner Owner
 }
@@ -156,10 +161,28 @@ type Engine interface {
 }
 
 // Relay is one running relay. Its methods may be called concurrently, after its
-// end too, where they do nothing.
+// end too, where they do nothing but what they say.
+//
+// Portable has no Tap, and moves no relay: its Hold is always false, and its
+// Replace always an error.
 type Relay interface {
 	// Close sends the client a Close frame at the next frame boundary and ends
 	// the relay once the client has answered, or after Options.Close. Only the
 	// first call counts. It does not wait.
 	Close(Close)
+	// Hold begins a move: the client is read no more, behind the frame that is
+	// under way, and m learns when all that it had sent has gone to the node. It
+	// does not wait. False: this engine cannot, and nothing happens. A relay that
+	// is ending, or is held already, tells m.Aborted. Frames of the node up to
+	// maxFrame bytes, 32 KB at least, can be shown to m.
+	//
+	// How long a hold lasts is the caller's to bound: with Resume or Replace.
+	Hold(m Mover, maxFrame int) bool
+	// Resume ends a hold as if there had been none. The node gets toNode first,
+	// text messages. Then what was held back from it passes, and the client is
+	// read again. Without a hold it does nothing.
+	Resume(toNode [][]byte)
+	// Replace gives the relay another node, and ends a hold. Without a hold the
+	// old node is taken for lost: what has not left for it does not arrive.
+	Replace(Replacement)
 }

@@ -25,16 +25,30 @@ type epollRelay struct {
 	queued             uint16 // status of the Close frame that was queued for the client; 0: none
 	ended              bool
 	pings              pings
-	closeBy            ticks  // when what has begun to end is cut; 0: it has not
-	latestBy           ticks  // to when progress can put that off
-	idleBy             ticks  // 0: never
-	pingBy             ticks  // 0: never
-	heldBy             ticks  // until when a client without a node is held; 0: it is not
-	answerBy           ticks  // until when a malformed client's Close waits for the node's answers; 0: it does not
-	wakes              ticks  // when the wheel does; 0: never
-	ping               ticks  // from the last that passed to a ping; 0: there are none
-	close, stall, idle ticks  // as in Options; 0: none
-	said               *words // by the node, the last that was notable; nil: more has come
+	closeBy            ticks // when what has begun to end is cut; 0: it has not
+	latestBy           ticks // to when progress can put that off
+	idleBy             ticks // 0: never
+	pingBy             ticks // 0: never
+	heldBy             ticks // until when a client without a node is held; 0: it is not
+	answerBy           ticks // until when a malformed client's Close waits for the node's answers; 0: it does not
+	wakes              ticks // when the wheel does; 0: never
+	ping               ticks // from the last that passed to a ping; 0: there are none
+	close, stall, idle ticks // as in Options; 0: none
+	rare               *rare // nil: it has nothing of that
+}
+
+// rare is what most relays have no need of.
+type rare struct {
+	said *words // by the node, the last that was notable; nil: more has come
+	tap  Tap    // nil: there is none
+}
+
+// rarely is for what is to be kept there.
+func (c *epollRelay) rarely() *rare {
+	if c.rare == nil {
+		c.rare = new(rare)
+	}
+	return c.rare
 }
 
 // newEpollRelay lacks its legs yet.
@@ -47,6 +61,9 @@ func newEpollRelay(s *shard, p Pair) *epollRelay {
 		owner:    p.Owner,
 		counts:   p.Counts,
 		close:    ticks(0).later(o.Close), stall: ticks(0).later(o.Stall),
+	}
+	if p.Tap != nil {
+		c.rarely().tap = p.Tap
 	}
 	if o.Idle > 0 {
 		c.idle = ticks(0).later(o.Idle)
@@ -180,6 +197,9 @@ func (c *epollRelay) fromClient(n int) {
 	if c.pings.owed > 0 {
 		b = c.pings.heard(b, ahead, &c.shard.token)
 	}
+	if c.rare != nil && c.rare.tap != nil {
+		b = c.show(b, ahead)
+	}
 	if c.toNode.closed {
 		c.begin(ByClient, nil)
 		c.ending.clientCode = uint16(c.toNode.status())
@@ -209,7 +229,7 @@ func (c *epollRelay) fromNode(n int) {
 		b = b[:len(b)-c.toClient.closeSize()] // the answer to ours
 	}
 	if len(b) > 0 {
-		c.said = note(c.owner, b)
+		c.remember(note(c.owner, b))
 	}
 	err := c.forward(&c.toClient, &c.client, &c.shard.toClient, b, messages)
 	switch {
@@ -224,6 +244,21 @@ func (c *epollRelay) fromNode(n int) {
 	default:
 		c.sendWish()
 	}
+}
+
+// remember keeps the node's last words; nil: what it has said is not notable.
+func (c *epollRelay) remember(said *words) {
+	if said != nil || c.rare != nil {
+		c.rarely().said = said
+	}
+}
+
+// lastWords are the node's, which has just ended.
+func (c *epollRelay) lastWords() string {
+	if c.rare == nil {
+		return ""
+	}
+	return c.rare.said.last()
 }
 
 func (c *epollRelay) forward(f *flow, to *leg, sum *passed, b []byte, messages int) error {

@@ -48,6 +48,7 @@ type shard struct {
 type space struct {
 	buffer buffer
 	raw    [rawSize]byte
+	text   [bufferSize]byte // a client's message for its tap
 }
 
 func newShard(engine *count, t token) *shard {

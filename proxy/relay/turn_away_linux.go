@@ -27,3 +27,15 @@ type noRelay struct{}
 
 // Close implements Relay.
 func (noRelay) Close(Close) {}
+
+// Hold implements Relay.
+func (noRelay) Hold(m Mover, _ int) bool {
+	m.Aborted(errEnded)
+	return true
+}
+
+// Resume implements Relay.
+func (noRelay) Resume([][]byte) {}
+
+// Replace implements Relay.
+func (noRelay) Replace(r Replacement) { r.refuse(errEnded) }
