@@ -57,6 +57,7 @@ type Checker struct {
 	skipped bool          // Run's: the last check was
 
 	suspected atomic.Bool // of not answering
+	objection atomic.Pointer[Objection]
 }
 
 // New returns the checker of the node at address, HOST:PORT, which it dials so.
@@ -218,6 +219,9 @@ func (c *Checker) check(ctx context.Context) {
 	if c.skipped = c.ours(err); c.skipped {
 		c.report(Result{Skipped: err})
 		return
+	}
+	if err == nil {
+		err = c.objected()
 	}
 	if err != nil {
 		found = finding{said: err.Error()}

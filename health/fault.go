@@ -13,7 +13,14 @@ const (
 	FaultNoAddress   Fault = "no_address"  // its name has not been found so far
 	FaultNoAnswer    Fault = "no_answer"   // it takes connections and answers nothing in time: it is frozen, or has too much to do
 	FaultBadAnswer   Fault = "bad_answer"  // it answers something else than it should, or hangs up
+	FaultDeaf        Fault = "deaf"        // it answers, and gets no event of the other nodes: see Delivery
+	FaultMute        Fault = "mute"        // it answers, and no event that is published through it gets to the other nodes
+	FaultCutOff      Fault = "cut_off"     // both
 )
+
+// Delivery is whether the fault is one that only Delivery finds: the node's own
+// checks pass.
+func (f Fault) Delivery() bool { return f == FaultDeaf || f == FaultMute || f == FaultCutOff }
 
 // faulty is why a check failed, and what fault that is.
 type faulty struct {

@@ -43,6 +43,9 @@ type ReverbOptions struct {
 	// Origin goes with the check's handshake, for apps that allow only some;
 	// empty: none is sent.
 	Origin string `yaml:"origin"`
+	// Delivery is whether an event that is published through one node arrives at
+	// all. It is checked, whatever the type is, where an app is known.
+	Delivery DeliveryOptions `yaml:"delivery"`
 }
 
 // Default is what a configuration without a health section means.
@@ -56,5 +59,6 @@ func Default() Options {
 
 		PanicThreshold: 50,
 		HTTP:           HTTPOptions{Path: "/up", Status: 200},
+		Reverb:         ReverbOptions{Delivery: DeliveryOptions{Interval: 10 * time.Second, Timeout: 2 * time.Second}},
 	}
 }
