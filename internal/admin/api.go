@@ -62,6 +62,10 @@ type Node struct {
 	// Loop is how many seconds the node took to answer its last check,
 	// connecting apart; left out: it did not, or the check asks nothing.
 	Loop float64 `json:"loop_seconds,omitempty"`
+	// Delivery is up when what is published through other nodes arrives at this
+	// one and the other way round, and else down; left out: that is not known. In
+	// what Control.Nodes returns.
+	Delivery string `json:"delivery,omitempty"`
 	// Warning is, in the answer to a drain or an undrain, why a restart of Fermata
 	// will forget it, and to a drain or its dry run, which nodes would get more
 	// clients than they may survive; left out: neither.
@@ -79,7 +83,7 @@ type Load struct {
 	MaxConnections int    `json:"max_connections"` // 0: no cap
 }
 
-// What Node.Health and Node.State can be.
+// What Node.Health, Node.Delivery and Node.State can be.
 const (
 	HealthUp   = "up"
 	HealthDown = "down"
@@ -193,7 +197,7 @@ type Candidate struct {
 // Event is something that happened, as /v1/events sends it.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // node_up, node_down, panic, panic_over, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
+	Type    string    `json:"type"` // node_up, node_down, panic, panic_over, no_delivery, delivery, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
 	Node    string    `json:"node,omitempty"`
 	Message string    `json:"message"`
 }

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/health"
 	"fermata/internal/admin"
 	"fermata/internal/config"
 	"fermata/internal/console"
@@ -47,6 +48,7 @@ type App struct {
 	handler  *proxy.Handler
 	admin    *admin.Server
 	checks   *checks
+	delivery delivery
 	state    *stateDir
 
 	shortages     shortages
@@ -88,6 +90,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.pool = balancer.New(c.Nodes, c.Sticky)
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
 	a.checks = newChecks(a.checked, a.found)
+	a.delivery.Delivery = health.NewDelivery(a.deliveryPlan, a.delivered)
 	a.engine = relay.New(max(1, runtime.GOMAXPROCS(0)/2)) // see relay.Processors
 	a.moves = moves.New(a.pool, moveOptions(c))
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
@@ -100,6 +103,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 		Usable: func() int { return len(a.pool.UsableBeside(nil)) }, Panicking: a.pool.Panicking, Clients: a.handler.Clients,
 		LinesDropped: out.Dropped,
 	})
+	metrics.ObserveDelivery(a.registry, a.delivery.up)
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
 }
@@ -188,6 +192,7 @@ func (a *App) begin(ctx context.Context, before memory) {
 	a.checks.set(ctx, a.config.Nodes, a.config.Health)
 	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
+	a.checks.wg.Go(func() { a.delivery.Run(ctx) })
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
 	a.checks.wg.Go(func() { a.rebalanceUnasked(ctx) })
 	started := a.config
@@ -205,7 +210,7 @@ func (a *App) tell(kind, node, reason string, fields ...zap.Field) {
 		fields = append(fields, zap.String("node", node))
 	}
 	level := zap.InfoLevel
-	if kind == "node_down" || kind == "panic" {
+	if kind == "node_down" || kind == "panic" || kind == "no_delivery" {
 		level = zap.WarnLevel
 	}
 	a.log.Log(level, strings.ReplaceAll(kind, "_", " "), fields...)

@@ -109,6 +109,25 @@ func (c *checks) answered(of *check, r health.Result) {
 	}
 }
 
+// object has each node's checks fail for what it does not deliver, or no longer.
+func (c *checks) object(nodes map[string]health.NodeDelivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for node, running := range c.running {
+		running.Object(nodes[node].Objection)
+	}
+}
+
+// dialler is how a node's checks dial it; nil: it has none.
+func (c *checks) dialler(node string) health.Dial {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if running := c.running[node]; running != nil {
+		return running.dial
+	}
+	return nil
+}
+
 // loop is how long the node took to answer its last check; 0: it did not, or
 // was asked nothing.
 func (c *checks) loop(node string) time.Duration {

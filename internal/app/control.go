@@ -25,6 +25,7 @@ func (a *App) Nodes() []admin.Node {
 	for _, n := range a.pool.Nodes() {
 		v := view(n)
 		v.Apps, v.Loop = apps[n.Name], a.checks.loop(n.Name).Seconds()
+		a.delivery.show(&v)
 		nodes = append(nodes, v)
 	}
 	return nodes

@@ -42,8 +42,8 @@ const (
 
 // ownFiles are the descriptors that the process itself needs: for standard
 // output, for the runtime's poller and the shards', for each listener, for what
-// is read and written for a moment, and for each node's check and look-up.
-func ownFiles(listeners, nodes int) int { return 24 + 2*runtime.NumCPU() + listeners + 3*nodes }
+// is read and written for a moment, and for each node's checks and look-up.
+func ownFiles(listeners, nodes int) int { return 24 + 2*runtime.NumCPU() + listeners + 5*nodes }
 
 // shareFiles shares out a limit of open files. Of too few, each part gets a
 // little.

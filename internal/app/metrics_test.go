@@ -17,8 +17,9 @@ import (
 func exhibit(t *testing.T) *apptest.Stack {
 	t.Helper()
 	s := apptest.New(t, 3, "health: {type: http, interval: 100ms}\n")
-	s.Configure(s.Capped(100, 100, 0) + "health: {type: http, interval: 100ms}\n")
+	s.Configure(s.Capped(100, 100, 0) + apptest.KnownApp + "health: {type: http, interval: 100ms, reverb: {delivery: {interval: 500ms}}}\n")
 	s.Reload()
+	s.WaitMetric(`fermata_delivery_up{node="reverb-1"} 1`)
 	s.Dial().CloseNow()
 	s.Logs.Wait(t, "client closed")
 	s.Bystander()

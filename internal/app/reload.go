@@ -126,6 +126,7 @@ func (a *App) swap(next files) (save func() error, err error) {
 	a.moves.SetOptions(moveOptions(next.config))
 	a.replaceNodes(next.config)
 	a.config = next.config
+	a.delivery.Replan()
 	return a.drainsNow(), nil
 }
 

@@ -8,10 +8,11 @@ import (
 	"fermata/internal/shortage"
 )
 
-// shortages are the log lines for what this machine has run out of.
-type shortages struct{ checks, accepts, operators *seldom }
+// shortages are the log lines for what this machine has run out of, and for what
+// it could not check.
+type shortages struct{ checks, delivery, accepts, operators *seldom }
 
-func newShortages() shortages { return shortages{newSeldom(), newSeldom(), newSeldom()} }
+func newShortages() shortages { return shortages{newSeldom(), newSeldom(), newSeldom(), newSeldom()} }
 
 // notChecked is told of a check that could not be made: what is known of the
 // node stays.

@@ -290,6 +290,9 @@ func TestHealthIsChecked(t *testing.T) {
 	f("http: {path: \"/up\\r\\nX: y\"}", `4: health.http.path: got "/up\r\nX: y", want a path that starts with / and has no space and no #`)
 	f("http:\n    status: 99", "5: health.http.status: got 99, want 200 to 599")
 	f("http:\n    status: 600", "5: health.http.status: got 600, want 200 to 599")
+	f("reverb: {delivery: {interval: 50ms, timeout: 0s}}", "4: health.reverb.delivery.interval: got 50ms, want 100ms to 1h, or 0s for never",
+		"4: health.reverb.delivery.timeout: got 0s, want 10ms to 1m")
+	f("reverb: {delivery: {interval: 61m}}", "4: health.reverb.delivery.interval: got 1h1m0s, want 100ms to 1h, or 0s for never")
 	f("reverb: {origin: example.com}", `4: health.reverb.origin: got "example.com", want http(s)://HOST[:PORT], or none`)
 }
 

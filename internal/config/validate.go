@@ -142,6 +142,10 @@ func (r *report) validateHealth(o health.Options) {
 	r.between("health.fall", o.Fall, 1, 1000)
 	r.want(requestPath.MatchString(o.HTTP.Path), "health.http.path", "got %q, want a path that starts with / and has no space and no #", o.HTTP.Path)
 	r.between("health.http.status", o.HTTP.Status, 200, 599)
+	delivery := o.Reverb.Delivery
+	r.want(delivery.Interval == 0 || delivery.Interval >= 100*time.Millisecond && delivery.Interval <= time.Hour,
+		"health.reverb.delivery.interval", "got %v, want 100ms to 1h, or 0s for never", delivery.Interval)
+	r.within("health.reverb.delivery.timeout", delivery.Timeout, 10*time.Millisecond, time.Minute)
 	r.want(isOrigin(o.Reverb.Origin), "health.reverb.origin", "got %q, want http(s)://HOST[:PORT], or none", o.Reverb.Origin)
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 var eventStyles = map[string]style{
-	"node_up": green, "undrain": green, "panic_over": green,
-	"node_down": red, "panic": red,
+	"node_up": green, "undrain": green, "panic_over": green, "delivery": green,
+	"node_down": red, "panic": red, "no_delivery": red,
 	"drain": yellow, "drained": yellow, "stopping": yellow,
 }
 

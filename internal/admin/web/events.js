@@ -10,6 +10,8 @@ const kinds = {
   node_up: { symbol: "is-good", look: "up", mark: "▲" },
   node_down: { symbol: "is-bad", look: "down", mark: "▼" },
   panic: { symbol: "is-bad", look: "down", mark: "▼" },
+  no_delivery: { symbol: "is-bad", look: "down", mark: "▼" },
+  delivery: { symbol: "is-good", look: "up", mark: "▲" },
   drain: { symbol: "is-leaving", look: "wait", mark: "→" },
   drained: { symbol: "is-empty", look: "wait" },
   undrain: { symbol: "is-good", look: "up", mark: "←" },

@@ -38,6 +38,7 @@ function fill(card, node, { most, samples, now }) {
   badge(part(".node-state"), node.state);
   part(".node-state").hidden = node.state === "ready" && node.health === "down"; // ready, but of no use
   part(".avoided").hidden = !node.avoided;
+  part(".delivery").hidden = node.health === "down" || node.delivery !== "down"; // who is down has the reason
   set(part(".reason"), node.reason);
   fillLoad(part, node, most);
   fillDrain(part, node, samples, now);

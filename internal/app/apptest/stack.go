@@ -35,6 +35,8 @@ func TakesSeconds(t *testing.T) {
 const (
 	Even    = "sticky: {bounded_load: 1}\ntimeouts: {close: 1s}\n" // spreads clients evenly, though all have one address
 	Patient = "timeouts: {answer: 1m, handshake: 1m, close: 500ms}\n"
+	// KnownApp is the nodes' app.
+	KnownApp = "apps: [{id: " + devnode.DefaultAppID + ", key: " + devnode.DefaultAppKey + ", secret: " + devnode.DefaultAppSecret + "}]\n"
 )
 
 // Stack is a Fermata and the nodes behind it.

@@ -33,6 +33,9 @@ type busMessage struct {
 // publish hands the message to every node, this one included. Without a bus,
 // or while it is gone, nobody else gets it, and nobody is told.
 func (n *Node) publish(m busMessage) {
+	if n.faults.Load().LoseOut {
+		return
+	}
 	if n.link == nil {
 		n.receive(1, m)
 		return
@@ -42,6 +45,9 @@ func (n *Node) publish(m busMessage) {
 
 // receive is called with every message of the bus, and how many nodes got it.
 func (n *Node) receive(nodes int, m busMessage) {
+	if n.faults.Load().LoseIn {
+		return
+	}
 	switch m.Kind {
 	case busEvent:
 		out, _ := json.Marshal(message{m.Event, m.Channel, m.Data})

@@ -52,6 +52,9 @@ type Faults struct {
 	Mute bool
 	// NoPong leaves pusher:ping without an answer.
 	NoPong bool
+	// LoseIn and LoseOut lose all that comes from the bus, and all that goes to
+	// it, as for a node whose connection to Redis is dead. It answers as ever.
+	LoseIn, LoseOut bool
 	// Delay is waited before any request is answered.
 	Delay time.Duration
 	// DieAt ends the whole node, silently, when so many connections are open,
