@@ -156,10 +156,13 @@ func statusRows(nodes []admin.Node) [][]cell {
 }
 
 func healthStyle(node admin.Node) string {
-	if node.Health == admin.HealthUp {
-		return green
+	switch {
+	case node.Health != admin.HealthUp:
+		return red
+	case node.Delivery == admin.HealthDown:
+		return yellow
 	}
-	return red
+	return green
 }
 
 func stateStyle(node admin.Node) string {

@@ -106,6 +106,25 @@ func TestADeafNodeThatDrainsIsUpAgainWhenItsRestartHasMendedIt(t *testing.T) {
 	delivers(s, admin.HealthUp, "reverb-1")
 }
 
+func TestNodesThatRestartOneAfterTheOtherAreNotTakenForDeaf(t *testing.T) {
+	apptest.TakesSeconds(t)
+	s := apptest.New(t, 3, delivering)
+	all := []string{"reverb-1", "reverb-2", "reverb-3"}
+	delivers(s, admin.HealthUp, all...)
+	for _, name := range all {
+		s.RestartNode(name)
+		apptest.WaitNode(t, s.Node(name), func(n devnode.Stats) bool { return n.Subscribed > 0 })
+		up(s, name)
+		delivers(s, admin.HealthUp, all...)
+	}
+	if s.Logs.HasAny(func(line map[string]any) bool {
+		reason, _ := line["reason"].(string)
+		return line["msg"] == "no delivery" || line["msg"] == "node down" && strings.Contains(reason, "Redis")
+	}) {
+		t.Error("got a node that is deaf or mute, or no delivery, want neither")
+	}
+}
+
 func TestAReloadTurnsTheCheckOfTheDeliveryOnAndOff(t *testing.T) {
 	apptest.TakesSeconds(t)
 	s := apptest.New(t, 2, apptest.Even+"health: {type: http, interval: 500ms}\n")

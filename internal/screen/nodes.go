@@ -187,10 +187,13 @@ func reasonOf(node admin.Node) string {
 }
 
 func healthStyle(node admin.Node) style {
-	if node.Health == admin.HealthUp {
-		return green
+	switch {
+	case node.Health != admin.HealthUp:
+		return red
+	case node.Delivery == admin.HealthDown:
+		return yellow
 	}
-	return red
+	return green
 }
 
 func stateStyle(node admin.Node) style {

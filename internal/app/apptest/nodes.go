@@ -60,7 +60,7 @@ func (s *Stack) RestartNode(name string) {
 		}
 		address := s.Nodes[i].Addr().String()
 		s.Nodes[i].Stop()
-		n, err := devnode.Start(address, devnode.Options{Name: name})
+		n, err := devnode.Start(address, devnode.Options{Name: name, Bus: s.Nodes[i].Bus()})
 		if err != nil {
 			s.T.Errorf("restart %s: %v", name, err)
 			return

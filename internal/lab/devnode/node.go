@@ -100,6 +100,9 @@ func (n *Node) Addr() net.Addr {
 // URL is the node's address as http://HOST:PORT.
 func (n *Node) URL() string { return "http://" + n.Addr().String() }
 
+// Bus is the address of the bus that the node is on; empty: on none.
+func (n *Node) Bus() string { return n.options.Bus }
+
 // SetFaults replaces the faults, for what happens from now on.
 func (n *Node) SetFaults(f Faults) { n.faults.Store(&f) }
 
