@@ -67,6 +67,7 @@ type Drain struct {
 	CloseCode int
 	Initial   int  // clients when it started
 	Force     bool // whatever that does to the other nodes
+	Close     bool // clients that could be moved without that, too
 	// MinUsable is how many usable nodes must be left; less than 1 counts as 1.
 	MinUsable int `json:"-"`
 }

@@ -23,6 +23,7 @@ type drainFlags struct {
 	wait     bool
 	dryRun   bool
 	force    bool
+	close    bool
 	json     bool
 }
 
@@ -33,12 +34,14 @@ func newDrainCommand() *cobra.Command {
 		Short: "Move a node's clients to other nodes",
 		Long: `Move a node's clients to other nodes, at a rate that these can take.
 
-The node gets no new clients from now on. Those that it has are closed with a
-code on which they come back at once, to another node. What is not given here
-is as the configuration has it or, for a node that is draining, stays as it is:
-so another drain changes the one under way. Undrain ends it, and puts the node
-back. It is refused where the other nodes would get more than max_connections,
-or fewer of them would be left than drain.min_usable.`,
+The node gets no new clients from now on. Those that have a session (their app
+is in the configuration) move to another node, and their sockets stay. The
+others are closed with a code on which they come back at once, to another node;
+with --close all are. What is not given here is as the configuration has it or,
+for a node that is draining, stays as it is: so another drain changes the one
+under way, and --close=false has the rest moved after all. Undrain ends it, and
+puts the node back. It is refused where the other nodes would get more than
+max_connections, or fewer of them would be left than drain.min_usable.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: flags.where.completeNode,
 		RunE:              func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
@@ -60,6 +63,7 @@ func (f *drainFlags) registerSettings(cmd *cobra.Command) {
 	flags.DurationVar(&f.grace, "grace", 0, "leave clients alone for `D` at first")
 	flags.IntVar(&f.rate, "rate", 0, "move `N` clients per second, 0 for all at once")
 	flags.DurationVar(&f.deadline, "deadline", 0, "the last client is gone after `D`, counted from the drain's start")
+	flags.BoolVar(&f.close, "close", false, "close clients that have a session, too, instead of moving them")
 	flags.IntVar(&f.code, "code", 0, "close clients with the code `N` (4200–4299: clients come back at once)")
 }
 
@@ -116,6 +120,9 @@ func (f *drainFlags) request(cmd *cobra.Command) admin.DrainRequest {
 	if cmd.Flags().Changed("code") {
 		request.CloseCode = new(f.code)
 	}
+	if cmd.Flags().Changed("close") {
+		request.Close = new(f.close)
+	}
 	return request
 }
 
@@ -145,12 +152,25 @@ func (f *drainFlags) sentence(node admin.Node) string {
 	case f.dryRun:
 		return fmt.Sprintf("%s would be drained of %s", node.Name, clients(node.Connections))
 	case empty(node):
-		return fmt.Sprintf("%s is drained", node.Name)
+		return withOutcome(node.Name+" is drained", "; ", node)
 	case node.Drain == nil:
-		return fmt.Sprintf("%s is draining", node.Name)
+		return withOutcome(node.Name+" is draining", "; ", node)
 	}
-	return fmt.Sprintf("%s is draining: %s to move, %s, until %s", node.Name,
-		clients(node.Drain.Remaining), rateOf(node.Drain.Rate), node.Drain.Deadline.Local().Format(time.TimeOnly))
+	todo := "move"
+	if node.Drain.Close {
+		todo = "close"
+	}
+	return withOutcome(fmt.Sprintf("%s is draining: %s to %s, %s, until %s", node.Name, clients(node.Drain.Remaining), todo,
+		rateOf(node.Drain.Rate), node.Drain.Deadline.Local().Format(time.TimeOnly)), "; ", node)
+}
+
+// withOutcome adds what has become of the node's clients, if some have gone.
+func withOutcome(text, gap string, node admin.Node) string {
+	outcome := node.Outcome().Text
+	if outcome == "" {
+		return text
+	}
+	return text + gap + console.Printable(outcome)
 }
 
 // warn prints a warning of the API's, if there is one.

@@ -33,6 +33,8 @@ func TestOnlyTheFlagsThatWereGivenAreSent(t *testing.T) {
 	sent(`{"rate":0}`, "--rate", "0")
 	sent(`{"grace":"0s","deadline":"1m0s","close_code":4201}`, "--grace", "0s", "--deadline", "1m", "--code", "4201")
 	sent(`{"force":true,"dry_run":true}`, "--force", "--dry-run")
+	sent(`{"close":true}`, "--close")
+	sent(`{"close":false}`, "--close=false")
 }
 
 func TestADryRunChangesNothing(t *testing.T) {
@@ -82,6 +84,41 @@ func TestWaitWithJSONKeepsTheProgressOutOfTheAnswer(t *testing.T) {
 		t.Errorf("got %s, want the drained node as JSON", got.out)
 	}
 	got.has(t, 0, "", "30 of 30 left")
+}
+
+// some are clients that were moved, and some that were not.
+var some = admin.Outcome{Moved: 22, Closed: 8, ClosedBecause: map[string]int{"no_session": 6, "timeout": 2}, Text: "22 moved, 8 closed: 6 without a session, 2 timed out"}
+
+// outcomesAre makes that the outcome of each drain of reverb-1, at each look.
+func outcomesAre(control *admintest.Control, outcome admin.Outcome) {
+	control.Looked = func() {
+		control.Change("reverb-1", func(n *admin.Node) {
+			if n.Drain != nil {
+				n.Drain.Outcome = outcome
+			}
+		})
+	}
+}
+
+func TestADrainTellsHowManyWereMovedAndWhyTheOthersWereClosed(t *testing.T) {
+	control := threeNodes()
+	running(t, control, "")
+	outcomesAre(control, some)
+	fermata(t.Context(), "drain", "reverb-1").has(t, 0, "reverb-1 is draining: 30 clients to move, 100/s, until ", "")
+	control.Nodes()
+	fermata(t.Context(), "drain", "reverb-1").has(t, 0, "; 22 moved, 8 closed: 6 without a session, 2 timed out\n", "")
+	fermata(t.Context(), "drain", "reverb-1", "--wait", "--timeout", "1ns").
+		has(t, 3, "reverb-1: 30 of 30 left, 100/s; 22 moved, 8 closed: 6 without a session, 2 timed out\n", "")
+	control.Step = 30
+	fermata(t.Context(), "drain", "reverb-1", "--wait").
+		has(t, 0, "reverb-1 is drained; 22 moved, 8 closed: 6 without a session, 2 timed out\n", "")
+	fermata(t.Context(), "status").has(t, 0, "\nreverb-1: 22 moved, 8 closed: 6 without a session, 2 timed out\n", "")
+}
+
+func TestANodeThatWasRemovedTellsWhatBecomesOfItsClients(t *testing.T) {
+	control := admintest.New(admin.Node{Name: "gone", State: admin.StateDraining, Connections: 5, Moves: &some})
+	running(t, control, "")
+	fermata(t.Context(), "status").has(t, 0, "\ngone: 22 moved, 8 closed: 6 without a session, 2 timed out\n", "")
 }
 
 // waiting drains reverb-1 and waits for it, looking again every millisecond.

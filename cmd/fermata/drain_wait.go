@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"fermata/internal/admin"
 )
@@ -125,11 +126,12 @@ func (d drainWait) progress() (show func(admin.Node), done func()) {
 			return
 		}
 		shown, at = node.Connections, time.Now()
-		fmt.Fprintf(d.out, "%s: %s\n", node.Name, progressText(node, at))
+		fmt.Fprintf(d.out, "%s: %s\n", node.Name, withOutcome(progressText(node, at), "; ", node))
 	}, func() {}
 }
 
-// line fits the terminal: the bar takes what the text leaves of it.
+// line fits the terminal: the bar takes what the texts leave of it, and the outcome
+// is cut.
 func (d drainWait) line(node admin.Node) string {
 	text := progressText(node, time.Now())
 	room := widthOf(d.out) - len(node.Name) - len(text) - len("  [] 100%  ") - 1
@@ -140,8 +142,18 @@ func (d drainWait) line(node admin.Node) string {
 	if node.Drain.Initial > 0 {
 		done = 1 - float64(node.Drain.Remaining)/float64(node.Drain.Initial)
 	}
+	if spare := room - leastBar; node.Outcome().Text != "" && spare >= leastOutcome {
+		outcome := cut(withOutcome("", "; ", node), spare)
+		text, room = text+outcome, room-utf8.RuneCountInString(outcome)
+	}
 	return fmt.Sprintf("%s  %s %3.0f%%  %s", node.Name, bar(done, min(room, 40)), 100*done, text)
 }
+
+// What is worth its place in a line, in columns.
+const (
+	leastBar     = 10
+	leastOutcome = 14
+)
 
 func progressText(node admin.Node, now time.Time) string {
 	if node.Drain == nil {

@@ -153,6 +153,9 @@ func again(cmd *cobra.Command) string {
 			line += fmt.Sprintf(" --%s %s", name, shellWord(f.Value.String()))
 		}
 	}
+	if f := cmd.Flags().Lookup("close"); f.Changed {
+		line += " --close=" + f.Value.String()
+	}
 	return line
 }
 

@@ -66,6 +66,9 @@ func (r *roller) roll(ctx context.Context, name string) error {
 	if node, err = wait.run(ctx, node); err != nil {
 		return err
 	}
+	if node.Outcome().Text != "" {
+		fmt.Fprintln(r.out, withOutcome(name, ": ", node))
+	}
 	if err := r.restart(ctx, node); err != nil {
 		return err
 	}

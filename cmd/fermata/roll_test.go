@@ -286,6 +286,18 @@ func TestTheLineThatGoesOnIsQuotedAndHasNoToken(t *testing.T) {
 		has(t, 1, "", `go on with it: fermata roll --resume --grace 1s --exec 'echo '\''it'\'''\''s'\''; false'`)
 }
 
+func TestARollThatIsToCloseTellsHowToGoOnAndWhatItDid(t *testing.T) {
+	control := threeNodes()
+	control.Step = 30
+	outcomesAre(control, some)
+	running(t, control, "")
+	fermata(t.Context(), "roll", "reverb-1", "--close", "--exec", "false").
+		has(t, 1, "reverb-1: 22 moved, 8 closed: 6 without a session, 2 timed out\n", "go on with it: fermata roll --resume --exec false --close=true")
+	if last := control.Requests()[1]; last.Close == nil || !*last.Close {
+		t.Errorf("got %+v, want sessions closed", last)
+	}
+}
+
 func TestARollCompletesTheNodesThatAreNotNamedYet(t *testing.T) {
 	running(t, threeNodes(), "")
 	fermata(t.Context(), "__complete", "roll", "reverb-1", "reverb-").

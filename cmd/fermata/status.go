@@ -131,7 +131,7 @@ func (s status) redraw() func([]admin.Node, string) error {
 
 func (s status) text(nodes []admin.Node) string {
 	if !s.json {
-		return table(statusRows(nodes), console.Painter(s.out))
+		return table(statusRows(nodes), console.Painter(s.out)) + outcomes(nodes)
 	}
 	var text strings.Builder
 	admin.Encode(&text, admin.NodeList{Nodes: nodes}) // cannot fail: the nodes came as JSON
@@ -153,6 +153,16 @@ func statusRows(nodes []admin.Node) [][]cell {
 		})
 	}
 	return rows
+}
+
+// outcomes has a line for each node whose clients were to go and have.
+func outcomes(nodes []admin.Node) (lines string) {
+	for _, node := range nodes {
+		if node.Outcome().Text != "" {
+			lines += withOutcome(console.Printable(node.Name), ": ", node) + "\n"
+		}
+	}
+	return lines
 }
 
 func healthStyle(node admin.Node) string {

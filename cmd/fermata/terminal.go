@@ -72,6 +72,14 @@ func table(rows [][]cell, paint func(style, text string) string) string {
 	return out.String()
 }
 
+// cut shortens a text to so many columns, and shows that it did.
+func cut(text string, columns int) string {
+	if runes := []rune(text); len(runes) > columns {
+		return string(runes[:columns-1]) + "…"
+	}
+	return text
+}
+
 // bar draws how much of one is done, for example [#####-----].
 func bar(done float64, width int) string {
 	filled := int(min(max(done, 0), 1) * float64(width))

@@ -95,6 +95,14 @@ func TestWaitDrawsOneLineWithABarOnATerminal(t *testing.T) {
 	}
 }
 
+func TestTheOutcomeIsCutBeforeTheBarIsTooShort(t *testing.T) {
+	node := admin.Node{Name: "reverb-1", Drain: &admin.Drain{Initial: 2, Remaining: 1, Rate: 10, Outcome: some}}
+	got := (drainWait{out: &bytes.Buffer{}}).line(node) // of 80 columns
+	if want := "reverb-1  [#####-----]  50%  1 of 2 left, 10/s; 22 moved, 8 closed: 6 without …"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestALineTooLongForTheTerminalHasNoBar(t *testing.T) {
 	node := admin.Node{Name: strings.Repeat("n", 80), Drain: &admin.Drain{Initial: 2, Remaining: 1}}
 	if got := (drainWait{out: &bytes.Buffer{}}).line(node); strings.Contains(got, "[") {

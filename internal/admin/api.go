@@ -51,6 +51,9 @@ type Node struct {
 	MaxConnections int    `json:"max_connections"` // 0: no cap
 	Weight         int    `json:"weight"`
 	Drain          *Drain `json:"drain"` // null while the node is ready
+	// Moves is what has become of the clients of a node that has no drain, but was
+	// removed from the configuration, or is lost; left out: it is neither.
+	Moves *Outcome `json:"moves,omitempty"`
 	// Checked is when the last check that passed began; left out: none has.
 	Checked time.Time `json:"checked,omitzero"`
 	// Avoided is whether it is still to be drained in a roll.
@@ -108,6 +111,8 @@ type Drain struct {
 	Initial   int       `json:"initial"` // clients when it started
 	Remaining int       `json:"remaining"`
 	Force     bool      `json:"force,omitempty"`
+	Close     bool      `json:"close,omitempty"` // clients with a session are closed, too
+	Outcome             // since it started
 }
 
 // Left is how long it takes at most: what is left of the grace and what the
@@ -130,6 +135,7 @@ type DrainRequest struct {
 	Deadline  *Duration `json:"deadline,omitempty"`
 	CloseCode *int      `json:"close_code,omitempty"`
 	Force     bool      `json:"force,omitempty"`   // whatever that does to the other nodes
+	Close     *bool     `json:"close,omitempty"`   // close clients with a session, too; nil for a new drain: move them
 	DryRun    bool      `json:"dry_run,omitempty"` // only say whether it would be done
 }
 

@@ -99,12 +99,20 @@ func TestTheDashboardShowsTheForecastAndADrainToItsEnd(t *testing.T) {
 		browser.Click("#confirm button[value=cancel]"),
 		browser.Until(`!document.getElementById("confirm").open`),
 	)
-	control.Change("reverb-1", func(n *admin.Node) { n.Connections = 15 })
-	page.Do(shows(card(1)+".drain-text", "15 of 40 left"))
+	page.Do(browser.Until(`document.querySelector("` + card(1) + `.outcome").hidden`))
+	control.Change("reverb-1", func(n *admin.Node) {
+		n.Connections, n.Drain.Outcome = 15, admin.Outcome{Moved: 20, Closed: 5, Text: "20 moved, 5 closed: timed out"}
+	})
+	page.Do(
+		shows(card(1)+".drain-text", "15 of 40 left"),
+		shows(card(1)+".outcome:not([hidden])", "20 moved, 5 closed: timed out"),
+	)
+	control.Change("reverb-2", func(n *admin.Node) { n.Moves = &admin.Outcome{Closed: 1, Text: "1 closed: without a session"} })
+	page.Do(shows(card(2)+".outcome:not([hidden])", "1 closed: without a session"))
 	control.Change("reverb-1", func(n *admin.Node) { n.Connections = 0 })
 	page.Do(
 		shows(card(1)+".node-state", "drained"),
-		shows(card(1)+".drain-text", "All 40 clients have moved."),
+		shows(card(1)+".drain-text", "All 40 clients have gone."),
 		shows("#usable", "1 of 2"),
 	)
 	page.ComplainsOnlyOf("400")

@@ -23,7 +23,7 @@ func (a *App) Nodes() []admin.Node {
 		apps[t.Node] = t.Apps
 	}
 	for _, n := range a.pool.Nodes() {
-		v := view(n)
+		v := a.view(n)
 		v.Apps, v.Loop = apps[n.Name], a.checks.loop(n.Name).Seconds()
 		a.delivery.show(&v)
 		nodes = append(nodes, v)
@@ -32,7 +32,7 @@ func (a *App) Nodes() []admin.Node {
 }
 
 // view is a node as the API shows it.
-func view(n balancer.Status) admin.Node {
+func (a *App) view(n balancer.Status) admin.Node {
 	v := admin.Node{
 		Name: n.Name, URL: "http://" + n.Address, Health: "down", Reason: n.Reason, State: "ready",
 		Connections: n.Connections, MaxConnections: n.MaxConnections, Weight: n.Weight,
@@ -49,12 +49,20 @@ func view(n balancer.Status) admin.Node {
 		}
 		v.Drain = &admin.Drain{
 			Started: d.Started, Begin: d.Begin, Deadline: d.Deadline, Rate: d.Rate, CloseCode: d.CloseCode,
-			Initial: d.Initial, Remaining: n.Connections, Force: d.Force,
+			Initial: d.Initial, Remaining: n.Connections, Force: d.Force, Close: d.Close, Outcome: a.outcome(n),
 		}
 	case n.Removed:
-		v.State, v.Reason = "draining", "removed from the configuration"
+		v.State, v.Reason, v.Moves = "draining", "removed from the configuration", new(a.outcome(n))
+	case n.Lost:
+		v.Moves = new(a.outcome(n))
 	}
 	return v
+}
+
+// outcome is what has become of a node's clients, as the API shows it.
+func (a *App) outcome(n balancer.Status) admin.Outcome {
+	o := a.moves.Outcome(n.Node)
+	return admin.Outcome{Moved: o.Moved, Closed: o.ClosedAll(), ClosedBecause: o.Closed, Text: o.String()}
 }
 
 // Drain implements admin.Control.
@@ -67,7 +75,7 @@ func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error)
 	if err != nil {
 		return admin.Node{}, controlError(err)
 	}
-	v := view(n)
+	v := a.view(n)
 	v.Warning = both(a.saved("drain", save), crowded(loads))
 	return v, nil
 }
@@ -78,14 +86,26 @@ func (a *App) drain(name string, request admin.DrainRequest) (n balancer.Status,
 	if n, err = a.pool.Node(name); err != nil {
 		return n, nil, err
 	}
-	if n, err = a.pool.Drain(name, newDrain(request, n.Drain, a.config.Drain, time.Now())); err != nil {
+	running := n.Drain
+	if n, err = a.pool.Drain(name, newDrain(request, running, a.config.Drain, time.Now())); err != nil {
 		return n, nil, err
 	}
-	a.tell("drain", name, fmt.Sprintf("%d clients to move", n.Connections),
-		zap.Int("rate", n.Drain.Rate), zap.Time("deadline", n.Drain.Deadline), zap.Bool("force", n.Drain.Force))
+	if running == nil {
+		a.moves.Forget(n.Node)
+	}
+	a.tellDrain(n)
 	a.settleChecked()
 	a.settle(n, a.config.Drain)
 	return n, a.drainsNow(), nil
+}
+
+func (a *App) tellDrain(n balancer.Status) {
+	todo := "move"
+	if n.Drain.Close {
+		todo = "close"
+	}
+	a.tell("drain", n.Name, fmt.Sprintf("%d clients to %s", n.Connections, todo), zap.Int("rate", n.Drain.Rate),
+		zap.Time("deadline", n.Drain.Deadline), zap.Bool("force", n.Drain.Force), zap.Bool("close", n.Drain.Close))
 }
 
 // rehearse says what a drain would do.
@@ -97,7 +117,7 @@ func (a *App) rehearse(name string, request admin.DrainRequest) (admin.Node, err
 		return admin.Node{}, controlError(err)
 	}
 	loads, err := a.pool.Forecast(name, newDrain(request, n.Drain, a.config.Drain, time.Now()))
-	v := view(n)
+	v := a.view(n)
 	v.Forecast, v.Warning = forecast(loads), crowded(loads)
 	return v, controlError(err)
 }
@@ -108,7 +128,7 @@ func (a *App) Undrain(name string) (admin.Node, error) {
 	if err != nil {
 		return admin.Node{}, controlError(err)
 	}
-	v := view(n)
+	v := a.view(n)
 	v.Warning = a.saved("undrain", save)
 	return v, nil
 }
@@ -149,6 +169,7 @@ func newDrain(r admin.DrainRequest, running *balancer.Drain, o moves.DrainOption
 	}
 	d.Rate, d.CloseCode = pick(r.Rate, d.Rate), pick(r.CloseCode, d.CloseCode)
 	d.Force = d.Force || r.Force
+	d.Close = pick(r.Close, d.Close)
 	d.MinUsable = o.MinUsable
 	return d
 }

@@ -87,18 +87,22 @@ func (a *App) settle(n balancer.Status, o moves.DrainOptions) {
 	case n.Drain != nil:
 		a.moves.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n) })
 	case n.Removed:
+		if !n.Lost {
+			a.moves.Forget(n.Node)
+		}
 		a.moves.Move(n.Node, removedMove(o, time.Now()), func() { a.drained(n) })
 	case n.Lost:
 		a.moves.Move(n.Node, lostMove(a.config.Limits.UpgradesPerSecond), nil)
 	default:
 		a.moves.Stay(n.Node)
+		a.moves.Forget(n.Node)
 	}
 }
 
 func drainMove(d balancer.Drain) moves.Move {
 	return moves.Move{
 		By: relay.ByDrain, Code: d.CloseCode, Reason: "node is draining",
-		Begin: d.Begin, Rate: d.Rate, Deadline: d.Deadline, Alone: d.Force,
+		Begin: d.Begin, Rate: d.Rate, Deadline: d.Deadline, Alone: d.Force, Close: d.Close,
 	}
 }
 
@@ -120,16 +124,23 @@ func lostMove(rate int) moves.Move {
 // drained is told when a node's last client has gone, which is also the end of
 // a node that a reload has removed.
 func (a *App) drained(n balancer.Status) {
-	if _, err := a.pool.Node(n.Name); err == nil {
-		a.tell("drained", n.Name, "its last client has gone")
-		return
+	_, err := a.pool.Node(n.Name)
+	gone, outcome := "its last client has gone", a.moves.Outcome(n.Node)
+	if err != nil {
+		gone += ", and it was removed"
 	}
-	a.tell("drained", n.Name, "its last client has gone, and it was removed")
-	a.forget(n)
+	if told := outcome.String(); told != "" {
+		gone += "; " + told
+	}
+	a.tell("drained", n.Name, gone, zap.Int("moved", outcome.Moved), zap.Int("closed", outcome.ClosedAll()))
+	if err != nil {
+		a.forget(n)
+	}
 }
 
 // forget drops what is kept about a node that has left the pool.
 func (a *App) forget(n balancer.Status) {
 	a.metrics.Forget(n.Name)
 	a.handler.Forget(n.Node)
+	a.moves.Forget(n.Node)
 }

@@ -83,7 +83,8 @@ func recallDrain(fields map[string]json.RawMessage, d balancer.Drain, now time.T
 	takeField(fields, "Rate", &d.Rate, atLeast0, refuse)
 	takeField(fields, "CloseCode", &d.CloseCode, pusher.CheckCloseCode, refuse)
 	takeField(fields, "Initial", &d.Initial, atLeast0, refuse)
-	takeField(fields, "Force", &d.Force, func(bool) error { return nil }, refuse)
+	takeField(fields, "Force", &d.Force, either, refuse)
+	takeField(fields, "Close", &d.Close, either, refuse)
 	if d.Deadline.Before(d.Begin) {
 		refuse("Deadline", fmt.Sprintf("got %s, want at least Begin, which is %s", when(d.Deadline), when(d.Begin)))
 		d.Begin = d.Deadline
@@ -118,6 +119,8 @@ func kindOf(value any) string {
 	}
 	return "a time"
 }
+
+func either(bool) error { return nil }
 
 func atLeast0(n int) error {
 	if n < 0 {

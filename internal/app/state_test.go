@@ -136,7 +136,7 @@ func TestAFileSystemThatDoesNotAnswerHoldsUpNoUndrain(t *testing.T) {
 func TestValuesThatNoCommandCouldHaveSetAreRefusedAloneAndNamed(t *testing.T) {
 	dir := stateOf(t)
 	text := `{
-		"a": {"Started": "0001-01-01T00:00:00Z", "Begin": "2026-01-01T00:00:00Z", "Deadline": "9999-01-01T00:00:00Z", "Rate": -5, "CloseCode": 1006, "Initial": "many", "Force": true},
+		"a": {"Started": "0001-01-01T00:00:00Z", "Begin": "2026-01-01T00:00:00Z", "Deadline": "9999-01-01T00:00:00Z", "Rate": -5, "CloseCode": 1006, "Initial": "many", "Force": true, "Close": "yes"},
 		"b": {"Started": "2026-01-01T00:00:00Z", "Begin": "2026-01-01T00:00:01Z", "Deadline": "2026-01-01T00:00:02Z", "Rate": 7, "CloseCode": 4201, "Initial": 3, "Force": true},
 		"": {}, "../x": {}, "gone": {"Rate": 1}, "c": null
 	}`
@@ -151,8 +151,8 @@ func TestValuesThatNoCommandCouldHaveSetAreRefusedAloneAndNamed(t *testing.T) {
 	if d := nodes[0].Drain; d == nil || d.Rate != configured.Drain.Rate || d.CloseCode != 4200 || !d.Force {
 		t.Errorf("a: got %+v, want a drain with the configuration's values for those that are refused", d)
 	}
-	if d := nodes[1].Drain; d == nil || d.Rate != 7 || d.CloseCode != 4201 || d.Deadline.Year() != 2026 {
-		t.Errorf("b: got %+v, want it as it was", d)
+	if d := nodes[1].Drain; d == nil || d.Rate != 7 || d.CloseCode != 4201 || d.Deadline.Year() != 2026 || d.Close {
+		t.Errorf("b, which an older Fermata has written: got %+v, want it as it was", d)
 	}
 	if strings.Join(roll.Nodes, " ") != "b a" {
 		t.Errorf("got the roll %v, want b and a", roll.Nodes)
@@ -163,7 +163,7 @@ func TestValuesThatNoCommandCouldHaveSetAreRefusedAloneAndNamed(t *testing.T) {
 		got = append(got, filepath.Base(line["file"].(string))+" "+line["field"].(string))
 	}
 	want := `drains.json "", drains.json "../x", drains.json a.Started, drains.json a.Deadline, drains.json a.Rate, drains.json a.CloseCode, ` +
-		`drains.json a.Initial, drains.json c, roll.json [1], roll.json [2], roll.json [3]`
+		`drains.json a.Initial, drains.json a.Close, drains.json c, roll.json [1], roll.json [2], roll.json [3]`
 	if strings.Join(got, ", ") != want {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
@@ -174,7 +174,7 @@ func TestWhatIsRememberedIsRecalled(t *testing.T) {
 	load := func() (*config.Config, error) { return twoNodes(dir), nil }
 	a, _, stop := run(t, load)
 	rate := 3
-	if _, err := a.Drain("a", admin.DrainRequest{Force: true, Rate: &rate}); err != nil {
+	if _, err := a.Drain("a", admin.DrainRequest{Force: true, Rate: &rate, Close: new(true)}); err != nil {
 		t.Fatal(err)
 	}
 	before := a.Nodes()[0].Drain

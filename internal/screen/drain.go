@@ -44,6 +44,9 @@ func drainParts(drain admin.Drain, now time.Time) []string {
 	if drain.Force {
 		parts = append(parts, "by force")
 	}
+	if drain.Close {
+		parts = append(parts, "closes all")
+	}
 	return append(parts, "until "+drain.Deadline.Local().Format(time.TimeOnly))
 }
 

@@ -118,6 +118,9 @@ func (m *model) block(node admin.Node, g grid, most, width int) []line {
 	if node.State == admin.StateDraining && node.Drain != nil {
 		lines = append(lines, drainLine(*node.Drain, m.look.Time, width))
 	}
+	if outcome := node.Outcome().Text; outcome != "" {
+		lines = append(lines, line{{"    " + outcome, dim}})
+	}
 	if g.reason == 0 && (chosen || node.Health != admin.HealthUp) {
 		lines = append(lines, line{{"    " + reasonOf(node), dim}})
 	}

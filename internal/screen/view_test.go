@@ -79,6 +79,16 @@ d drain   u undrain   ? help   q quit   j/k select
 `)
 }
 
+func TestADrainTellsHowManyWereMovedAndWhyTheOthersWereClosed(t *testing.T) {
+	m := threeNodes()
+	outcome := admin.Outcome{Moved: 562, Closed: 8, Text: "562 moved, 8 closed: 6 without a session, 2 timed out"}
+	drain := m.look.Nodes[0].Drain
+	drain.Outcome, drain.Close = outcome, true
+	wantText(t, m, "20/s, closes all", "\n    562 moved, 8 closed: 6 without a session, 2 timed out\n")
+	m.look.Nodes[0].Drain, m.look.Nodes[0].Moves = nil, &outcome
+	wantText(t, m, "\n    562 moved, 8 closed: 6 without a session, 2 timed out\n")
+}
+
 func TestTheScreenOf40ColumnsHasTheReasonsThatMatter(t *testing.T) {
 	wantScreen(t, threeNodes(), 40, 16, `
 Fermata at unix:/run/fermata/…  12:00:00
@@ -173,7 +183,8 @@ func drawModel(t *rapid.T) *model {
 			Connections: number.Draw(t, "connections"), MaxConnections: number.Draw(t, "cap"),
 		}
 		if rapid.Bool().Draw(t, "drain") {
-			n.Drain = &admin.Drain{Initial: number.Draw(t, "initial"), Remaining: number.Draw(t, "remaining"), Rate: number.Draw(t, "rate")}
+			n.Drain = &admin.Drain{Initial: number.Draw(t, "initial"), Remaining: number.Draw(t, "remaining"), Rate: number.Draw(t, "rate"),
+				Outcome: admin.Outcome{Text: text.Draw(t, "outcome")}}
 		}
 		return n
 	})

@@ -74,6 +74,7 @@ type Client struct {
 	// Guarded by the registry's mutex.
 	place int32 // in the registry, from 1; 0: not there
 	ended bool
+	aside bool   // its node keeps its other clients, so that it is no part of an outcome
 	extra uint16 // drawn by the registry: how much older than others it may become
 }
 

@@ -28,6 +28,7 @@ func (r *registry) add(c *Client) {
 	}
 	all := append(r.clients[c.Node], c)
 	r.clients[c.Node], c.place = all, int32(len(all))
+	c.aside = false
 	c.extra = uint16(rand.Uint32())
 }
 
@@ -38,14 +39,21 @@ func (r *registry) at(c *Client) *balancer.Node {
 	return c.Node
 }
 
+// setAside is for a client that was taken out, from a node that keeps the others.
+func (r *registry) setAside(c *Client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.aside = true
+}
+
 // rehome changes the node of a client, takes it out if it is still in, and returns
-// the node that it had.
-func (r *registry) rehome(c *Client, at *balancer.Node) (left *balancer.Node) {
+// the node that it had; counts is whether that was to lose it.
+func (r *registry) rehome(c *Client, at *balancer.Node) (left *balancer.Node, counts bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forget(c)
 	left, c.Node = c.Node, at
-	return left
+	return left, !c.aside
 }
 
 // remove takes out a client that has ended.

@@ -131,6 +131,8 @@ func resultOf(err error) string {
 // comes before the place at the old node is released, so that whoever finds that
 // node empty finds the client counted.
 func (m *Moves) Arrive(c *Client, at *balancer.Node) {
-	m.outcomes.moved(m.live.rehome(c, at))
+	if left, counts := m.live.rehome(c, at); counts {
+		m.outcomes.moved(left)
+	}
 	m.Add(c)
 }

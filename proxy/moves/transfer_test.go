@@ -181,6 +181,9 @@ func TestARebalanceMovesSessionsAndClosesNone(t *testing.T) {
 		if closed := len(w.gone()); closed != 0 || nodes[0].Connections != 10 || nodes[1].Connections != 10 || nodes[0].Shed != 0 {
 			t.Errorf("got %d closed, and %d and %d clients, want those that can move moved", closed, nodes[0].Connections, nodes[1].Connections)
 		}
+		if got := w.moves.Outcome(w.node); got.Moved != 0 {
+			t.Errorf("got %+v, want the rebalance in no node's outcome", got)
+		}
 		<-w.moves.Stop(Move{Code: 4100, By: relay.ByShutdown, Close: true})
 	})
 }

@@ -80,6 +80,9 @@ const seen = new Map(); // node name → {started, points: [ms, clients]}
 function fillDrain(part, node, samples, now) {
   const { name, drain } = node;
   part(".drain").hidden = !drain;
+  const { outcome } = drain ?? node.moves ?? {};
+  part(".outcome").hidden = !outcome;
+  set(part(".outcome"), outcome ?? "");
   if (!drain) {
     seen.delete(name);
     return;
@@ -92,7 +95,7 @@ function fillDrain(part, node, samples, now) {
 }
 
 function drainText({ state, drain }, now) {
-  if (state === "drained") return `All ${plural(drain.initial, "client")} have moved.`;
+  if (state === "drained") return `All ${plural(drain.initial, "client")} have gone.`;
   const left = `${whole(drain.remaining)} of ${whole(drain.initial)} left`;
   const rate = drain.rate ? `${whole(drain.rate)}/s` : "all at once";
   const begins = Date.parse(drain.begin ?? drain.started);
