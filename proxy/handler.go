@@ -80,6 +80,7 @@ type Handler struct {
 	loops    occasional // requests that have come back
 	via      string     // in what nodes get
 	tallies  tallies
+	subs     subscriptionCounts
 	open     *connlimit.Limit
 	clients  atomic.Int64 // connections that are clients, or are becoming it
 	admitted atomic.Int64 // clients that ever were

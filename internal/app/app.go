@@ -99,6 +99,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
+	metrics.ObserveSubscriptions(a.registry, a.handler.Subscriptions)
 	metrics.ObserveWhole(a.registry, metrics.Whole{
 		Usable: func() int { return len(a.pool.UsableBeside(nil)) }, Panicking: a.pool.Panicking, Clients: a.handler.Clients,
 		LinesDropped: out.Dropped,

@@ -59,6 +59,7 @@ func (s *Session) keep(channel, data string) {
 		s.lose(tooMuch)
 	default:
 		s.subscriptions = append(roomy(s.subscriptions), subscription{channel, data})
+		s.counts.add(channel, 1)
 	}
 }
 
@@ -89,6 +90,7 @@ func (s *Session) drop(channel string) {
 	if i < 0 {
 		return
 	}
+	s.counts.add(channel, -1)
 	s.room++
 	s.bytes += int32(len(channel) + len(s.subscriptions[i].data))
 	s.subscriptions = slices.Delete(s.subscriptions, i, i+1)

@@ -22,6 +22,8 @@ import (
 type Options struct {
 	MaxSubscriptions int // 0: 1000
 	MaxBytes         int // of the names of its channels and of channel_data; 0: 64 for each subscription, but 64 KiB at least
+
+	Counts *Counts // of all sessions that it is one of, until End; nil: nobody counts
 }
 
 const (
@@ -34,6 +36,7 @@ type Session struct {
 	app           *App
 	told, present string
 	subscriptions []subscription
+	counts        *Counts
 	room          int32 // how many more subscriptions
 	bytes         int32 // and how much more text it may have
 	lost          loss
@@ -52,7 +55,7 @@ type subscription struct {
 func New(app *App, told string, o Options) *Session {
 	subscriptions := cmp.Or(o.MaxSubscriptions, defaultSubscriptions)
 	bytes := cmp.Or(o.MaxBytes, max(64*subscriptions, minDefaultBytes))
-	return &Session{app: app, told: told, present: told, room: int32(subscriptions), bytes: int32(bytes)}
+	return &Session{app: app, told: told, present: told, room: int32(subscriptions), bytes: int32(bytes), counts: o.Counts}
 }
 
 // App is the client's.
@@ -74,6 +77,7 @@ const (
 	tooMany
 	tooMuch
 	nobody
+	ended
 )
 
 var reasons = [...]error{
@@ -82,6 +86,7 @@ var reasons = [...]error{
 	tooMany:    errors.New("the client has too many subscriptions"),
 	tooMuch:    errors.New("the client's subscriptions have too much text"),
 	nobody:     errors.New("the client is on a presence channel without a user_id"),
+	ended:      errors.New("the client has gone"),
 }
 
 // Movable is nil, or why the session cannot be moved, now and later.
@@ -90,12 +95,19 @@ func (s *Session) Movable() error { return reasons[s.lost] }
 // Missed tells that the client has sent what FromClient was not shown.
 func (s *Session) Missed() { s.lose(missed) }
 
+// End is for a client that has gone: its subscriptions count no more.
+func (s *Session) End() { s.lose(ended) }
+
 // lose ends the following of a session. What it has is not what its node has, so
 // that it can be forgotten.
 func (s *Session) lose(why loss) {
-	if s.lost == followed {
-		s.lost, s.subscriptions = why, nil
+	if s.lost != followed {
+		return
 	}
+	for _, each := range s.subscriptions {
+		s.counts.add(each.channel, -1)
+	}
+	s.lost, s.subscriptions = why, nil
 }
 
 // Again returns what a node gets after the one that the client had was lost:
