@@ -13,7 +13,7 @@ const told, present = "111.222", "333.444"
 // moved is a session whose node knows it by another id than the client.
 func moved() *Session {
 	s := New(testApp, told, Options{})
-	s.Again(present)
+	s.Arrived(present)
 	return s
 }
 

@@ -33,11 +33,11 @@ func key(id json.RawMessage) string {
 // more than once that it has come.
 func userID(data string) string {
 	f, _ := fields([]byte(data))
-	id := f["user_id"]
-	if n, err := strconv.ParseInt(key(id.raw), 10, 64); n == 0 && err == nil || err != nil && !id.isText() {
+	id := key(f["user_id"].raw)
+	if n, err := strconv.Atoi(id); id == "0" || !f["user_id"].isText() && (err != nil || n == 0) {
 		return ""
 	}
-	return key(id.raw)
+	return id
 }
 
 // readMembers reads the list in a node's answer to a subscription.

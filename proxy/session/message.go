@@ -34,14 +34,14 @@ func NewChannel() string {
 }
 
 // Marker is the body of the request to POST /apps/{id}/events that publishes the
-// marker. It has to go through the old node: so it comes behind all that the
-// client has sent there.
-func Marker(channel string) (body []byte) {
+// markers of some moves off the same node. It has to go through that node: so they
+// come after all that the clients have sent there.
+func Marker(channels ...string) (body []byte) {
 	body, _ = json.Marshal(struct {
 		Name     string   `json:"name"`
 		Channels []string `json:"channels"`
 		Data     string   `json:"data"`
-	}{eventMarker, []string{channel}, "{}"})
+	}{eventMarker, channels, "{}"})
 	return body
 }
 

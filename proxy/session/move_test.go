@@ -106,7 +106,7 @@ func TestAMove(t *testing.T) {
 		`{"event":"pusher_internal:member_added","data":"{\"user_id\":11,\"user_info\":{\"n\":\"11\"}}","channel":"presence-c"}`,
 		`{"event":"pusher_internal:member_added","data":"{\"user_id\":\"13\",\"user_info\":1}","channel":"presence-c"}`)
 	wantMessages(t, a.Settle(), `{"event":"pusher:unsubscribe","data":{"channel":"`+marker+`"}}`)
-	s.Arrived(a)
+	s.Arrived(present)
 	if s.Told() != told || s.Present() != present {
 		t.Errorf("got %s as %s", s.Told(), s.Present())
 	}

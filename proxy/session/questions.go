@@ -13,13 +13,17 @@ type questions struct {
 	channels []string // in the order in which the node is asked
 	answers  int
 	lists    map[string]members // by presence channel
-	cached   bool               // next comes what a cache channel said last
+	cached   string             // the cache channel that says its last event next
 	marked   bool
 	err      error // the first
 }
 
-// Answered is whether all answers have come.
-func (q *questions) Answered() bool { return q.answers == len(q.channels) }
+// Answered is whether all answers have come, and none was a refusal.
+func (q *questions) Answered() bool { return q.Clean() && q.err == nil }
+
+// Clean is whether all answers have come, so that nothing but the marker can still
+// come because of the move.
+func (q *questions) Clean() bool { return q.answers == len(q.channels) && q.cached == "" }
 
 // Marked is whether the marker has come. What the node sends after it, or has
 // sent before it, is what the other node sends, too.
@@ -31,12 +35,10 @@ func (q *questions) Err() error { return q.err }
 // take takes a message of the node, and says whether it is one because of the
 // move.
 func (q *questions) take(text []byte) (ours bool) {
-	if q.cached {
-		q.cached = false
-		return true
-	}
-	m := readMessage(text)
+	m, cached := readMessage(text), q.cached
+	q.cached = ""
 	switch {
+	case cached != "" && m.channel == cached:
 	case q.isAnswer(m):
 		q.answer(m)
 	case m.channel == q.marker:
@@ -51,7 +53,7 @@ func (q *questions) take(text []byte) (ours bool) {
 // isAnswer is whether the message is the next answer. The old node may be
 // answering the client yet, which is over when it answers for the marker.
 func (q *questions) isAnswer(m message) bool {
-	if q.Answered() || m.event != pusher.EventSubscribed && m.event != pusher.EventError {
+	if q.answers == len(q.channels) || m.event != pusher.EventSubscribed && m.event != pusher.EventError {
 		return false
 	}
 	return m.channel == q.marker || q.answers > 0 || q.channels[0] != q.marker
@@ -66,8 +68,10 @@ func (q *questions) answer(m message) {
 	case m.channel != channel:
 		q.fail(fmt.Errorf("got the node's answer for channel %.64q, want that for %.64q", m.channel, channel))
 	default:
-		q.cached = pusher.IsCached(channel)
 		q.list(channel, m.data)
+		if pusher.IsCached(channel) {
+			q.cached = channel
+		}
 	}
 }
 

@@ -113,13 +113,10 @@ func (s *Session) lose(why loss) {
 // Again returns what a node gets after the one that the client had was lost:
 // everything that the client is subscribed to. The client gets the answers. id is
 // the socket id in the new node's greeting.
-func (s *Session) Again(id string) (toNode [][]byte) {
-	s.present = id
-	return s.app.subscribe(s.subscriptions, id)
-}
+func (s *Session) Again(id string) (toNode [][]byte) { return s.app.subscribe(s.subscriptions, id) }
 
-// Arrived tells that the session is on the new node from now on.
-func (s *Session) Arrived(a *Arriving) { s.present = a.id }
+// Arrived tells that the session is on another node from now on, with that id.
+func (s *Session) Arrived(id string) { s.present = id }
 
 // subscribe asks for every subscription, signed for id.
 func (a *App) subscribe(subscriptions []subscription, id string) (toNode [][]byte) {
