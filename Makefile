@@ -20,7 +20,7 @@ test: setup lint race
 race:
 	$(GO) test -race -timeout 25m ./...
 
-# What takes no more than half a minute on two cores, and needs neither npm nor
+# What takes no more than half a minute on two idle cores, and needs neither npm nor
 # a browser. It tells what it skips.
 short:
 	@$(GO) test -short -v ./... 2>&1 | awk -f .ci/short.awk

@@ -54,6 +54,7 @@ func testAnswers(t *testing.T, l legs) {
 		wantRefused(t, r, 1002)
 	})
 	t.Run("ANodeThatAnswersNothingIsNotAwaitedForLong", func(t *testing.T) {
+		takesSeconds(t)
 		r := l.start(t, func(p *Pair) { p.Options.Close = 2 * time.Second })
 		r.clientSends(bad)
 		r.nodeGets(appendMaskedClose(nil, 1002))

@@ -13,6 +13,7 @@ func testEngine(t *testing.T, newEngine func() Engine) {
 	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
 		l := legs{newEngine: newEngine, tls: config}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of it waits
 			for _, suite := range []func(*testing.T, legs){
 				testPassing, testPeers, testConnClose, testNodeLost, testLastWords, testHeld, testClosing, testMalformed, testAnswers, testProgress, testStalls, testIdle, testPings, testPanics, testEngineState,
 			} {

@@ -67,21 +67,18 @@ func testHeld(t *testing.T, l legs) {
 		r.client.Close()
 		r.wantEnd(ByLimit, 1002)
 	})
-	stalled := func(after time.Duration) (r *rig, streamed chan struct{}) {
-		r = l.start(t, func(p *Pair) {
-			hold(after)(p)
+	t.Run("AClientWhoseNodeReadsNothingIsHeldToo", func(t *testing.T) {
+		takesSeconds(t)
+		begin := time.Now()
+		r := l.start(t, func(p *Pair) {
+			hold(time.Second)(p)
 			p.Options.Stall = 50 * time.Millisecond
 		})
-		streamed = make(chan struct{})
+		streamed := make(chan struct{})
 		go func() {
 			defer close(streamed)
 			io.Copy(r.client, endless{binaryOf(masked, bufferSize)})
 		}()
-		return r, streamed
-	}
-	t.Run("AClientWhoseNodeReadsNothingIsHeldToo", func(t *testing.T) {
-		begin := time.Now()
-		r, streamed := stalled(time.Second)
 		r.clientGets(AppendClose(nil, 4200, "node lost"))
 		if held := time.Since(begin); held < time.Second {
 			t.Errorf("got held for %v, want at least 1s", held)

@@ -52,7 +52,7 @@ func testLastWords(t *testing.T, l legs) {
 		r.wantCleanEnd(ByNodeLost, lostClose.Code)
 	})
 	t.Run("WhatWasSaidLongBeforeIsNotHeard", func(t *testing.T) {
-		t.Parallel()
+		takesSeconds(t)
 		r := l.start(t, func(p *Pair) {
 			p.Owner.(*owner).notable = func([]byte) bool { return true }
 			p.Owner.(*owner).told = func(last string) Close {

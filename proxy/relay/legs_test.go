@@ -285,6 +285,16 @@ func halfClose(t *testing.T, conn net.Conn) {
 	}
 }
 
+// takesSeconds is for a test that mostly waits: it does that beside others, and
+// is skipped under -short.
+func takesSeconds(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
+	t.Parallel()
+}
+
 // alone is whether this process runs nothing but this test. Where it does not,
 // another one does, and tells: what counts descriptors, or leaves none, must not
 // meet those of its neighbours.
@@ -300,7 +310,7 @@ func alone(t *testing.T) bool {
 	only := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
 	ctx, cancel := context.WithTimeout(t.Context(), 12*patience)
 	defer cancel()
-	test := exec.CommandContext(ctx, os.Args[0], "-test.run="+only, "-test.v")
+	test := exec.CommandContext(ctx, os.Args[0], "-test.run="+only, "-test.v", fmt.Sprintf("-test.short=%v", testing.Short()))
 	test.Env = append(os.Environ(), name+"="+t.Name())
 	out, err := test.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {

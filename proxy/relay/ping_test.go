@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"net"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -18,15 +17,11 @@ import (
 type pinger interface{ fire(forgive bool) }
 
 // fire tries more than once, since toClient, when it has just written, may take
-// that for something that passes.
+// that for something that passes. It returns when toClient has looked, or does
+// not: it may be waiting for the client, or have no node.
 func (r *portableRelay) fire(forgive bool) {
 	p := r.pings
-	look := func() (pings, bool) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.known, p.due
-	}
-	before, _ := look()
+	before, _ := p.look()
 	for range 3 {
 		p.mu.Lock()
 		if forgive {
@@ -34,21 +29,38 @@ func (r *portableRelay) fire(forgive bool) {
 		}
 		p.mu.Unlock()
 		p.fire()
-		now, due := look()
-		for begin := time.Now(); due && time.Since(begin) < 20*time.Millisecond; now, due = look() {
-			runtime.Gosched()
-		}
-		if due || now.owed != before.owed || r.closing.isEnding() {
+		if now, due := r.looked(); due || now.owed != before.owed || r.closing.isEnding() {
 			return
 		}
 	}
 }
 
+func (p *portablePings) look() (known pings, due bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known, p.due
+}
+
+// looked waits until toClient has looked whether a ping is to be sent.
+func (r *portableRelay) looked() (known pings, due bool) {
+	tick, enough := time.NewTicker(time.Millisecond), time.After(500*time.Millisecond)
+	defer tick.Stop()
+	for known, due = r.pings.look(); due && !r.closing.isEnding(); known, due = r.pings.look() {
+		select {
+		case <-tick.C:
+		case <-enough:
+			return known, due
+		}
+	}
+	return known, due
+}
+
 // rarely are pings that come only when the test fires them.
 func rarely(p *Pair) { p.Options.Ping = time.Hour }
 
-// often is as often as the epoll engine's clock allows it.
-func often(p *Pair) { p.Options.Ping = 50 * time.Millisecond }
+// often are pings that come by themselves. Twice that is as long as the test
+// may need for an answer.
+func often(p *Pair) { p.Options.Ping = 250 * time.Millisecond }
 
 // clientIsPinged wants our ping next, and returns its payload.
 func (r *rig) clientIsPinged() []byte {
@@ -71,6 +83,7 @@ func pong(payload []byte) []byte { return appendFrame(nil, bitFIN|opPong, masked
 
 func testPings(t *testing.T, l legs) {
 	t.Run("ASilentClientIsPingedAgainAndAgain", func(t *testing.T) {
+		takesSeconds(t)
 		r := l.start(t, often)
 		for range 4 {
 			r.clientSends(pong(r.clientIsPinged()))
@@ -169,6 +182,7 @@ func testPings(t *testing.T, l legs) {
 // testHalfOpen is about clients that answer no ping.
 func testHalfOpen(t *testing.T, l legs) {
 	t.Run("AClientThatSaysNothingForTwoPingsIsCut", func(t *testing.T) {
+		takesSeconds(t)
 		r := l.start(t, func(p *Pair) { often(p); p.Options.Close = 50 * time.Millisecond })
 		r.clientIsPinged()
 		r.clientIsPinged()
@@ -202,7 +216,8 @@ func testHalfOpen(t *testing.T, l legs) {
 		r.wantEnd(ByTimeout, deafClose.Code)
 	})
 	t.Run("PongsToUsDoNotKeepAnIdleClient", func(t *testing.T) {
-		r := l.start(t, func(p *Pair) { often(p); p.Options.Idle = 600 * time.Millisecond })
+		takesSeconds(t)
+		r := l.start(t, func(p *Pair) { often(p); p.Options.Idle = time.Second })
 		for {
 			frame, err := nextFrame(r.client)
 			if err != nil {

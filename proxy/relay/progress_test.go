@@ -13,7 +13,7 @@ func testProgress(t *testing.T, l legs) {
 	short := func(p *Pair) { p.Options.Close = within }
 
 	t.Run("ALargeFrameThatPassesIsNotLateForADrain", func(t *testing.T) {
-		t.Parallel()
+		takesSeconds(t)
 		r := l.start(t, short)
 		large := binaryOf(unmasked, 4*bufferSize)
 		r.nodeSends(large[:2*bufferSize])
@@ -25,7 +25,7 @@ func testProgress(t *testing.T, l legs) {
 		r.wantCleanEnd(ByDrain, drain.Code)
 	})
 	t.Run("AClientThatStillSendsAFrameIsNotLateForADrain", func(t *testing.T) {
-		t.Parallel()
+		takesSeconds(t)
 		for _, size := range []int{1000, 4 * bufferSize} {
 			r := l.start(t, short)
 			frame := binaryOf(masked, size)
@@ -41,7 +41,7 @@ func testProgress(t *testing.T, l legs) {
 		}
 	})
 	t.Run("AFrameThatPassesByDropsHoldsADrainUpOnlySoLong", func(t *testing.T) {
-		t.Parallel()
+		takesSeconds(t)
 		r := l.start(t, short)
 		large := binaryOf(unmasked, 4*bufferSize)
 		r.nodeSends(large[:2*bufferSize])
@@ -55,7 +55,7 @@ func testProgress(t *testing.T, l legs) {
 		}
 	})
 	t.Run("AFrameThatPassesByDropsEndsSomeTimeWithoutALimit", func(t *testing.T) {
-		t.Parallel()
+		takesSeconds(t)
 		r := l.start(t, func(p *Pair) { p.Options.Close = 200 * time.Millisecond })
 		large := binaryOf(masked, 4*bufferSize)
 		r.clientSends(large[:2*bufferSize])

@@ -15,13 +15,17 @@ import (
 // A storm is many clients that come, talk and go at random, while their nodes
 // die and Close is called. Every byte is compared.
 func TestStorm(t *testing.T) {
+	part := 1
+	if testing.Short() {
+		part = 10
+	}
 	for _, engine := range []struct {
 		name  string
 		make  func() Engine
 		talks int
 	}{{"Portable", NewPortable, 300}, {"Best", newBest, 1000}} {
 		for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-			t.Run(engine.name+"/"+kind, func(t *testing.T) { storm(t, legs{engine.make, config}, engine.talks, 50) })
+			t.Run(engine.name+"/"+kind, func(t *testing.T) { storm(t, legs{engine.make, config}, engine.talks/part, 50) })
 		}
 	}
 }

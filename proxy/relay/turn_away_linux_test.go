@@ -94,6 +94,9 @@ func TestAListenerThatIsNotOfTCPIsRefused(t *testing.T) {
 
 // Two goroutines for each client are the wrong answer to a shortage.
 func TestThePortableEngineIsNotInTheLinuxBinary(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it builds the binary")
+	}
 	binary := filepath.Join(t.TempDir(), "fermata")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/fermata").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
