@@ -87,7 +87,7 @@ type Handler struct {
 	over     atomic.Int64 // connections that ever ended without being one
 	asked    atomic.Int64 // plain requests that wait for a node, or for its answer
 	// hijacked are clients that are taken from the http.Server, from before
-	// that, until the engine has them or they are gone.
+	// that until they are gone.
 	hijacked sync.WaitGroup
 
 	// What a stop ends, one after the other: the search for nodes, what has not

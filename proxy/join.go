@@ -33,7 +33,6 @@ func (u *upgrade) join(a *answer) {
 	c.live.Relay = h.Engine.Start(pair)
 	h.Moves.Add(&c.live)
 	u.taken = true
-	c.leave(asHijacked)
 }
 
 // hijack takes the connection from net/http, with what the client has sent

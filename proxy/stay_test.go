@@ -136,12 +136,12 @@ func relayedEndings() []ending {
 				s.closed(c)
 			}
 		}, closed: 1},
-		{name: "it was given another node", nodes: 2, before: movable, run: ends(func(s *scene, c *websocket.Conn) {
+		{name: "it was given another node, and its own again", nodes: 2, before: movable, run: ends(func(s *scene, c *websocket.Conn) {
+			s.giveAnother(c)
 			s.giveAnother(c)
 			c.CloseNow()
 		}), closed: 1},
-		{name: "it was given another node twice, and is drained there", nodes: 2, before: movable, run: ends(func(s *scene, c *websocket.Conn) {
-			s.giveAnother(c)
+		{name: "it was given another node, and is drained there", nodes: 2, before: movable, run: ends(func(s *scene, c *websocket.Conn) {
 			at := s.giveAnother(c)
 			s.moves.Move(at, moves.Move{By: relay.ByDrain, Code: 4200}, nil)
 			s.closed(c)

@@ -131,7 +131,6 @@ func (u *upgrade) end() {
 	case u.taken:
 	case u.live.Relay != nil: // it is relayed, and not known to Moves: a panic came between
 		u.live.Relay.Close(relay.Close{Code: pusher.CodeRetry, Reason: "internal error", By: relay.ByInternalError})
-		u.leave(asHijacked)
 	default:
 		u.closeBoth()
 		u.leave(everywhere)
