@@ -129,23 +129,6 @@ func (a *App) warn(c *config.Config) {
 	a.noteLimit(c)
 }
 
-// noteLimit warns of clients that the configuration wants and the file
-// descriptors do not allow, and of too few of these for anything.
-func (a *App) noteLimit(c *config.Config) {
-	files := a.share(c)
-	if wanted := c.Limits.MaxClients; wanted > files.clients {
-		a.log.Warn("limits.max_clients is more than the limit of open files allows", zap.Int("max_clients", wanted),
-			zap.Int("allowed", files.clients), zap.Uint64("open_files", a.fileLimit), zap.Int("open_files_wanted", filesFor(wanted, files.own)))
-	}
-	if files.operators < operatorFiles {
-		a.log.Warn("the limit of open files is very low: raise it (ulimit -n, LimitNOFILE), a client takes two", zap.Uint64("open_files", a.fileLimit),
-			zap.Int("allowed", files.clients), zap.Int("open_files_wanted", filesFor(fewClients, files.own)))
-	}
-}
-
-// fewClients are the least for which anybody runs a balancer.
-const fewClients = 100
-
 // Run serves until asked ends, and then moves all clients away and stops.
 // Listen must have been called. The error says what kept it from serving; nil
 // after a stop that was asked for.
@@ -184,7 +167,7 @@ func (a *App) Run(asked context.Context) error {
 
 // begin starts what runs beside the servers, before they let anybody in: a
 // node that was draining must get no client.
-func (a *App) begin(ctx context.Context, before memory) {
+func (a *App) begin(ctx context.Context, before remembered) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.running = ctx

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"fermata/internal/config"
@@ -70,3 +71,20 @@ func filesFor(clients, own int) int {
 func (a *App) share(c *config.Config) share {
 	return shareFiles(a.fileLimit, ownFiles(len(c.Listen)+1, len(c.Nodes)))
 }
+
+// noteLimit warns of clients that the configuration wants and the file
+// descriptors do not allow, and of too few of these for anything.
+func (a *App) noteLimit(c *config.Config) {
+	files := a.share(c)
+	if wanted := c.Limits.MaxClients; wanted > files.clients {
+		a.log.Warn("limits.max_clients is more than the limit of open files allows", zap.Int("max_clients", wanted),
+			zap.Int("allowed", files.clients), zap.Uint64("open_files", a.fileLimit), zap.Int("open_files_wanted", filesFor(wanted, files.own)))
+	}
+	if files.operators < operatorFiles {
+		a.log.Warn("the limit of open files is very low: raise it (ulimit -n, LimitNOFILE), a client takes two", zap.Uint64("open_files", a.fileLimit),
+			zap.Int("allowed", files.clients), zap.Int("open_files_wanted", filesFor(fewClients, files.own)))
+	}
+}
+
+// fewClients are the least for which anybody runs a balancer.
+const fewClients = 100

@@ -6,83 +6,18 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
-	"fermata/health"
 	"fermata/internal/config"
 	"fermata/internal/pusher"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
 
-// checked is told the result of each check of a node.
-func (a *App) checked(name string, r health.Result) {
-	if r.Skipped != nil {
-		a.notChecked(name, r.Skipped)
-		return
-	}
-	if r.Took > 0 { // not the report of a client's dial that failed
-		a.metrics.Checked(name, r.Took)
-	}
-	if r.Loop > 0 {
-		a.metrics.Answered(name, r.Loop)
-	}
-	now := time.Now()
-	change := a.pool.SetCheck(name, balancer.Check{
-		Up: r.Up, Passed: r.Passed, Reason: r.Reason, Fault: string(r.Fault), Gone: r.Refused, Began: now.Add(-r.Took), Ended: now,
-	})
-	if change.Doubted {
-		a.checks.hurry(name) // whether the others fail too decides about its clients
-	}
-	if change.Up {
-		a.handler.Returned(change.Node)
-	}
-	if r.Changed {
-		a.tellHealth(name, r)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.settleChecked()
-}
-
-func (a *App) tellHealth(name string, r health.Result) {
-	kind := "node_down"
-	if r.Up {
-		kind = "node_up"
-	}
-	a.tell(kind, name, r.Reason, zap.Duration("dur", r.Took))
-}
-
-// settleChecked settles the nodes whose clients are to go because of the checks,
-// or no longer, those that wait for an answer too, and tells whether these are believed. It is called after
-// whatever can change that: a check, a drain, a reload.
-func (a *App) settleChecked() {
-	if panics := a.pool.Panicking(); panics != a.panics {
-		a.panics = panics
-		a.tellPanic()
-	}
-	for _, n := range a.pool.Unsettled() {
-		if n.Lost {
-			a.handler.GiveUp(n.Node)
-		}
-		if n.Drain == nil && !n.Removed {
-			a.settle(n, a.config.Drain)
-		}
-	}
-}
-
-func (a *App) tellPanic() {
-	if a.panics {
-		a.tell("panic", "", "too many nodes fail their checks at once: these are not believed, and nobody is moved because of them")
-	} else {
-		a.tell("panic_over", "", "the checks are believed again")
-	}
-}
-
 func moveOptions(c *config.Config) moves.Options {
 	return moves.Options{Answer: c.Timeouts.Close, MaxAge: c.Limits.MaxAge, Rate: c.Drain.Rate}
 }
 
-// settle makes the clients of a node stay or go, as its state wants it.
-func (a *App) settle(n balancer.Status, o moves.DrainOptions) {
+// moveOrStay makes the clients of a node go or stay, as its state wants it.
+func (a *App) moveOrStay(n balancer.Status, o moves.DrainOptions) {
 	switch {
 	case n.Drain != nil:
 		a.moves.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n) })

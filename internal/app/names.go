@@ -1,9 +1,6 @@
 package app
 
 import (
-	"net"
-	"strconv"
-
 	"go.uber.org/zap"
 
 	"fermata/internal/names"
@@ -23,6 +20,3 @@ func (a *App) found(node string, at target, answer names.Answer) {
 		a.log.Info("node has these addresses", about...)
 	}
 }
-
-// hostPort is the node's HOST:PORT, as its URL has it.
-func (t *target) hostPort() string { return net.JoinHostPort(t.host, strconv.Itoa(int(t.port))) }

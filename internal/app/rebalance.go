@@ -22,8 +22,8 @@ func (a *App) Rebalance(request admin.RebalanceRequest) (admin.Rebalance, error)
 	if roll := a.pool.Avoided(); len(roll) > 0 {
 		return admin.Rebalance{}, fmt.Errorf("%w: a roll is under way (%s)", admin.ErrRefused, rollText(roll))
 	}
-	reliefs, loads := a.pool.PlanRebalance(pick(request.Skew, defaultSkew))
-	plan := admin.Rebalance{Clients: sum(reliefs), Rate: pick(request.Rate, defaultRebalanceRate), Forecast: forecast(loads)}
+	reliefs, loads := a.pool.PlanRebalance(or(request.Skew, defaultSkew))
+	plan := admin.Rebalance{Clients: sum(reliefs), Rate: or(request.Rate, defaultRebalanceRate), Forecast: forecast(loads)}
 	if request.DryRun || plan.Clients == 0 {
 		return plan, nil
 	}

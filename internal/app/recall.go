@@ -16,18 +16,18 @@ import (
 	"fermata/internal/pusher"
 )
 
-// memory is what was remembered before a restart.
-type memory struct {
+// remembered is what was known before a restart.
+type remembered struct {
 	drains map[string]balancer.Drain // by node
 	roll   []string
 }
 
 // recall reads what was remembered. What no command could have set is left out
 // and logged; the rest counts.
-func (a *App) recall() memory {
+func (a *App) recall() remembered {
 	now := time.Now()
 	otherwise := newDrain(admin.DrainRequest{}, nil, a.config.Drain, now)
-	var m memory
+	var m remembered
 	read(a, &a.state.drains, "drains not restored", func(all map[string]json.RawMessage, refuse refusal) {
 		m.drains = recallDrains(all, otherwise, now, refuse)
 	})
@@ -158,7 +158,7 @@ func recallRoll(all []json.RawMessage, refuse refusal) (nodes []string) {
 }
 
 // restore takes up what was remembered. mu is held.
-func (a *App) restore(m memory) {
+func (a *App) restore(m remembered) {
 	for _, name := range slices.Sorted(maps.Keys(m.drains)) {
 		n, err := a.restoreDrain(name, m.drains[name])
 		if err != nil {
@@ -166,7 +166,7 @@ func (a *App) restore(m memory) {
 			continue
 		}
 		a.log.Info("still draining, as before the restart", zap.String("node", name))
-		a.settle(n, a.config.Drain)
+		a.moveOrStay(n, a.config.Drain)
 	}
 	var roll []string
 	for _, name := range m.roll {

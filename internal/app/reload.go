@@ -64,28 +64,28 @@ func (a *App) serving() context.Context {
 	return a.running
 }
 
-// files are a configuration and what it names.
-type files struct {
+// loaded is a configuration with what it names.
+type loaded struct {
 	config       *config.Config
 	certificates []*certs.Store // one a listener, nil where there is no TLS
-	err          error          // what keeps them from being taken over
+	err          error          // what keeps it from being taken over
 }
 
 // readAll reads the files, unless ctx ends before: a file system that does not
 // answer is left alone then.
-func (a *App) readAll(ctx context.Context) files {
-	read := make(chan files, 1)
+func (a *App) readAll(ctx context.Context) loaded {
+	read := make(chan loaded, 1)
 	go func(now *config.Config) { read <- a.read(now) }(a.config)
 	select {
 	case next := <-read:
 		return next
 	case <-ctx.Done():
-		return files{err: errNotServing}
+		return loaded{err: errNotServing}
 	}
 }
 
 // read finds all that could keep the files from being taken over.
-func (a *App) read(now *config.Config) (next files) {
+func (a *App) read(now *config.Config) (next loaded) {
 	if next.config, next.err = a.load(); next.err != nil {
 		return next
 	}
@@ -97,7 +97,7 @@ func (a *App) read(now *config.Config) (next files) {
 }
 
 // takeOver swaps everything, and tells. From the first swap on nothing can fail.
-func (a *App) takeOver(next files) error {
+func (a *App) takeOver(next loaded) error {
 	save, err := a.swap(next)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (a *App) takeOver(next files) error {
 	return nil
 }
 
-func (a *App) swap(next files) (save func() error, err error) {
+func (a *App) swap(next loaded) (save func() error, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.running.Err() != nil {
@@ -140,7 +140,7 @@ func (a *App) replaceNodes(next *config.Config) {
 		if _, err := a.pool.Node(old.Name); err != nil {
 			a.forget(old)
 		} else if now.Removed != old.Removed {
-			a.settle(now, next.Drain)
+			a.moveOrStay(now, next.Drain)
 		}
 	}
 	a.settleChecked()

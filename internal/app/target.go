@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"fermata/balancer"
@@ -107,3 +108,6 @@ func (t *target) remark(reason string) string {
 	}
 	return fmt.Sprintf("%s; looking up %s fails (%s), its last addresses stay", reason, t.host, names.Reason(last.Err))
 }
+
+// hostPort is the node's HOST:PORT, as its URL has it.
+func (t *target) hostPort() string { return net.JoinHostPort(t.host, strconv.Itoa(int(t.port))) }
