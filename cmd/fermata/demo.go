@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ import (
 	"fermata/internal/console"
 	"fermata/internal/lab/demo"
 	"fermata/internal/secret"
+	"fermata/proxy/session"
 )
 
 // demoFlags say where the demo listens, and how large it is.
@@ -92,7 +94,7 @@ func (f *demoFlags) run(cmd *cobra.Command, lines *console.Queue) error {
 	out := console.StartQueue(cmd.OutOrStdout())
 	defer out.Close()
 	fmt.Fprint(out, f.welcome(a, page.Addr()))
-	return f.serve(cmd.Context(), a, page)
+	return f.serve(cmd.Context(), a, nodes, page)
 }
 
 // config is Fermata's configuration in front of the nodes.
@@ -104,7 +106,8 @@ func (f *demoFlags) config(nodes *demo.Nodes, certificate certs.Pair) *config.Co
 		{Address: freeAddress(f.plain)},
 	}
 	c.Sticky.Cookie.Secrets = []secret.Text{secret.Text(rand.Text())}
-	c.Health.Type, c.Health.Reverb.AppKey = "reverb", demo.AppKey
+	c.Apps = []session.App{{ID: demo.AppID, Key: demo.AppKey, Secret: demo.AppSecret}}
+	c.Health.Type = "reverb"
 	c.Drain.Rate = 20
 	c.Timeouts.Close = time.Second
 	c.Admin.Address = freeAddress(f.admin)
@@ -148,35 +151,43 @@ Ctrl-C stops it.
 }
 
 // serve serves the page and runs Fermata until ctx ends.
-func (f *demoFlags) serve(ctx context.Context, a *app.App, page net.Listener) error {
-	clients, _ := a.Addresses()
-	server := &http.Server{
-		ReadHeaderTimeout: 5 * time.Second,
-		Handler: demo.Page(demo.PageOptions{
-			WebSocket: "wss://" + clients[0].String(),
-			Plain:     "ws://" + clients[1].String(),
-			API:       "https://" + clients[0].String(),
-			Client:    insecureClient(),
-			AppID:     demo.AppID, AppKey: demo.AppKey, AppSecret: demo.AppSecret,
-			Nodes: func() any { return a.Nodes() },
-			Drain: func(node string) error {
-				_, err := a.Drain(node, admin.DrainRequest{})
-				return err
-			},
-			Undrain: func(node string) error {
-				_, err := a.Undrain(node)
-				return err
-			},
-		}),
-	}
+func (f *demoFlags) serve(ctx context.Context, a *app.App, nodes *demo.Nodes, page net.Listener) error {
+	o := pageOptions(a, nodes)
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: demo.Page(o)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(page) }()
+	ticking, stopTicking := context.WithCancel(ctx)
+	var ticks sync.WaitGroup
+	ticks.Go(func() { demo.Tick(ticking, o) })
 	err := a.Run(ctx)
+	stopTicking()
+	ticks.Wait()
 	server.Close()
 	if pageErr := <-served; !errors.Is(pageErr, http.ErrServerClosed) {
 		err = errors.Join(err, pageErr)
 	}
 	return err
+}
+
+func pageOptions(a *app.App, nodes *demo.Nodes) demo.PageOptions {
+	clients, _ := a.Addresses()
+	return demo.PageOptions{
+		WebSocket: "wss://" + clients[0].String(),
+		Plain:     "ws://" + clients[1].String(),
+		API:       "https://" + clients[0].String(),
+		Client:    insecureClient(),
+		AppID:     demo.AppID, AppKey: demo.AppKey, AppSecret: demo.AppSecret,
+		Nodes:  func() any { return a.Nodes() },
+		NodeOf: nodes.Of,
+		Drain: func(node string) error {
+			_, err := a.Drain(node, admin.DrainRequest{})
+			return err
+		},
+		Undrain: func(node string) error {
+			_, err := a.Undrain(node)
+			return err
+		},
+	}
 }
 
 // insecureClient trusts the demo's certificate, which nobody has signed.

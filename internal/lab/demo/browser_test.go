@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"fermata/internal/lab/browser"
 	"fermata/internal/lab/devnode"
 )
@@ -114,6 +116,46 @@ func TestThePageFollowsItsNodeInABrowser(t *testing.T) {
 	page.Do(
 		browser.Until(`document.getElementById("node").textContent === "reverb-1"`),
 		browser.Until(`document.querySelector("#moves li").textContent.includes("closed with 1006")`))
+	page.ComplainsOnlyOf()
+}
+
+func TestThePageShowsTheNodeThatHasItsSocketAndWhatItHasMissedInABrowser(t *testing.T) {
+	n := startNode(t, devnode.Options{Name: "reverb-1"})
+	o := options(n)
+	now := make(chan string, 1)
+	now <- "reverb-1"
+	o.Nodes = func() any { return []any{} }
+	o.NodeOf = func(channel string) string {
+		name := <-now
+		now <- name
+		if n.Subscribers(channel) == 0 {
+			name = ""
+		}
+		return name
+	}
+	tick := func(number int) {
+		n.Publish(Channel, "tick", fmt.Sprintf(`{"n":%d}`, number))
+	}
+	counts := func(want string) chromedp.Action[chromedp.Void] {
+		return browser.Until(fmt.Sprintf(`document.getElementById("counts").textContent === %q`, want))
+	}
+	page := browser.Open(t, servePage(t, o))
+	page.Do(
+		browser.Until(`document.getElementById("node").textContent === "reverb-1"`),
+		browser.Until(`document.getElementById("detail").textContent.includes("on private-demo")`),
+		counts("0 reconnects"))
+	tick(7)
+	page.Do(counts("0 reconnects · 1 event, none missed"))
+	<-now
+	now <- "reverb-2" // behind its back
+	page.Do(
+		browser.Until(`document.getElementById("node").textContent === "reverb-2"`),
+		browser.Until(`document.querySelector("#moves li").textContent.includes("the socket stayed")`),
+		counts("0 reconnects · moved 1 time · 1 event, none missed"))
+	tick(10)
+	page.Do(counts("0 reconnects · moved 1 time · 2 events, 2 missed"))
+	n.CloseClients(4200, "drain")
+	page.Do(counts("1 reconnect · moved 1 time · 2 events, 2 missed"))
 	page.ComplainsOnlyOf()
 }
 

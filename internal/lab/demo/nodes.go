@@ -54,6 +54,16 @@ func (all *Nodes) Options() []balancer.NodeOptions {
 	return options
 }
 
+// Of is the node that has a client on the channel; empty: none has.
+func (all *Nodes) Of(channel string) string {
+	for i, n := range all.nodes {
+		if n.Subscribers(channel) > 0 {
+			return nodeName(i)
+		}
+	}
+	return ""
+}
+
 // Stop stops the nodes and returns when they have ended.
 func (all *Nodes) Stop() {
 	for _, n := range all.nodes {

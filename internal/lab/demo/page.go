@@ -38,6 +38,10 @@ type PageOptions struct {
 	// Nodes returns the nodes as the admin API lists them: name, health,
 	// reason, state and connections in JSON; nil: the page shows none.
 	Nodes func() any
+	// NodeOf is the node that has a client on the channel: a page's own channel
+	// says where its socket is now, after a move without a close, too; nil: the
+	// page knows only which node has greeted it.
+	NodeOf func(channel string) string
 	// Drain and Undrain are the buttons of a node; nil: there is no button.
 	// An error's text is shown.
 	Drain, Undrain func(node string) error
@@ -61,6 +65,11 @@ func Page(o PageOptions) http.Handler {
 	}
 	if o.Nodes != nil {
 		mux.HandleFunc("GET /nodes", func(w http.ResponseWriter, _ *http.Request) { answer(w, o.Nodes()) })
+	}
+	if o.NodeOf != nil {
+		mux.HandleFunc("GET /node", func(w http.ResponseWriter, r *http.Request) {
+			answer(w, map[string]string{"node": o.NodeOf(r.URL.Query().Get("channel"))})
+		})
 	}
 	press(mux, "drain", o.Drain)
 	press(mux, "undrain", o.Undrain)
@@ -121,6 +130,7 @@ func (p page) config(w http.ResponseWriter, _ *http.Request) {
 		"channel": Channel,
 		"send":    p.API != "",
 		"nodes":   p.Nodes != nil,
+		"node":    p.NodeOf != nil,
 		"drain":   p.Drain != nil && p.Undrain != nil,
 	})
 }
@@ -157,7 +167,7 @@ func (p page) send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	data, _ := json.Marshal(message)
-	if err := p.publish(r.Context(), string(data)); err != nil {
+	if err := p.publish(r.Context(), "message", string(data)); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}

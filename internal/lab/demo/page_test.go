@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,9 +137,29 @@ func TestTheConfigurationSaysWhereToConnectAndWhatToShow(t *testing.T) {
 		}
 	}
 	f(PageOptions{WebSocket: "ws://127.0.0.1:1", AppKey: "k"},
-		`{"channel":"private-demo","drain":false,"nodes":false,"plain":"","send":false,"socket":"ws://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":""}`)
+		`{"channel":"private-demo","drain":false,"node":false,"nodes":false,"plain":"","send":false,"socket":"ws://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":""}`)
 	f(PageOptions{WebSocket: "wss://127.0.0.1:1", Plain: "ws://127.0.0.1:2", AppKey: "k", API: "https://127.0.0.1:1", Nodes: func() any { return nil }, Drain: press, Undrain: press},
-		`{"channel":"private-demo","drain":true,"nodes":true,"plain":"ws://127.0.0.1:2/app/k?protocol=7\u0026client=fermata-demo","send":true,"socket":"wss://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":"https://127.0.0.1:1/up"}`)
+		`{"channel":"private-demo","drain":true,"node":false,"nodes":true,"plain":"ws://127.0.0.1:2/app/k?protocol=7\u0026client=fermata-demo","send":true,"socket":"wss://127.0.0.1:1/app/k?protocol=7\u0026client=fermata-demo","trust":"https://127.0.0.1:1/up"}`)
+}
+
+func TestThePageIsToldWhereItsSocketIsAndEventsThatAreNumbered(t *testing.T) {
+	n := startNode(t, devnode.Options{})
+	o := options(n)
+	o.NodeOf = func(channel string) string { return "the node of " + channel }
+	if _, got := request(t, "GET", servePage(t, o)+"/node?channel=page-1.2", "", nil); got != `{"node":"the node of page-1.2"}`+"\n" {
+		t.Errorf("got %s", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var ticking sync.WaitGroup
+	ticking.Go(func() { Tick(ctx, o) })
+	for deadline := time.Now().Add(patience); n.Stats().Published < 2; {
+		if time.Now().After(deadline) {
+			t.Fatalf("got %d events, want two", n.Stats().Published)
+		}
+		runtime.Gosched()
+	}
+	cancel()
+	ticking.Wait()
 }
 
 func TestTheButtonsCallTheirFunctions(t *testing.T) {

@@ -155,6 +155,16 @@ func (h *hub) isSubscribed(c *client, name string) bool {
 	return h.clients[c].channels[name]
 }
 
+// subscribers is how many clients a channel has.
+func (h *hub) subscribers(name string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ch := h.channels[name]; ch != nil {
+		return len(ch.clients)
+	}
+	return 0
+}
+
 // deliver sends to all of a channel but the socket that is excepted.
 func (h *hub) deliver(name string, m []byte, except string) {
 	h.mu.Lock()

@@ -141,6 +141,10 @@ func (n *Node) Publish(channel, event, data string) {
 	n.publish(busMessage{Kind: busEvent, Channel: channel, Event: event, Data: quote(data)})
 }
 
+// Subscribers is how many of the node's own clients are on the channel. The API
+// tells those of all nodes.
+func (n *Node) Subscribers(channel string) int { return n.hub.subscribers(channel) }
+
 // Done is closed when the node is gone.
 func (n *Node) Done() <-chan struct{} { return n.done }
 

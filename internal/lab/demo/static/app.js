@@ -7,6 +7,9 @@ const config = await (await fetch("config.json")).json();
 // is away, the close that took it away, and when it tries again.
 const here = { node: null, connected: false, since: null, left: null, code: null, next: null, everOpen: false };
 
+// What it has counted since it was loaded. last is the number of the last tick.
+const counts = { reconnects: 0, moves: 0, events: 0, missed: 0, last: null };
+
 const connection = new Connection(config.socket, { connecting, connected, closed, message });
 
 function connecting() {
@@ -19,7 +22,8 @@ function connecting() {
 
 async function connected(data) {
   const node = data.node ?? "a node";
-  addMove(here.node, node);
+  if (here.everOpen) counts.reconnects++;
+  addMove(here.node, node, away());
   Object.assign(here, { node, connected: true, since: new Date(), left: null, code: null, everOpen: true, channel: null, id: data.socket_id });
   $("hero").dataset.state = "connected";
   $("hero").dataset.hue = hue(node);
@@ -28,9 +32,14 @@ async function connected(data) {
   $("trust").hidden = connection.url !== config.plain;
   document.title = `${node} · Fermata demo`;
   showDetail();
+  showCounts();
   showNodes();
+  connection.send("pusher:subscribe", { channel: ownChannel() });
   await subscribe(data.socket_id);
 }
+
+// ownChannel has this page's socket alone on it, so that its node can be found.
+const ownChannel = () => `page-${here.id}`;
 
 async function subscribe(socketID) {
   const body = new URLSearchParams({ socket_id: socketID, channel_name: config.channel });
@@ -59,9 +68,10 @@ function closed({ code, opened, wait }) {
 
 function message({ event, channel, data }) {
   if (event === "pusher_internal:subscription_succeeded") {
-    here.channel = channel;
+    if (channel === config.channel) here.channel = channel;
     showDetail();
   }
+  if (event === "tick") tick(data.n);
   if (event !== "message") return;
   const list = $("messages");
   const low = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
@@ -78,12 +88,28 @@ function showDetail() {
     : $("hero").dataset.state === "failed" ? `closed with ${here.last}` : "";
 }
 
+// tick counts the numbered events. They begin again with another demo.
+function tick(n) {
+  if (counts.last !== null && n > counts.last) counts.missed += n - counts.last - 1;
+  counts.last = n;
+  counts.events++;
+  showCounts();
+}
+
+function showCounts() {
+  const { reconnects, moves, events, missed } = counts;
+  $("counts").textContent = [plural(reconnects, "reconnect"), moves && `moved ${plural(moves, "time")}`,
+    events && `${plural(events, "event")}, ${missed || "none"} missed`].filter(Boolean).join(" · ");
+}
+
 // Moves: the latest first.
-function addMove(from, to) {
-  const away = here.left === null ? "" : `away ${duration(performance.now() - here.left)}`;
-  const why = here.code === null ? "first connection" : `closed with ${here.code}`;
+function away() {
+  if (here.code === null) return "first connection";
+  return `closed with ${here.code} · away ${duration(performance.now() - here.left)}`;
+}
+
+function addMove(from, to, about) {
   const road = from ? [tag(from), arrow(), tag(to)] : [tag(to)];
-  const about = [why, away].filter(Boolean).join(" · ");
   $("moves").prepend(item({}, element("span", { className: "road" }, ...road), time(new Date()), element("span", { className: "quiet" }, about)));
   if ($("moves").children.length > 100) $("moves").lastChild.remove();
 }
@@ -98,9 +124,26 @@ async function pollNodes() {
       const answer = await (await fetch("nodes")).json();
       nodes = answer.nodes ?? answer;
       showNodes();
+      if (config.node) await findNode();
     } catch { $("pool-error").textContent = "The demo does not answer."; }
   }
   setTimeout(pollNodes, 1000);
+}
+
+// findNode asks where the socket is: a move that closes nothing tells the page
+// nothing.
+async function findNode() {
+  const channel = ownChannel();
+  const { node } = await (await fetch(`node?${new URLSearchParams({ channel })}`)).json();
+  if (!node || node === here.node || !here.connected || channel !== ownChannel()) return;
+  counts.moves++;
+  addMove(here.node, node, "the socket stayed");
+  here.node = node;
+  $("hero").dataset.hue = hue(node);
+  $("node").textContent = node;
+  document.title = `${node} · Fermata demo`;
+  showCounts();
+  showNodes();
 }
 
 function showNodes() {
@@ -159,6 +202,7 @@ function element(name, properties, ...children) {
 const item = (properties, ...children) => element("li", properties, ...children);
 const time = (date) => element("time", { className: "quiet", dateTime: date.toISOString() }, clock(date));
 const clock = (date) => date.toLocaleTimeString([], { hour12: false });
+const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 const duration = (ms) => ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 function tag(name) {
