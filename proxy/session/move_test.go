@@ -111,3 +111,40 @@ func TestAMove(t *testing.T) {
 		t.Errorf("got %s as %s", s.Told(), s.Present())
 	}
 }
+
+func TestTheOldNodeForgetsAMoveThatHasFailed(t *testing.T) {
+	wantMessages(t, onThree().Leave(marker).GiveUp(), `{"event":"pusher:unsubscribe","data":{"channel":"`+marker+`"}}`)
+}
+
+// The new node's side may still be at work when the client is read again.
+func TestAMoveHasASnapshotOfTheSession(t *testing.T) {
+	s := onThree()
+	l := s.Leave(marker)
+	want := joined(l.Arrive(present).Messages())
+	s.FromClient([]byte(`{"event":"pusher:unsubscribe","data":{"channel":"a"}}`))
+	s.FromClient([]byte(`{"event":"pusher:subscribe","data":{"channel":"z"}}`))
+	if got := joined(l.Arrive(present).Messages()); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestASessionIsMadeAnewOnANodeThatKnowsNothing(t *testing.T) {
+	s := onThree()
+	data := `{"user_id":7,"user_info":{"n":"me"}}`
+	wantMessages(t, s.Again(present),
+		string(pusher.Subscription{Channel: "a"}.Subscribe()),
+		string(pusher.Subscription{Channel: "private-b", Auth: pusher.SignSubscription("key", "secret", present, "private-b", "")}.Subscribe()),
+		string(pusher.Subscription{Channel: "presence-c", ChannelData: data, Auth: pusher.SignSubscription("key", "secret", present, "presence-c", data)}.Subscribe()))
+	if s.Present() != told {
+		t.Errorf("got %s before it has arrived, want %s", s.Present(), told)
+	}
+}
+
+func TestTheMarkerIsPublishedOnTheChannelsOfAllThatMove(t *testing.T) {
+	if got, want := string(Marker("a", "b")), `{"name":"fermata:marker","channels":["a","b"],"data":"{}"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if a, b := NewChannel(), NewChannel(); a == b || len(a) != len("fermata-")+32 || pusher.KindOf(a) != pusher.Public {
+		t.Errorf("got %s and %s, want two random public channels", a, b)
+	}
+}

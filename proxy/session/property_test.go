@@ -104,6 +104,16 @@ func (w *world) givesUp(t *rapid.T) {
 	u := w.anyUser(t)
 	skipUnless(t, u.move != nil)
 	u.giveUp()
+	w.lookAfter(t, u)
+}
+
+// lookAfter gives a user another node if its own is dead, and still needed.
+func (w *world) lookAfter(t *rapid.T, u *user) {
+	if was := u.conn; !slices.Contains(w.nodes, was.node) {
+		if u.lose(w.anyNode(t)); u.conn != was {
+			w.conns = append(w.conns, u.conn)
+		}
+	}
 }
 
 // joins is a stranger who comes to a node.
@@ -134,13 +144,7 @@ func (w *world) dies(t *rapid.T) {
 		if u.move != nil && there(u.move.to) {
 			u.giveUp()
 		}
-		if there(u.conn) {
-			was := u.conn
-			u.lose(w.anyNode(t))
-			if u.conn != was {
-				w.conns = append(w.conns, u.conn)
-			}
-		}
+		w.lookAfter(t, u)
 	}
 }
 
