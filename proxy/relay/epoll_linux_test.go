@@ -67,6 +67,56 @@ func TestSlowReadersAreNotSentMoreThanAFewReads(t *testing.T) {
 	}
 }
 
+// A network of short segments, and a client that reads little of them at a time: in
+// Options.Stall it takes less than the relay has for it.
+func TestAClientThatTakesLittleAtATimeIsNotCut(t *testing.T) {
+	takesSeconds(t)
+	const stall, part = time.Second, 1200
+	far, near := narrowLeg(t)
+	r := legs{newEngine: newBest}.start(t, func(p *Pair) {
+		p.Client.Close() // not that one
+		p.Client, p.Options.Stall = near, stall
+	})
+	frames := bytes.Repeat(binaryOf(unmasked, 996), 100)
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_, _ = r.node.Write(frames)
+	}()
+	r.client = far
+	_ = far.SetDeadline(time.Now().Add(patience))
+	r.slowly(frames[:25*part], 3*stall, func(...[]byte) {}, r.clientGets)
+	r.clientGets(frames[25*part:])
+	<-sent
+	r.node.Close()
+	r.clientAnswers(lostClose.Code, lostClose.Reason)
+	r.wantCleanEnd(ByNodeLost, lostClose.Code)
+}
+
+// narrowLeg is tcpLeg with small segments and buffers.
+func narrowLeg(t *testing.T) (far, near net.Conn) {
+	t.Helper()
+	narrow := func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 536)
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 4096)
+		})
+	}
+	listener, err := (&net.ListenConfig{Control: narrow}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if far, err = (&net.Dialer{Control: narrow}).DialContext(t.Context(), "tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if near, err = listener.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return far, near
+}
+
 // slowlyGets reads in growing steps.
 func slowlyGets(t *testing.T, conn net.Conn, want []byte) {
 	t.Helper()
