@@ -10,8 +10,11 @@ type Check struct {
 	Reason string    // of being up or down
 	Fault  string    // of being down, in one word of a few
 	Gone   bool      // nobody listens there, about which no check is wrong
-	Began  time.Time // when the check did
+	Began  time.Time // when the check did; Ended of what a client has met
 	Ended  time.Time // when this was known
+	// Loop is how long the node took to answer what the check asked; 0: it did
+	// not, or was asked nothing.
+	Loop time.Duration
 }
 
 // Change is what a check has changed.
@@ -56,21 +59,36 @@ func (n *Node) note(c Check) {
 	case n.failing.IsZero():
 		n.failing = c.Ended
 	}
+	if c.Ended.After(c.Began) {
+		n.loop = c.Loop
+	}
 	n.up, n.reason, n.fault, n.gone = c.Up, c.Reason, c.Fault, c.Gone
 	n.restarts = c.Gone || n.restarts && c.Passed && !c.Up
 }
 
-// Unsettled returns the nodes whose clients are to go because of their checks,
-// Status.Lost, or no longer, since it was last called. What it returns is the
-// caller's to settle.
-func (p *Pool) Unsettled() (changed []Status) {
+// Unsettled is what checks, drains and new configurations have changed for clients.
+type Unsettled struct {
+	// Nodes are those whose clients are to go because of their checks, Status.Lost,
+	// or no longer.
+	Nodes []Status
+	// Panic and PanicOver say that Panicking has begun or ended.
+	Panic, PanicOver bool
+}
+
+// Unsettled returns what has changed since it was last called, which is the caller's
+// to settle and to tell.
+func (p *Pool) Unsettled() (u Unsettled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.panicking != p.told {
+		u.Panic, u.PanicOver = p.panicking, !p.panicking
+		p.told = p.panicking
+	}
 	for _, n := range p.nodes {
 		if n.unsettled {
 			n.unsettled = false
-			changed = append(changed, n.status())
+			u.Nodes = append(u.Nodes, n.status())
 		}
 	}
-	return changed
+	return u
 }

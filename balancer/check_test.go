@@ -68,16 +68,54 @@ func TestClientsStayUntilItIsClearThatTheirNodeFailsAlone(t *testing.T) {
 	c.wantLost("a and c are 2 of 3")
 	c.passes("c", 2200)
 	c.wantLost("both others are well", "a")
-	if got := c.Unsettled(); len(got) != 1 || got[0].Name != "a" || !got[0].Lost {
+	if got := c.Unsettled().Nodes; len(got) != 1 || got[0].Name != "a" || !got[0].Lost {
 		t.Errorf("got %+v unsettled, want a, which is lost", got)
 	}
-	if got := c.Unsettled(); got != nil {
+	if got := c.Unsettled().Nodes; got != nil {
 		t.Errorf("got %+v unsettled, want none a second time", got)
 	}
 	c.fails("b", 2300, true)
 	c.wantLost("what was decided stays", "a")
 	c.passes("a", 2400)
 	c.wantLost("it is up")
+}
+
+func TestAPanicIsToldOnceAndSoIsItsEnd(t *testing.T) {
+	c := checked(t, "a", "b")
+	wantTold := func(what string, panic, over bool) {
+		t.Helper()
+		if got := c.Unsettled(); got.Panic != panic || got.PanicOver != over {
+			t.Errorf("%s: got panic %v and its end %v, want %v and %v", what, got.Panic, got.PanicOver, panic, over)
+		}
+	}
+	wantTold("all are up", false, false)
+	c.fails("a", 1000, false)
+	c.fails("b", 1100, false)
+	wantTold("both are down", true, false)
+	wantTold("nothing has changed", false, false)
+	c.passes("a", 2000)
+	c.fails("a", 3000, false)
+	wantTold("it ended and began again, unseen", false, false)
+	if _, err := c.Drain("a", Drain{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.SetPanic(0, 0)
+	wantTold("a configuration has ended it", false, true)
+	wantTold("nothing has changed since", false, false)
+}
+
+func TestHowLongANodeTakesToAnswerIsKnownFromItsLastCheck(t *testing.T) {
+	p := New(nodes("a"), DefaultSticky())
+	check := func(what string, c Check, want time.Duration) {
+		t.Helper()
+		p.SetCheck("a", c)
+		if got, _ := p.Node("a"); got.Loop != want {
+			t.Errorf("%s: got %s, want %s", what, got.Loop, want)
+		}
+	}
+	check("it passes", Check{Up: true, Passed: true, Began: at(0), Ended: at(5), Loop: 4 * time.Millisecond}, 4*time.Millisecond)
+	check("a client's dial fails", Check{Up: true, Began: at(6), Ended: at(6)}, 4*time.Millisecond)
+	check("it fails", Check{Up: true, Began: at(10), Ended: at(15)}, 0)
 }
 
 func TestClientsGoAtOnceWhenTheOthersWereCheckedMeanwhile(t *testing.T) {

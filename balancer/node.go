@@ -18,16 +18,17 @@ type Node struct {
 	gone        bool // nobody listens there
 	restarts    bool // nobody did, and it has passed its checks since, but is not up yet
 	reason      string
-	fault       string    // why it is down, in one word
-	checked     time.Time // when the last check that passed began; zero: none has
-	failing     time.Time // since when it has passed none; zero: the last one passed
-	down        time.Time // since when it is
-	lost        bool      // its clients are to go because of its checks
-	unsettled   bool      // lost has changed, and nobody has asked yet
-	drain       *Drain    // nil: ready
-	removed     bool      // no longer configured, kept until its clients are gone
-	avoided     bool      // still to be drained: only for clients that can go nowhere else
-	shed        int       // clients that are to go elsewhere when they come
+	fault       string        // why it is down, in one word
+	loop        time.Duration // its answer to the last check took; 0: there was none
+	checked     time.Time     // when the last check that passed began; zero: none has
+	failing     time.Time     // since when it has passed none; zero: the last one passed
+	down        time.Time     // since when it is
+	lost        bool          // its clients are to go because of its checks
+	unsettled   bool          // lost has changed, and nobody has asked yet
+	drain       *Drain        // nil: ready
+	removed     bool          // no longer configured, kept until its clients are gone
+	avoided     bool          // still to be drained: only for clients that can go nowhere else
+	shed        int           // clients that are to go elsewhere when they come
 	connections int
 
 	requests int     // plain ones that it has now
@@ -80,14 +81,15 @@ type Status struct {
 	Weight         int
 	MaxConnections int // 0: no cap
 	Up             bool
-	Reason         string    // of being up or down
-	Fault          string    // of being down, in one word of a few; empty while it is up
-	Lost           bool      // it is down, and its clients are to go
-	Checked        time.Time // when the last check that passed began; zero: none has
-	Drain          *Drain    // nil: ready
-	Removed        bool      // no longer configured
-	Avoided        bool      // still to be drained in a roll
-	Shed           int       // clients that are to go elsewhere when they come
+	Reason         string        // of being up or down
+	Fault          string        // of being down, in one word of a few; empty while it is up
+	Lost           bool          // it is down, and its clients are to go
+	Loop           time.Duration // how long it took to answer its last check; 0: it did not, or was asked nothing
+	Checked        time.Time     // when the last check that passed began; zero: none has
+	Drain          *Drain        // nil: ready
+	Removed        bool          // no longer configured
+	Avoided        bool          // still to be drained in a roll
+	Shed           int           // clients that are to go elsewhere when they come
 	Connections    int
 }
 
@@ -101,6 +103,7 @@ func (n *Node) status() Status {
 		Up:             n.up,
 		Reason:         n.reason,
 		Lost:           n.lost,
+		Loop:           n.loop,
 		Checked:        n.checked,
 		Removed:        n.removed,
 		Avoided:        n.avoided,

@@ -38,6 +38,7 @@ type Pool struct {
 	patience       time.Duration // how long clients of a node that is down stay, at most, until it is clear whether that will be exceeded
 	now            time.Time     // when the last check ended
 	panicking      bool
+	told           bool // panicking, as Unsettled has last told of it
 }
 
 // New returns a pool of these nodes, all of them up until a check says

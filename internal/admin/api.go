@@ -59,8 +59,7 @@ type Node struct {
 	// Avoided is whether it is still to be drained in a roll.
 	Avoided bool `json:"avoided,omitempty"`
 	// Apps are the clients that the node has greeted, by the key of their app;
-	// those of too many apps stand under other. Apps and Loop are in what
-	// Control.Nodes returns.
+	// those of too many apps stand under other. In what Control.Nodes returns.
 	Apps map[string]int `json:"apps,omitempty"`
 	// Loop is how many seconds the node took to answer its last check,
 	// connecting apart; left out: it did not, or the check asks nothing.

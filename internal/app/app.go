@@ -67,7 +67,6 @@ type App struct {
 	mu      sync.Mutex      // makes all changes happen one at a time
 	config  *config.Config  // changes with reloading held, too
 	running context.Context // of Run, ends when the stop begins; nil before
-	panics  bool            // whether the checks are not believed, as was last told
 }
 
 // New loads the configuration and builds a Fermata that logs to out. It opens

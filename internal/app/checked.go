@@ -23,7 +23,7 @@ func (a *App) checked(name string, r health.Result) {
 	}
 	now := time.Now()
 	change := a.pool.SetCheck(name, balancer.Check{
-		Up: r.Up, Passed: r.Passed, Reason: r.Reason, Fault: string(r.Fault), Gone: r.Refused, Began: now.Add(-r.Took), Ended: now,
+		Up: r.Up, Passed: r.Passed, Reason: r.Reason, Fault: string(r.Fault), Gone: r.Refused, Began: now.Add(-r.Took), Ended: now, Loop: r.Loop,
 	})
 	if change.Doubted {
 		a.checks.hurry(name) // whether the others fail too decides about its clients
@@ -52,11 +52,9 @@ func (a *App) tellHealth(name string, r health.Result) {
 // checks are believed. It is called after whatever can change that: a check, a
 // drain, a reload.
 func (a *App) settleChecked() {
-	if panics := a.pool.Panicking(); panics != a.panics {
-		a.panics = panics
-		a.tellPanic()
-	}
-	for _, n := range a.pool.Unsettled() {
+	changed := a.pool.Unsettled()
+	a.tellPanic(changed)
+	for _, n := range changed.Nodes {
 		if n.Lost {
 			a.handler.GiveUp(n.Node)
 		}
@@ -66,10 +64,11 @@ func (a *App) settleChecked() {
 	}
 }
 
-func (a *App) tellPanic() {
-	if a.panics {
+func (a *App) tellPanic(changed balancer.Unsettled) {
+	switch {
+	case changed.Panic:
 		a.tell("panic", "", "too many nodes fail their checks at once: these are not believed, and nobody is moved because of them")
-	} else {
+	case changed.PanicOver:
 		a.tell("panic_over", "", "the checks are believed again")
 	}
 }

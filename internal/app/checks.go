@@ -32,7 +32,6 @@ type check struct {
 	url     balancer.URL
 	options health.Options
 	stop    context.CancelFunc
-	loop    time.Duration // how long the node last took to answer; guarded by checks.mu
 }
 
 func newChecks(report func(node string, r health.Result), found func(node string, at target, a names.Answer)) *checks {
@@ -74,7 +73,6 @@ func (c *checks) start(ctx context.Context, n balancer.NodeOptions, o health.Opt
 	started.target = newTarget(n.URL, known, c.lookup, o.Interval, func(at target, a names.Answer) { c.found(n.Name, at, a) })
 	started.Checker = health.New(n.URL.Host, started.dial, o, func(r health.Result) {
 		if ctx.Err() == nil {
-			c.answered(started, r)
 			r.Reason = started.remark(r.Reason)
 			c.report(n.Name, r)
 		}
@@ -100,15 +98,6 @@ func (c *checks) looked(ctx context.Context) {
 	}
 }
 
-// answered notes how long the node took, if it did answer.
-func (c *checks) answered(of *check, r health.Result) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r.Took > 0 {
-		of.loop = r.Loop
-	}
-}
-
 // object has each node's checks fail for what it does not deliver, or no longer.
 func (c *checks) object(nodes map[string]health.NodeDelivery) {
 	c.mu.Lock()
@@ -126,17 +115,6 @@ func (c *checks) dialler(node string) health.Dial {
 		return running.dial
 	}
 	return nil
-}
-
-// loop is how long the node took to answer its last check; 0: it did not, or
-// was asked nothing.
-func (c *checks) loop(node string) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if running := c.running[node]; running != nil {
-		return running.loop
-	}
-	return 0
 }
 
 // dialFailed tells a node's check of a client's dial that failed.

@@ -20,7 +20,7 @@ func (a *App) Nodes() []admin.Node {
 	}
 	for _, n := range a.pool.Nodes() {
 		v := a.view(n)
-		v.Apps, v.Loop = apps[n.Name], a.checks.loop(n.Name).Seconds()
+		v.Apps = apps[n.Name]
 		a.delivery.show(&v)
 		nodes = append(nodes, v)
 	}
@@ -32,7 +32,7 @@ func (a *App) view(n balancer.Status) admin.Node {
 	v := admin.Node{
 		Name: n.Name, URL: "http://" + n.Address, Health: "down", Reason: n.Reason, State: "ready",
 		Connections: n.Connections, MaxConnections: n.MaxConnections, Weight: n.Weight,
-		Checked: n.Checked, Avoided: n.Avoided,
+		Checked: n.Checked, Loop: n.Loop.Seconds(), Avoided: n.Avoided,
 	}
 	if n.Up {
 		v.Health = "up"
