@@ -59,7 +59,7 @@ func (a *App) settleChecked() {
 			a.handler.GiveUp(n.Node)
 		}
 		if n.Drain == nil && !n.Removed {
-			a.moveOrStay(n, a.config.Drain)
+			a.moveOrStay(n)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (a *App) drain(name string, request admin.DrainRequest) (n balancer.Status,
 	}
 	a.tellDrain(n)
 	a.settleChecked()
-	a.moveOrStay(n, a.config.Drain)
+	a.moveOrStay(n)
 	return n, a.drainsNow(), nil
 }
 
@@ -93,7 +93,7 @@ func (a *App) undrain(name string) (n balancer.Status, save func() error, err er
 	}
 	a.tell("undrain", name, "takes clients again")
 	a.settleChecked()
-	a.moveOrStay(n, a.config.Drain)
+	a.moveOrStay(n)
 	return n, a.drainsNow(), nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/internal/admin"
 	"fermata/internal/config"
 	"fermata/internal/pusher"
 	"fermata/proxy/moves"
@@ -17,15 +18,15 @@ func moveOptions(c *config.Config) moves.Options {
 }
 
 // moveOrStay makes the clients of a node go or stay, as its state wants it.
-func (a *App) moveOrStay(n balancer.Status, o moves.DrainOptions) {
+func (a *App) moveOrStay(n balancer.Status) {
 	switch {
 	case n.Drain != nil:
-		a.moves.Move(n.Node, drainMove(*n.Drain), func() { a.drained(n) })
+		a.moves.Move(n.Node, drainMove(*n.Drain, "node is draining"), func() { a.drained(n) })
 	case n.Removed:
 		if !n.Lost {
 			a.moves.Forget(n.Node)
 		}
-		a.moves.Move(n.Node, removedMove(o, time.Now()), func() { a.drained(n) })
+		a.moves.Move(n.Node, removedMove(a.config.Drain), func() { a.drained(n) })
 	case n.Lost:
 		a.moves.Move(n.Node, lostMove(a.config.Limits.UpgradesPerSecond), nil)
 	default:
@@ -34,19 +35,17 @@ func (a *App) moveOrStay(n balancer.Status, o moves.DrainOptions) {
 	}
 }
 
-func drainMove(d balancer.Drain) moves.Move {
+func drainMove(d balancer.Drain, reason string) moves.Move {
 	return moves.Move{
-		By: relay.ByDrain, Code: d.CloseCode, Reason: "node is draining",
+		By: relay.ByDrain, Code: d.CloseCode, Reason: reason,
 		Begin: d.Begin, Rate: d.Rate, Deadline: d.Deadline, Alone: d.Force, Close: d.Close,
 	}
 }
 
-// removedMove is for a node that a reload took out of the configuration.
-func removedMove(o moves.DrainOptions, now time.Time) moves.Move {
-	return moves.Move{
-		By: relay.ByDrain, Code: o.CloseCode, Reason: "node was removed",
-		Begin: now.Add(o.Grace), Rate: o.Rate, Deadline: now.Add(o.Deadline),
-	}
+// removedMove is for a node that a reload took out of the configuration: it drains
+// as if nobody had asked for anything particular.
+func removedMove(o moves.DrainOptions) moves.Move {
+	return drainMove(newDrain(admin.DrainRequest{}, nil, o, time.Now()), "node was removed")
 }
 
 // lostMove is for a node whose check fails, maybe because it is frozen: its

@@ -166,7 +166,7 @@ func (a *App) restore(m remembered) {
 			continue
 		}
 		a.log.Info("still draining, as before the restart", zap.String("node", name))
-		a.moveOrStay(n, a.config.Drain)
+		a.moveOrStay(n)
 	}
 	var roll []string
 	for _, name := range m.roll {

@@ -124,23 +124,24 @@ func (a *App) swap(next loaded) (save func() error, err error) {
 	a.level.SetLevel(logLevel(next.config.Log))
 	a.handler.SetOptions(a.proxyOptions(next.config))
 	a.moves.SetOptions(moveOptions(next.config))
-	a.replaceNodes(next.config)
 	a.config = next.config
+	a.replaceNodes()
 	a.delivery.Replan()
 	return a.drainsNow(), nil
 }
 
-func (a *App) replaceNodes(next *config.Config) {
-	before := a.pool.Nodes()
-	a.pool.Replace(next.Nodes, next.Sticky)
-	a.pool.SetPanic(next.Health.PanicThreshold, patience(next.Health))
-	a.checks.set(a.running, next.Nodes, next.Health)
+// replaceNodes makes the pool's nodes those of the configuration.
+func (a *App) replaceNodes() {
+	c, before := a.config, a.pool.Nodes()
+	a.pool.Replace(c.Nodes, c.Sticky)
+	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
+	a.checks.set(a.running, c.Nodes, c.Health)
 	for _, old := range before {
 		now := a.pool.Status(old.Node)
 		if _, err := a.pool.Node(old.Name); err != nil {
 			a.forget(old)
 		} else if now.Removed != old.Removed {
-			a.moveOrStay(now, next.Drain)
+			a.moveOrStay(now)
 		}
 	}
 	a.settleChecked()

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fermata/internal/config"
 	"fermata/internal/pusher"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
@@ -27,13 +28,14 @@ func (a *App) stop(clients *http.Server) {
 	begun := time.Now()
 	a.stopping.Store(true)
 	a.mu.Lock()
-	limit, rate := a.config.StopTimeout, a.config.Drain.Rate
+	c := a.config
 	a.mu.Unlock()
+	limit := c.StopTimeout
 	a.tell("stopping", "", "all clients are moved away", zap.Duration("at_most", limit))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.windUp(clients, rate, begun, limit)
+		a.windUp(clients, c, begun)
 	}()
 	select {
 	case <-done:
@@ -45,12 +47,12 @@ func (a *App) stop(clients *http.Server) {
 
 // windUp sends everybody away. The listeners stay open meanwhile, as a client
 // that is refused stays away for longer than one that is turned away.
-func (a *App) windUp(clients *http.Server, rate int, begun time.Time, limit time.Duration) {
+func (a *App) windUp(clients *http.Server, c *config.Config, begun time.Time) {
 	clients.SetKeepAlivesEnabled(false)
 	a.handler.Stop(moves.Move{
-		By: relay.ByShutdown, Code: pusher.CodeRetry, Reason: "restarting", Rate: rate, Deadline: begun.Add(answerWithin),
+		By: relay.ByShutdown, Code: pusher.CodeRetry, Reason: "restarting", Rate: c.Drain.Rate, Deadline: begun.Add(answerWithin),
 	})
-	patience, cancel := context.WithDeadline(context.Background(), begun.Add(limit-2*flushWithin))
+	patience, cancel := context.WithDeadline(context.Background(), begun.Add(c.StopTimeout-2*flushWithin))
 	defer cancel()
 	a.handler.Answered(patience)
 	flush, cancel := context.WithTimeout(context.Background(), flushWithin)
