@@ -107,7 +107,7 @@ func (f *demoFlags) config(nodes *demo.Nodes, certificate certs.Pair) *config.Co
 	}
 	c.Sticky.Cookie.Secrets = []secret.Text{secret.Text(rand.Text())}
 	c.Apps = []session.App{{ID: demo.AppID, Key: demo.AppKey, Secret: demo.AppSecret}}
-	c.Health.Type = "reverb"
+	c.Health.Type, c.Health.Reverb.AppKey = "reverb", demo.AppKey
 	c.Drain.Rate = 20
 	c.Timeouts.Close = time.Second
 	c.Admin.Address = freeAddress(f.admin)
