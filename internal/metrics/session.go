@@ -39,8 +39,12 @@ func newSessionMoves() sessionMoves {
 }
 
 // SessionMoved counts a session that was to move to another node, and how long that
-// took. The result is moved, or the word for why it was not.
+// took. The result is moved, or the word for why it was not; moves.Gone is not
+// counted.
 func (m *Metrics) SessionMoved(result string, took time.Duration) {
+	if result == moves.Gone {
+		return
+	}
 	m.sessionMoves.results.WithLabelValues(result).Inc()
 	if result == resultMoved {
 		m.sessionMoves.seconds.Observe(took.Seconds())

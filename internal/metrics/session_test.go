@@ -16,8 +16,11 @@ func TestMovesOfSessionsBeginAtZeroSoThatTheFirstFailureIsGrowth(t *testing.T) {
 		t.Errorf("got\n%s\nwant %d zeros", text, len(moveResults))
 	}
 	m.SessionMoved("no_shared_bus", time.Second)
+	m.SessionMoved("gone", time.Second)
 	if text := scrape(t, registry, "fermata_session_moves_total"); !strings.Contains(text, `{result="no_shared_bus"} 1`) {
 		t.Errorf("got\n%s\nwant one without a shared bus", text)
+	} else if strings.Contains(text, "gone") {
+		t.Errorf("got\n%s\nwant clients that left by themselves uncounted", text)
 	}
 }
 

@@ -28,17 +28,17 @@ func ReasonText(why string) string {
 	case Deadline:
 		return "at the deadline"
 	case Off:
-		return "whose sessions are not to move"
+		return "not to be moved"
 	case NotTracked:
-		return "whose messages could not be followed"
+		return "with messages that cannot be followed"
 	case NoNode:
-		return "that no other node took"
+		return "taken by no other node"
 	case Refused:
 		return "refused by the new node"
 	case Publish:
-		return "whose node did not take the marker event"
+		return "as a node did not take the event of the move"
 	case NoSharedBus:
-		return "whose nodes share no Redis"
+		return "as the nodes share no Redis"
 	case Timeout:
 		return "timed out"
 	case Stopping:
