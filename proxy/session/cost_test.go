@@ -28,7 +28,7 @@ func live() uint64 {
 }
 
 func TestWhatASessionCosts(t *testing.T) {
-	const sessions = 5_000
+	const sessions = 2_000
 	all := make([]*Session, sessions)
 	before := live()
 	for i := range all {

@@ -15,21 +15,25 @@ type field struct {
 }
 
 // fields reads an object: its keys as they are written, unlike encoding/json, and
-// the last of equal ones. Other JSON has no fields.
+// the last of equal ones. Other JSON has no fields. Their JSON is the text's.
 func fields(text []byte) (map[string]field, error) {
 	if !readable(text) {
 		return nil, errUnlike
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if begin, _ := d.Token(); begin != json.Delim('{') {
+	i := space(text, 0)
+	if text[i] != '{' {
 		return nil, nil
 	}
 	all := make(map[string]field)
-	for d.More() {
-		key, _ := d.Token() // no error: the text is readable
-		var raw json.RawMessage
-		_ = d.Decode(&raw)
-		all[key.(string)] = field{raw, int(d.InputOffset()) - len(raw)}
+	for i = space(text, i+1); text[i] != '}'; {
+		end := stringEnd(text, i)
+		key := field{raw: text[i:end]}.text()
+		i = space(text, space(text, end)+1) // behind the colon
+		end = valueEnd(text, i)
+		all[key] = field{text[i:end], i}
+		if i = space(text, end); text[i] == ',' {
+			i = space(text, i+1)
+		}
 	}
 	return all, nil
 }
@@ -54,7 +58,11 @@ func (f field) isText() bool { return len(f.raw) > 0 && f.raw[0] == '"' }
 
 // text is what the value says if it is text.
 func (f field) text() (text string) {
-	if f.isText() {
+	switch {
+	case !f.isText():
+	case bytes.IndexByte(f.raw, '\\') < 0:
+		return string(f.raw[1 : len(f.raw)-1])
+	default:
 		_ = json.Unmarshal(f.raw, &text)
 	}
 	return text

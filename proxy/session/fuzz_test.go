@@ -110,3 +110,23 @@ func FuzzFromNode(f *testing.F) {
 		}
 	})
 }
+
+func FuzzFieldsAreThoseOfEncodingJSON(f *testing.F) {
+	f.Add([]byte(` { "a" : 1 , "b":"}\"\\", "c" :[ {"d":"]"} , -1.5e3 ] ,"a":{ } , "":null, "\u0061b":true } `))
+	f.Add([]byte(`[{"a":1}]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := fields(text)
+		var want map[string]json.RawMessage
+		if err != nil || json.Unmarshal(text, &want) != nil {
+			return
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%s: got %d fields, want %d", text, len(got), len(want))
+		}
+		for key, raw := range want {
+			if f := got[key]; !bytes.Equal(f.raw, raw) || !bytes.HasPrefix(text[f.at:], raw) {
+				t.Errorf("%s: %q: got %s at %d, want %s", text, key, f.raw, f.at, raw)
+			}
+		}
+	})
+}

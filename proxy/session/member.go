@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -64,12 +65,12 @@ func (all members) change(m message) {
 	if err != nil || all == nil || who["user_id"].isNone() {
 		return
 	}
-	id := who["user_id"].raw
+	id, info := bytes.Clone(who["user_id"].raw), bytes.Clone(who["user_info"].raw) // the text is the caller's
 	switch m.event {
 	case pusher.EventMemberRemoved:
 		delete(all, key(id))
 	case pusher.EventMemberAdded:
-		all[key(id)] = member{id, who["user_info"].raw}
+		all[key(id)] = member{id, info}
 	}
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"unicode/utf16"
@@ -64,6 +65,43 @@ func unit(raw []byte) (width, size int) {
 func escaped(raw []byte) rune {
 	r, _ := strconv.ParseUint(string(raw[2:6]), 16, 16)
 	return rune(r)
+}
+
+// space is where the white space at i ends.
+func space(text []byte, i int) int {
+	for text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r' {
+		i++
+	}
+	return i
+}
+
+// valueEnd is where the value ends that begins at i, in an object.
+func valueEnd(text []byte, i int) int {
+	for depth := 0; ; {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i)
+		case '{', '[':
+			depth, i = depth+1, i+1
+		case '}', ']':
+			depth, i = depth-1, i+1
+		default:
+			i++
+		}
+		if depth == 0 && bytes.IndexByte([]byte(", \n\t\r}"), text[i]) >= 0 {
+			return i
+		}
+	}
+}
+
+// stringEnd is where the string ends that begins at i.
+func stringEnd(text []byte, i int) int {
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
 }
 
 // rawOffset is where the nth byte of a string's text is in its JSON.
