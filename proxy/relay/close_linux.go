@@ -79,6 +79,7 @@ func (c *epollRelay) nodeEnded(err error) {
 		c.node.cut()
 		return
 	}
+	c.abortMove(cmp.Or(err, errNoNode))
 	farewell, ok, ask := c.ending.farewell()
 	if ask {
 		farewell, ok = c.owner.NodeLost(c.lastWords()), true
@@ -99,6 +100,17 @@ func (c *epollRelay) nodeEnded(err error) {
 func (c *epollRelay) hold(farewell Close, cause error) {
 	c.ending.held = &held{farewell, cause}
 	c.heldBy = c.shard.time().later(farewell.After)
+}
+
+// awaits is whether the client is held open for another node.
+func (c *epollRelay) awaits() bool { return c.heldBy != 0 && c.ending.held.farewell.Await }
+
+// awaitNoMore is told when the client has gone meanwhile: to see that it is
+// read, and what it sends is dropped.
+func (c *epollRelay) awaitNoMore() {
+	if c.awaits() {
+		c.ending.held.farewell.Await = false
+	}
 }
 
 // letGo is told when a held client has been held for long enough.
@@ -128,9 +140,14 @@ func (c *epollRelay) nodeStalls() {
 	if c.ending.by != "" {
 		return
 	}
-	farewell, cause := c.owner.NodeLost(""), errStalled("node", c.stall.duration())
+	cause := errStalled("node", c.stall.duration())
+	c.abortMove(cause)
+	farewell := c.owner.NodeLost("")
 	farewell.By = ByTimeout
 	if farewell.After > 0 {
+		if farewell.Await && !c.toClient.open {
+			c.node.cut()
+		}
 		c.hold(farewell, cause)
 		return
 	}
@@ -212,6 +229,7 @@ func (c *epollRelay) finish() {
 // leave takes the relay, both of whose legs are closed, out of its shard.
 func (c *epollRelay) leave() {
 	c.ended = true
+	c.abandonMove()
 	c.shard.relays.remove(c.handle)
 	c.shard.leave()
 

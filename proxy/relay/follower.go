@@ -63,6 +63,10 @@ func (f *follower) follow(b []byte) (boundary, messages int, err error) {
 	return boundary, messages, nil
 }
 
+// rewind goes back to where the frame began that is under way, as if nothing of
+// it had been followed. It is for directions without a limit.
+func (f *follower) rewind() { f.left, f.read, f.head = 0, 0, 2 }
+
 // atBoundary reports whether the bytes so far end with a whole frame.
 func (f *follower) atBoundary() bool { return f.read == 0 }
 

@@ -21,8 +21,8 @@ type Tap interface {
 // Mover moves a relay to another node, see Relay.Hold. It is called on a
 // goroutine of the engine, which it must not hold up, or by Hold.
 type Mover interface {
-	// Begin is called once the client is not read any more, and all the whole
-	// frames that it had sent have left for the node. It returns text messages
+	// Begin is called once the client is not read any more, and the whole frames
+	// that were read of it have all left for the node. It returns text messages
 	// that the node gets behind them.
 	Begin() (toNode [][]byte)
 	// FromNode is shown each text message of the node from then on, and says

@@ -104,7 +104,7 @@ type Pair struct {
 // Owner is whose relay it is. It is called on a goroutine of the engine, which
 // it must not hold up, or by Start.
 type Owner interface {
-	// NodeLost is asked once, when the node's leg ends without a Close frame,
+	// NodeLost is asked once for a node whose leg ends without a Close frame:
 	// for what to tell the client. Last are the node's last frames, if they are
 	// notable and it has ended right behind them.
 	NodeLost(last string) Close
@@ -179,8 +179,9 @@ type Relay interface {
 	// How long a hold lasts is the caller's to bound: with Resume or Replace.
 	Hold(m Mover, maxFrame int) bool
 	// Resume ends a hold as if there had been none. The node gets toNode first,
-	// text messages. Then what was held back from it passes, and the client is
-	// read again. Without a hold it does nothing.
+	// text messages that undo those of Mover.Begin; before that they are dropped.
+	// Then what was held back from the node passes, and the client is read again.
+	// Without a hold it does nothing.
 	Resume(toNode [][]byte)
 	// Replace gives the relay another node, and ends a hold. Without a hold the
 	// old node is taken for lost: what has not left for it does not arrive.

@@ -39,8 +39,10 @@ type epollRelay struct {
 
 // rare is what most relays have no need of.
 type rare struct {
-	said *words // by the node, the last that was notable; nil: more has come
-	tap  Tap    // nil: there is none
+	said   *words // by the node, the last that was notable; nil: more has come
+	tap    Tap    // nil: there is none
+	move   *move  // nil: none is under way
+	unread []byte // from the client, for crypto/tls, which may have more; nil: it is not paused
 }
 
 // rarely is for what is to be kept there.
@@ -97,11 +99,7 @@ func (c *epollRelay) start(head, toNode, toClient []byte) {
 		toNode = toNode[n:]
 		c.fromClient(n)
 	}
-	for len(toClient) > 0 {
-		n := copy(room, toClient)
-		toClient = toClient[n:]
-		c.fromNode(n)
-	}
+	c.replay(toClient)
 	if c.client.secure != nil {
 		c.decrypt(nil, os.ErrDeadlineExceeded)
 	}
@@ -119,6 +117,9 @@ func (c *epollRelay) wake(isClient bool, events uint32) {
 	}
 	if events&^unix.EPOLLIN != 0 {
 		c.flush(isClient)
+	}
+	if isClient && events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0 {
+		c.awaitNoMore()
 	}
 	if l.watched&unix.EPOLLIN != 0 && events&^unix.EPOLLOUT != 0 && !l.over {
 		c.read(isClient)
@@ -139,10 +140,9 @@ func (c *epollRelay) flush(isClient bool) {
 }
 
 func (c *epollRelay) read(isClient bool) {
-	room := c.shard.space.buffer.room()
 	switch {
 	case !isClient:
-		n, err := recvfrom(c.node.fd, room)
+		n, err := recvfrom(c.node.fd, c.shard.space.buffer.room())
 		c.fromNode(n)
 		c.nodeErr(err)
 	case c.client.secure != nil:
@@ -153,7 +153,7 @@ func (c *epollRelay) read(isClient bool) {
 		}
 		c.decrypt(raw[:n], err)
 	default:
-		n, err := recvfrom(c.client.fd, room)
+		n, err := recvfrom(c.client.fd, c.roomForClient())
 		c.fromClient(n)
 		c.clientErr(err)
 	}
@@ -161,12 +161,15 @@ func (c *epollRelay) read(isClient bool) {
 
 // decrypt has crypto/tls read raw, and behind that err.
 func (c *epollRelay) decrypt(raw []byte, err error) {
-	room, wire := c.shard.space.buffer.room(), &c.shard.wire
+	wire := &c.shard.wire
 	wire.feed(raw, err)
-	for err = nil; err == nil && !c.client.over; {
+	for err = nil; err == nil && !c.client.over && !c.pausesClient(); {
 		var n int
-		n, err = fill(c.client.secure, room)
+		n, err = fill(c.client.secure, c.roomForClient())
 		c.fromClient(n)
+	}
+	if err == nil && c.pausesClient() {
+		c.leaveUnread()
 	}
 	if sendErr := c.client.send(wire.take()); sendErr != nil { // key updates, alerts
 		c.clientRefuses(sendErr)
@@ -218,10 +221,20 @@ func (c *epollRelay) fromNode(n int) {
 	if n == 0 || c.toClient.dropping {
 		return
 	}
+	if m := c.moving(); m != nil && m.begun {
+		m.fromNode = append(m.fromNode, c.shard.space.buffer.room()[:n]...)
+		c.hear(m)
+		return
+	}
 	if c.toClient.open {
 		c.progress()
 	}
 	b, messages, bad := c.toClient.take(&c.shard.space.buffer, n)
+	c.toClientLeaves(b, messages, bad)
+}
+
+// toClientLeaves is told what the node has sent that may leave.
+func (c *epollRelay) toClientLeaves(b []byte, messages int, bad *ProtocolError) {
 	if c.toClient.closed {
 		c.begin(ByNode, nil)
 	}
@@ -281,6 +294,9 @@ func (c *epollRelay) forward(f *flow, to *leg, sum *passed, b []byte, messages i
 // proceed does what follows from the state, and is the last that is done in
 // each wake: afterwards the relay may be gone.
 func (c *epollRelay) proceed() {
+	if c.rare != nil {
+		c.moveOn()
+	}
 	if c.queued != 0 && c.client.flushed() && !c.client.refuses {
 		c.ending.sentCode, c.queued = c.queued, 0
 	}
@@ -300,14 +316,18 @@ func (c *epollRelay) proceed() {
 }
 
 // watch waits for what can be read and written. A leg is not read while the
-// other one has a queue, unless what it sends is dropped.
+// other one has a queue, unless what it sends is dropped, nor while a move wants
+// nothing from it.
 func (c *epollRelay) watch() error {
 	var client, node uint32
-	if !c.client.over && (c.node.flushed() || c.toNode.dropping) && len(c.client.out) <= maxQueue {
+	if !c.client.over && (c.node.flushed() || c.toNode.dropping) && len(c.client.out) <= maxQueue && !c.pausesClient() {
 		client |= unix.EPOLLIN
 	}
-	if !c.node.over && (c.client.flushed() || c.toClient.dropping) {
+	if !c.node.over && (c.client.flushed() || c.toClient.dropping) && !c.pausesNode() {
 		node |= unix.EPOLLIN
+	}
+	if c.awaits() {
+		client |= unix.EPOLLRDHUP
 	}
 	if !c.client.flushed() {
 		client |= unix.EPOLLOUT

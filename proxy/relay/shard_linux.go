@@ -132,6 +132,19 @@ func (s *shard) post(f func()) {
 	}
 }
 
+// surely has the goroutine call f, even if no relay is left. Without descriptors
+// for that it is an error.
+func (s *shard) surely(f func()) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	s.post(func() {
+		defer s.leave()
+		f()
+	})
+	return nil
+}
+
 func (s *shard) run() {
 	defer s.engine.end()
 	for s.inUse() {

@@ -45,12 +45,20 @@ func (c *epollRelay) active() {
 	}
 }
 
+// idleDue ends a relay that nobody uses. A client that is not read may use it.
+func (c *epollRelay) idleDue() {
+	c.idleBy = c.shard.time() + c.idle
+	if !c.pausesClient() {
+		c.want(idleClose, errIdle(c.idle.duration()))
+	}
+}
+
 // pingDue pings a client that is silent, or ends one that has stayed so. Where
 // no ping can be put in, something has just passed or is about to.
 func (c *epollRelay) pingDue() {
 	c.pingBy = c.shard.time() + c.ping
 	switch {
-	case c.heldBy != 0:
+	case c.heldBy != 0, c.moving() != nil:
 	case c.pings.deaf():
 		c.want(deafClose, errDeaf)
 	case !c.toClient.open && !c.toClient.dropping && c.client.flushed():
@@ -102,7 +110,7 @@ func (c *epollRelay) expire(now ticks) {
 	case due(c.heldBy):
 		c.letGo()
 	case due(c.idleBy):
-		c.want(idleClose, errIdle(c.idle.duration()))
+		c.idleDue()
 	case due(c.pingBy):
 		c.pingDue()
 	}

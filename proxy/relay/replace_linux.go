@@ -1,0 +1,90 @@
+package relay
+
+import (
+	"errors"
+	"net"
+)
+
+// Replace implements Relay.
+func (c *epollRelay) Replace(r Replacement) {
+	if err := c.shard.surely(func() { c.replace(r) }); err != nil {
+		r.refuse(err)
+	}
+}
+
+func (c *epollRelay) replace(r Replacement) {
+	defer c.survive()
+	err := c.irreplaceable()
+	var node leg
+	if err == nil {
+		node, err = c.shard.takeLeg(r.Node)
+	}
+	if err != nil {
+		r.refuse(err)
+		return
+	}
+	c.changeNode(node, r.Counts)
+	r.Done(nil)
+	c.tellClient(r.ToClient)
+	c.replay(r.Rest)
+	c.tellNode(r.ToNode)
+	c.active()
+	c.proceed()
+}
+
+// Why a node cannot be replaced now.
+var (
+	errInsideClient = errors.New("a large frame of the client is under way")
+	errInsideNode   = errors.New("a large frame of the node is under way")
+)
+
+// irreplaceable is why the node cannot be replaced; nil: it can.
+func (c *epollRelay) irreplaceable() error {
+	switch {
+	case c.ended, c.ending.by != "":
+		return errEnded
+	case c.toNode.open:
+		return errInsideClient
+	case c.toClient.open:
+		return errInsideNode
+	}
+	return nil
+}
+
+// takeLeg makes a leg of a connection to a node.
+func (s *shard) takeLeg(conn net.Conn) (leg, error) {
+	c, err := s.adopt(conn)
+	if err != nil {
+		return leg{}, err
+	}
+	closeOther(conn, c)
+	fd := c.take()
+	if fd < 0 {
+		return leg{}, net.ErrClosed
+	}
+	return leg{fd: fd, watched: c.moveTo(s, fd)}, nil
+}
+
+// changeNode gives the relay its new node. A frame of the client that is not
+// whole yet goes there, one of the old node nowhere.
+func (c *epollRelay) changeNode(node leg, counts *Counts) {
+	c.node.close(&c.shard.wire)
+	c.node, c.counts = node, counts
+	c.toClient.gate, c.toClient.held = gate{follower: newFollower(unmasked, 0)}, nil
+	c.heldBy, c.ending.held = 0, nil
+	c.remember(nil)
+	if c.rare != nil {
+		c.rare.move = nil
+	}
+}
+
+// tellClient sends the client text messages of ours. Nothing may have left in part.
+func (c *epollRelay) tellClient(texts [][]byte) {
+	var frames []byte
+	for _, text := range texts {
+		frames = appendText(frames, unmasked, text)
+	}
+	if err := c.forward(&c.toClient, &c.client, &c.shard.toClient, frames, len(texts)); err != nil {
+		c.clientRefuses(err)
+	}
+}
