@@ -13,6 +13,7 @@ type move struct {
 	mover    Mover
 	maxFrame uint64
 	begun    bool
+	resumed  bool   // it has been given up, and the mover hears the node until the last of what it undoes
 	last     bool   // the mover has seen what it waited for: the node is not read
 	fromNode []byte // what the node has sent that nothing was done with: the start of a frame or, behind the last one, anything
 }
@@ -31,6 +32,9 @@ func (c *epollRelay) beginMove(m Mover, maxFrame int) {
 		m.Aborted(err)
 		return
 	}
+	if given := c.moving(); given != nil {
+		c.endMove(given)
+	}
 	c.rarely().move = &move{mover: m, maxFrame: uint64(max(maxFrame, bufferSize))}
 	c.proceed()
 }
@@ -47,7 +51,7 @@ func (c *epollRelay) unmovable() error {
 		return errEnded
 	case c.node.over, c.node.refuses:
 		return errNoNode
-	case c.moving() != nil:
+	case c.holds():
 		return errMoving
 	}
 	return nil
@@ -58,17 +62,33 @@ func (c *epollRelay) Resume(toNode [][]byte) {
 	c.shard.post(func() {
 		defer c.survive()
 		m := c.moving()
-		if m == nil {
+		if m == nil || m.resumed {
 			return
 		}
-		c.rare.move = nil
 		if m.begun {
 			c.tellNode(toNode)
 		}
-		c.replay(m.fromNode)
+		m.resumed, m.last = true, false
+		if m.begun && len(toNode) > 0 {
+			c.hear(m)
+		} else {
+			c.endMove(m)
+		}
 		c.active()
 		c.proceed()
 	})
+}
+
+// endMove has pass what was held back.
+func (c *epollRelay) endMove(m *move) {
+	c.rare.move = nil
+	c.replay(m.fromNode)
+}
+
+// holds is whether a move is under way that has not been given up.
+func (c *epollRelay) holds() bool {
+	m := c.moving()
+	return m != nil && !m.resumed
 }
 
 // moving is the move under way; nil: there is none.
@@ -103,9 +123,11 @@ func (c *epollRelay) abortMove(err error) {
 	if m == nil {
 		return
 	}
-	c.rare.move = nil
-	m.mover.Aborted(err)
-	c.replay(m.fromNode)
+	if !m.resumed {
+		c.rare.move = nil
+		m.mover.Aborted(err)
+	}
+	c.endMove(m)
 }
 
 // abandonMove is for a relay that has ended by a panic, maybe the mover's.
@@ -126,14 +148,14 @@ func (c *epollRelay) endedBy() error {
 // pausesClient is whether the client is not read, so that what it sends waits
 // for the end of a move, or for another node.
 func (c *epollRelay) pausesClient() bool {
-	return c.awaits() || c.moving() != nil && !c.toNode.open
+	return c.awaits() || c.holds() && !c.toNode.open
 }
 
 // roomForClient is where what the client sends goes. A move reads no further
 // than to the end of the frame that has left in part.
 func (c *epollRelay) roomForClient() []byte {
 	room := c.shard.space.buffer.room()
-	if c.moving() != nil {
+	if c.holds() {
 		room = room[:min(c.toNode.ahead(), uint64(len(room)))]
 	}
 	return room
@@ -186,13 +208,15 @@ func (c *epollRelay) hear(m *move) {
 		m.fromNode = m.fromNode[len(piece):]
 		c.hearPiece(m, piece)
 	}
+	if m.resumed && m.last && c.moving() == m {
+		c.endMove(m)
+	}
 }
 
 // pausesNode is whether the node is not read, so that the client gets nothing
 // behind the last message of a move.
 func (c *epollRelay) pausesNode() bool {
-	m := c.moving()
-	return m != nil && m.last
+	return c.holds() && c.rare.move.last
 }
 
 // piece is a whole frame, or a part of one that is passed on as it comes, with

@@ -324,3 +324,39 @@ func TestAHeldClientCanUpdateItsKey(t *testing.T) {
 		r.clientGets(text(unmasked, "answer"))
 	}
 }
+
+func TestWhatAHoldHasAskedForIsHiddenAfterItIsGivenUp(t *testing.T) {
+	eachClient(t, func(t *testing.T, l legs) {
+		r := l.start(t, nil)
+		m := r.hold("sync")
+		r.nodeGets(appendText(nil, masked, []byte("sync")))
+		r.conn.Resume(texts("undo"))
+		r.nodeGets(appendText(nil, masked, []byte("undo")))
+		r.clientSends(text(masked, "on")) // is read again
+		r.nodeGets(text(masked, "on"))
+		late := text(unmasked, secret)
+		r.nodeSends(late[:3])
+		r.nodeSends(join(late[3:], text(unmasked, "a"), text(unmasked, marker), text(unmasked, secret), text(unmasked, "b")))
+		r.clientGets(text(unmasked, "a"), text(unmasked, secret), text(unmasked, "b")) // after the last it is like any other
+		m.hears(secret, "a", marker)
+		m.wantNotAborted()
+	})
+}
+
+func TestAHoldAfterOneThatWasGivenUpTakesOver(t *testing.T) {
+	eachClient(t, func(t *testing.T, l legs) {
+		r := l.start(t, nil)
+		first := r.hold("sync")
+		r.conn.Resume(texts("undo"))
+		part := text(unmasked, "part")
+		r.nodeSends(part[:2])
+		second := r.hold("again")
+		r.nodeGets(appendText(nil, masked, []byte("sync")), appendText(nil, masked, []byte("undo")), appendText(nil, masked, []byte("again")))
+		r.nodeSends(part[2:])
+		r.clientGets(part)
+		second.hears("part")
+		r.conn.Resume(nil)
+		first.wantNotAborted()
+		second.wantNotAborted()
+	})
+}

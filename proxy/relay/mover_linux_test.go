@@ -78,6 +78,11 @@ func (r *rig) holdLater(toNode ...string) *trip {
 	if !r.conn.Hold(m, 200_000) {
 		r.t.Fatal("got no hold, want one")
 	}
+	held := make(chan struct{}) // what is sent from now on comes after the hold
+	if err := r.conn.(*epollRelay).shard.surely(func() { close(held) }); err != nil {
+		r.t.Fatal(err)
+	}
+	within(r.t, "Hold", held)
 	return m
 }
 

@@ -181,7 +181,8 @@ type Relay interface {
 	// Resume ends a hold as if there had been none. The node gets toNode first,
 	// text messages that undo those of Mover.Begin; before that they are dropped.
 	// Then what was held back from the node passes, and the client is read again.
-	// Without a hold it does nothing.
+	// If there is something to undo, the mover is shown what the node sends until
+	// it says that this was the last of it. Without a hold it does nothing.
 	Resume(toNode [][]byte)
 	// Replace gives the relay another node, and ends a hold. Without a hold the
 	// old node is taken for lost: what has not left for it does not arrive.
