@@ -13,6 +13,7 @@ type Leaving struct {
 	app           *App
 	present       string
 	subscriptions []subscription // a snapshot
+	givenUp, over bool
 }
 
 // Leave begins a move when the client is held, so that the session does not
@@ -47,8 +48,25 @@ func (l *Leaving) Messages() [][]byte {
 
 // FromNode is shown each message of the old node, and says whether the client
 // gets it: not the answers to Messages, and nothing of the marker's channel.
-func (l *Leaving) FromNode(text []byte) (pass bool) { return !l.take(text) }
+func (l *Leaving) FromNode(text []byte) (pass bool) {
+	if l.givenUp && !l.over && l.Clean() && readMessage(text).event == pusher.EventPong {
+		l.over = true
+		return false
+	}
+	return !l.take(text)
+}
 
-// GiveUp returns what the old node gets when the move has failed and the client
-// stays.
-func (l *Leaving) GiveUp() [][]byte { return [][]byte{pusher.Unsubscribe(l.marker)} }
+// GiveUp returns what the old node gets when a move with that marker has failed
+// and the client stays. The last of it is a ping, so that the pong comes after all
+// that was asked for.
+func GiveUp(channel string) (toNode [][]byte) {
+	return [][]byte{pusher.Unsubscribe(channel), []byte(`{"event":"` + pusher.EventPing + `","data":{}}`)}
+}
+
+// GivenUp tells that the old node gets that. FromNode goes on to be shown its
+// messages until Over.
+func (l *Leaving) GivenUp() { l.givenUp = true }
+
+// Over is whether the old node has answered all that the move has asked for, after
+// it was given up.
+func (l *Leaving) Over() bool { return l.over }

@@ -112,10 +112,6 @@ func TestAMove(t *testing.T) {
 	}
 }
 
-func TestTheOldNodeForgetsAMoveThatHasFailed(t *testing.T) {
-	wantMessages(t, onThree().Leave(marker).GiveUp(), `{"event":"pusher:unsubscribe","data":{"channel":"`+marker+`"}}`)
-}
-
 // The new node's side may still be at work when the client is read again.
 func TestAMoveHasASnapshotOfTheSession(t *testing.T) {
 	s := onThree()
@@ -148,3 +144,26 @@ func TestTheMarkerIsPublishedOnTheChannelsOfAllThatMove(t *testing.T) {
 		t.Errorf("got %s and %s, want two random public channels", a, b)
 	}
 }
+
+func TestAMoveThatIsGivenUpIsHiddenToItsEnd(t *testing.T) {
+	l := onThree().Leave(marker)
+	wantPassed(t, l, true, pong)
+	wantPassed(t, l, false, answered(marker))
+	if got := GiveUp(marker); len(got) != 2 || !strings.Contains(string(got[0]), marker) || !strings.Contains(string(got[1]), pusher.EventPing) {
+		t.Errorf("got %q, want an unsubscription and a ping", got)
+	}
+	l.GivenUp()
+	wantPassed(t, l, true, pong) // to what the client had asked before
+	wantPassed(t, l, false, answered("presence-c", "7"), theMarker)
+	wantPassed(t, l, true, event("a", "1"))
+	if l.Over() {
+		t.Error("got over before the pong")
+	}
+	wantPassed(t, l, false, pong)
+	if !l.Over() {
+		t.Error("got not over after the pong")
+	}
+	wantPassed(t, l, true, pong) // the client's own
+}
+
+const pong = `{"event":"pusher:pong"}`

@@ -94,7 +94,7 @@ func (w *world) goesOn(t *rapid.T)    { skipUnless(t, w.anyUser(t).goOn(&w.bus))
 
 func (w *world) begins(t *rapid.T) {
 	u, to := w.anyUser(t), w.anyNode(t)
-	skipUnless(t, u.move == nil && u.conn.node != to)
+	skipUnless(t, u.move == nil && u.undone == nil && u.conn.node != to)
 	w.events++
 	u.begin(to, fmt.Sprint("fermata-", w.events))
 	w.conns = append(w.conns, u.move.to)

@@ -16,6 +16,7 @@ type user struct {
 	session *Session
 	conn    *conn // to its node
 	move    *transfer
+	undone  *Leaving // a move that was given up, until its last answer; nil: none
 	held    []wish
 
 	wanted  []string // the channels that it has asked for and not left
@@ -32,7 +33,6 @@ type transfer struct {
 	leaving   *Leaving
 	arriving  *Arriving
 	published bool
-	givingUp  bool
 }
 
 func newUser(b *bus, n *reverb, name string) *user {
@@ -133,15 +133,30 @@ func (u *user) relayOld() bool {
 	}
 	next := u.conn.out[0]
 	u.conn.out = u.conn.out[1:]
-	if u.move == nil || u.move.leaving.FromNode([]byte(next.text)) {
+	if u.passes(next.text) {
 		u.hear(next)
 	}
 	return true
 }
 
+// passes is whether the client gets a message of its node.
+func (u *user) passes(text string) bool {
+	switch {
+	case u.move != nil:
+		return u.move.leaving.FromNode([]byte(text))
+	case u.undone == nil:
+		return true
+	}
+	pass := u.undone.FromNode([]byte(text))
+	if u.undone.Over() {
+		u.undone = nil
+	}
+	return pass
+}
+
 // relayNew takes a message of its new node.
 func (u *user) relayNew() bool {
-	if u.move == nil || u.move.givingUp || len(u.move.to.out) == 0 || u.move.arriving.Marked() {
+	if u.move == nil || len(u.move.to.out) == 0 || u.move.arriving.Marked() {
 		return false
 	}
 	next := u.move.to.out[0]
@@ -157,8 +172,6 @@ func (u *user) goOn(b *bus) bool {
 	switch m := u.move; {
 	case m == nil:
 		return false
-	case m.givingUp:
-		return u.stay()
 	case !m.published && m.leaving.Answered() && m.arriving.Answered():
 		m.published = true
 		*b = append(*b, occurrence{channel: m.channel, text: markerText(m.channel)})
@@ -179,23 +192,14 @@ func markerText(channel string) string {
 	return fmt.Sprintf(`{"event":%q,"data":%q,"channel":%q}`, body.Name, body.Data, body.Channels[0])
 }
 
-// giveUp ends a move that has not succeeded.
+// giveUp ends a move that has not succeeded, and goes on with the old node.
 func (u *user) giveUp() {
-	if m := u.move; !m.givingUp {
-		m.givingUp = true
-		m.to.in = append(m.to.in, inbound{})
-	}
-}
-
-// stay goes on with the old node, once it sends nothing more because of the move.
-func (u *user) stay() bool {
 	m := u.move
-	if !m.leaving.Clean() || m.published && !m.leaving.Marked() {
-		return false
-	}
-	u.conn.say(m.leaving.GiveUp())
+	m.to.in = append(m.to.in, inbound{})
+	u.conn.say(GiveUp(m.channel))
+	m.leaving.GivenUp()
+	u.undone = m.leaving
 	u.release()
-	return true
 }
 
 func (u *user) arrive() {
@@ -221,11 +225,12 @@ func (u *user) arrive() {
 func (u *user) lose(to *reverb) {
 	for u.relayOld() {
 	}
-	if m := u.move; m != nil && !m.givingUp && m.leaving.Marked() {
+	if m := u.move; m != nil && m.leaving.Marked() {
 		return // it is not needed any more
 	} else if m != nil {
-		u.giveUp()
+		m.to.in = append(m.to.in, inbound{})
 	}
+	u.undone = nil
 	u.model.lose(u.conn.node.at)
 	u.conn = to.connect(u)
 	for i, text := range u.session.Again(u.conn.id) {
@@ -286,7 +291,7 @@ func listed(data string) map[string]bool {
 }
 
 // rests is whether nothing is under way to or from the client's node.
-func (u *user) rests() bool { return u.move == nil && len(u.conn.in) == 0 && len(u.conn.out) == 0 }
+func (u *user) rests() bool { return u.move == nil && u.undone == nil && len(u.conn.in) == 0 && len(u.conn.out) == 0 }
 
 // check compares the members that a client at rest knows with its node's.
 func (u *user) check() {
