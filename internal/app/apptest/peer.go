@@ -16,6 +16,7 @@ type Peer struct {
 	*websocket.Conn
 	t      *testing.T
 	Node   string
+	ID     string       // the socket id that its node has told it
 	Cookie *http.Cookie // nil: none was set
 }
 
@@ -89,25 +90,28 @@ func (s *Stack) DialAt(address string, o *websocket.DialOptions) (*Peer, error) 
 	for _, c := range response.Cookies() {
 		p.Cookie = c
 	}
-	p.Node, err = greeting(ctx, conn)
+	p.Node, p.ID, err = greeting(ctx, conn)
 	return p, err
 }
 
 // greeting reads connection_established, which names the node.
-func greeting(ctx context.Context, conn *websocket.Conn) (node string, err error) {
+func greeting(ctx context.Context, conn *websocket.Conn) (node, id string, err error) {
 	_, text, err := conn.Read(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var message struct{ Event, Data string }
-	var data struct{ Node string }
+	var data struct {
+		Node string
+		ID   string `json:"socket_id"`
+	}
 	if err := json.Unmarshal(text, &message); err != nil {
-		return "", fmt.Errorf("greeting %s: %w", text, err)
+		return "", "", fmt.Errorf("greeting %s: %w", text, err)
 	}
 	if err := json.Unmarshal([]byte(message.Data), &data); err != nil || data.Node == "" {
-		return "", fmt.Errorf("greeting %s names no node", text)
+		return "", "", fmt.Errorf("greeting %s names no node", text)
 	}
-	return data.Node, nil
+	return data.Node, data.ID, nil
 }
 
 // Answers has the peer's node answer a ping.
