@@ -12,11 +12,11 @@ import (
 // Session is the Relay of a client that can be moved without being closed.
 type Session interface {
 	relay.Relay
-	// Transfer moves the client to another node, and waits for that. Lost is
-	// whether its node is, so that nobody can ask it for anything. With an
-	// error, a *NotMoved, the client is where it was, or has ended. When ctx ends
-	// the transfer is given up.
-	Transfer(ctx context.Context, lost bool) error
+	// Transfer moves the client from that node to another one, unless it has
+	// left already, and waits for that. Lost is whether the node is, so that
+	// nobody can ask it for anything. With an error, a *NotMoved, the client is
+	// where it was, or has ended. When ctx ends the transfer is given up.
+	Transfer(ctx context.Context, from *balancer.Node, lost bool) error
 }
 
 // NotMoved is why a client was not moved but closed.
@@ -90,11 +90,12 @@ func (m *Moves) transfer(ctx context.Context, c *Client, s Session, p parting) {
 		m.remain(ctx, c, p.told, Deadline)
 		return
 	}
+	left := c.Node
 	m.transfers.running.Go(func() {
 		defer m.transfers.leave()
 		within, end := m.untilLast(m.stopping, p.Move)
 		defer end()
-		if err := s.Transfer(within, p.By == relay.ByNodeLost); err != nil {
+		if err := s.Transfer(within, left, p.By == relay.ByNodeLost); err != nil {
 			m.remain(ctx, c, p.told, resultOf(err))
 		}
 	})

@@ -19,7 +19,7 @@ type fakeSession struct {
 	lingers time.Duration // that it still takes when the client has its new node
 }
 
-func (f *fakeSession) Transfer(ctx context.Context, _ bool) error {
+func (f *fakeSession) Transfer(ctx context.Context, _ *balancer.Node, _ bool) error {
 	select {
 	case <-time.After(f.takes):
 	case <-ctx.Done():
