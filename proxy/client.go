@@ -38,7 +38,14 @@ type client struct {
 }
 
 func newClient(r *http.Request, o *Options) *client {
-	c := &client{host: unique.Make(cut(r.Host)), path: unique.Make(cut(r.URL.Path)), options: o}
+	c := &client{}
+	c.fill(r, o)
+	return c
+}
+
+// fill notes what a request says of its client.
+func (c *client) fill(r *http.Request, o *Options) {
+	c.host, c.path, c.options = unique.Make(cut(r.Host)), unique.Make(cut(r.URL.Path)), o
 	c.live.Since = time.Now()
 	c.ip, c.trusted = clientIP(r, o.TrustedProxies)
 	c.request = newRequestID(r, c.trusted, o)
@@ -46,7 +53,6 @@ func newClient(r *http.Request, o *Options) *client {
 	if proto := r.Header.Get("X-Forwarded-Proto"); c.trusted && proto != "" {
 		c.secure = strings.EqualFold(proto, "https") || strings.EqualFold(proto, "wss")
 	}
-	return c
 }
 
 // clientIP is the address that the connection comes from or, if that is a

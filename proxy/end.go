@@ -3,6 +3,8 @@ package proxy
 import (
 	"time"
 
+	"go.uber.org/zap"
+
 	"fermata/internal/pusher"
 	"fermata/proxy/relay"
 )
@@ -18,12 +20,15 @@ func (c *client) NodeLost(last string) relay.Close {
 // Notable implements relay.Owner.
 func (c *client) Notable(frames []byte) bool { return complains(frames) }
 
-// Ended implements relay.Owner. It is the end of the client.
-func (c *client) Ended(end relay.End) {
+// Ended implements relay.Owner.
+func (c *client) Ended(end relay.End) { c.over(end) }
+
+// over is the end of the client, of which there is more to log.
+func (c *client) over(end relay.End, more ...zap.Field) {
 	h, now := c.handler, time.Now()
 	h.Metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.live.Since))
 	c.leave(everywhere) // with a removed node's last client its metrics go too
-	h.Log.Info("client closed", c.line(end, now)...)
+	h.Log.Info("client closed", append(c.line(end, now), more...)...)
 }
 
 // lost says what a client is told whose node vanished, and when: thousands

@@ -68,6 +68,7 @@ type Handler struct {
 	Deps
 	options  atomic.Pointer[Options]
 	plain    *httputil.ReverseProxy
+	toNodes  *nodes // of plain requests, our own with them
 	govern   governor
 	waits    waits
 	losses   losses
@@ -81,6 +82,10 @@ type Handler struct {
 	via      string     // in what nodes get
 	tallies  tallies
 	subs     subscriptionCounts
+	markers  markers
+	restored restorations
+	unmoved  occasional   // sessions whose move has failed
+	noBus    atomic.Int64 // until when nodes are taken to share no bus, in nanoseconds of Unix time
 	open     *connlimit.Limit
 	clients  atomic.Int64 // connections that are clients, or are becoming it
 	admitted atomic.Int64 // clients that ever were
@@ -103,6 +108,7 @@ func New(o Options, deps Deps) *Handler {
 	h.left, h.cut = context.WithCancel(context.Background())
 	h.patience, h.giveUp = context.WithCancel(context.Background())
 	h.open = connlimit.New(func() int { return h.options.Load().MaxConnections }, false, nil)
+	h.toNodes = &nodes{h, newTransport(h)}
 	h.plain = newPlain(h)
 	h.SetOptions(o)
 	return h
@@ -147,14 +153,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, wrong)
 		return
 	}
-	c := newClient(r, o)
+	c, s := clientOf(r, o)
 	defer h.surviveRequest(c)
 	if isLoop(r, o) {
 		h.refuseLoop(w, r, c)
 		return
 	}
 	if wantsUpgrade(r) {
-		h.serveUpgrade(w, r, c)
+		h.serveUpgrade(w, r, c, s)
 		return
 	}
 	h.servePlain(w, r, c)

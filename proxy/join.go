@@ -16,6 +16,7 @@ func (u *upgrade) join(a *answer) {
 		return
 	}
 	h.Metrics.Connected(time.Since(c.live.Since))
+	hasSession := u.session != nil && u.session.begin(a)
 	pair := relay.Pair{
 		Client:   u.conn,
 		Node:     a.conn,
@@ -30,7 +31,11 @@ func (u *upgrade) join(a *answer) {
 	pair.Counts = &c.tally.traffic
 	c.live.Node = c.pick.Node
 	c.stay.enter(inMoves) // before its end can come
-	c.live.Relay = h.Engine.Start(pair)
+	if hasSession {
+		u.session.start(pair)
+	} else {
+		c.live.Relay = h.Engine.Start(pair)
+	}
 	h.Moves.Add(&c.live)
 	u.taken = true
 }

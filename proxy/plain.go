@@ -72,7 +72,7 @@ func withBody(r *http.Request, body *body) *http.Request {
 func newPlain(h *Handler) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        rewrite,
-		Transport:      &nodes{h, newTransport(h)},
+		Transport:      h.toNodes,
 		ModifyResponse: modifyPlain,
 		ErrorHandler:   h.plainFailed,
 		ErrorLog:       zap.NewStdLog(h.Log),

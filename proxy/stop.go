@@ -68,6 +68,8 @@ func (h *Handler) Answered(ctx context.Context) {
 func (h *Handler) Wait() {
 	h.hijacked.Wait()
 	h.Engine.Wait()
+	h.restored.running.Wait()
+	h.markers.running.Wait()
 }
 
 // untilCut has reads and writes of a connection fail once a stop cuts what is

@@ -22,7 +22,10 @@ type tallies struct {
 // tally is one node's.
 type tally struct {
 	traffic relay.Counts
-	clients map[*app]int // guarded by tallies.mu
+
+	// Guarded by tallies.mu.
+	clients  map[*app]int
+	sessions int // clients with one
 }
 
 // app is one of Reverb's apps, or all that are too many to be told apart. Its
@@ -51,6 +54,20 @@ func (ts *tallies) enter(node, key string) (*tally, *app) {
 	a.clients++
 	t.clients[a]++
 	return t, a
+}
+
+// sessions counts so many more clients with a session at a node.
+func (ts *tallies) sessions(at *tally, more int) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	at.sessions += more
+}
+
+// traffic is what counts what is relayed with the node.
+func (ts *tallies) traffic(node string) *relay.Counts {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return &ts.at(node).traffic
 }
 
 // at finds the tally of a node. mu is held.
@@ -128,7 +145,7 @@ func (ts *tallies) all() (all []metrics.Tally) {
 		for a, clients := range t.clients {
 			apps[a.key] = clients
 		}
-		all = append(all, metrics.Tally{Node: node, Relayed: t.traffic.Totals(), Apps: apps})
+		all = append(all, metrics.Tally{Node: node, Relayed: t.traffic.Totals(), Apps: apps, Sessions: t.sessions})
 	}
 	return all
 }

@@ -67,11 +67,13 @@ type upgrade struct {
 
 	conn, node net.Conn // the client's once it is hijacked, and its node's; nil: not so far
 	taken      bool     // by a relay or by a goroutine, which ends the client
+
+	session *sessionClient // which the client is a part of; nil: it can have no session
 }
 
 // serveUpgrade takes a client from its upgrade request to the relay.
-func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client) {
-	u := &upgrade{client: c, h: h, w: w, r: r, head: upgradeHead(r, c)}
+func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client, s *sessionClient) {
+	u := &upgrade{client: c, session: s, h: h, w: w, r: r, head: upgradeHead(r, c)}
 	c.handler = h
 	defer u.end()
 	switch status, wrong := u.check(); {
@@ -148,11 +150,11 @@ func (u *upgrade) closeBoth() {
 // findNode asks one node after the other until one answers, and returns with
 // the client counted there. A node that fails costs the client nothing but
 // time. The error is the last node's, wrapped in balancer.ErrNoUsableNode.
-func (u *upgrade) findNode() (*answer, error) {
+func (u *upgrade) findNode(not ...*balancer.Node) (*answer, error) {
 	ctx, cancel := context.WithTimeout(u.r.Context(), u.options.Timeouts.Handshake)
 	defer cancel()
 	defer context.AfterFunc(u.h.stopping, cancel)() // clients that wait go at once
-	key := balancer.Key{IP: u.ip, Pins: u.h.pinsOf(u.r)}
+	key := balancer.Key{IP: u.ip, Pins: u.h.pinsOf(u.r), Tried: not}
 	var last error
 	for ctx.Err() == nil {
 		pick, err := u.h.Pool.Acquire(key)
