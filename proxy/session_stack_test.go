@@ -23,7 +23,6 @@ const known = "apps: [{id: " + devnode.DefaultAppID + ", key: " + devnode.Defaul
 type subscriber struct {
 	*apptest.Peer
 	t    *testing.T
-	id   string
 	mu   sync.Mutex
 	got  []devnodeMessage
 	over error

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -68,7 +69,8 @@ type upgrade struct {
 	conn, node net.Conn // the client's once it is hijacked, and its node's; nil: not so far
 	taken      bool     // by a relay or by a goroutine, which ends the client
 
-	session *sessionClient // which the client is a part of; nil: it can have no session
+	session *sessionClient  // which the client is a part of; nil: it can have no session
+	reason  balancer.Reason // of its pick, where that is not the pool's to say; empty: it is
 }
 
 // serveUpgrade takes a client from its upgrade request to the relay.
@@ -161,6 +163,7 @@ func (u *upgrade) findNode(not ...*balancer.Node) (*answer, error) {
 		if err != nil {
 			break
 		}
+		pick.Reason = cmp.Or(u.reason, pick.Reason)
 		u.settle(pick)
 		u.tries++
 		answer, err := u.try(ctx, key.Tried, last)

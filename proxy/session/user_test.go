@@ -291,7 +291,9 @@ func listed(data string) map[string]bool {
 }
 
 // rests is whether nothing is under way to or from the client's node.
-func (u *user) rests() bool { return u.move == nil && u.undone == nil && len(u.conn.in) == 0 && len(u.conn.out) == 0 }
+func (u *user) rests() bool {
+	return u.move == nil && u.undone == nil && len(u.conn.in) == 0 && len(u.conn.out) == 0
+}
 
 // check compares the members that a client at rest knows with its node's.
 func (u *user) check() {
