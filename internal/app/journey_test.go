@@ -142,9 +142,8 @@ func (j *journey) whisper() {
 // they reconnect, which must bring the client to this node.
 func (j *journey) comeBackTo(node string) {
 	j.T.Helper()
-	j.Node(node).CloseClients(4200, "come back")
 	before := j.seen
-	if got := j.comeBack(4200); got != node {
+	if got := j.comeBack(func() { j.Node(node).CloseClients(4200, "come back") }, 4200); got != node {
 		j.T.Fatalf("came back on %s, want %s, to which it is pinned", got, node)
 	}
 	if j.seen.Cookie != before.Cookie {
@@ -156,8 +155,7 @@ func (j *journey) comeBackTo(node string) {
 func (j *journey) beDrainedFrom(node string) string {
 	j.T.Helper()
 	before := j.seen
-	j.Drain(node, admin.DrainRequest{})
-	next := j.comeBack(4200)
+	next := j.comeBack(func() { j.Drain(node, admin.DrainRequest{}) }, 4200)
 	j.moved(before)
 	return next
 }
@@ -167,8 +165,7 @@ func (j *journey) beDrainedFrom(node string) string {
 func (j *journey) lose(node string, end func()) string {
 	j.T.Helper()
 	before := j.seen
-	end()
-	next := j.comeBack(4200, 4100)
+	next := j.comeBack(end, 4200, 4100)
 	j.moved(before)
 	return next
 }
@@ -185,10 +182,13 @@ func (j *journey) moved(before realclient.Client) {
 	}
 }
 
-// comeBack waits until the client is connected and subscribed anew, and
-// everybody receives events. It returns the node.
-func (j *journey) comeBack(codes ...int) string {
+// comeBack has the clients of the client's node end. It waits until all of them,
+// the others too, are connected and subscribed anew, and everybody receives
+// events. It returns the client's node.
+func (j *journey) comeBack(end func(), codes ...int) string {
 	j.T.Helper()
+	before, left := j.others.WaitAll(j.T, "the others subscribed", settled), j.seen.Node
+	end()
 	connections := len(j.seen.Nodes) + 1
 	j.seen = j.client.WaitAll(j.T, "the client back, and subscribed", func(c *realclient.Client) bool {
 		return len(c.Nodes) >= connections && settled(c)
@@ -197,7 +197,14 @@ func (j *journey) comeBack(codes ...int) string {
 	if len(j.seen.Nodes) != connections || len(closes) != connections-1 || !slices.Contains(codes, closes[len(closes)-1].Code) {
 		j.T.Fatalf("closes: got %v with nodes %v, want one more, of %v", closes, j.seen.Nodes, codes)
 	}
-	j.others.WaitAll(j.T, "the others subscribed", settled)
+	j.others.Wait(j.T, "the others back, and subscribed", func(all []realclient.Client) bool {
+		for i := range all {
+			if stays := before[i].Node != left; !settled(&all[i]) || !stays && len(all[i].Nodes) == len(before[i].Nodes) {
+				return false
+			}
+		}
+		return true
+	})
 	j.publish()
 	return j.seen.Node
 }
