@@ -222,7 +222,7 @@ func TestADialThatFailedBeforeTheFirstCheckDoesNotDecide(t *testing.T) {
 	})
 }
 
-func TestADialThatFailedBeforeACheckDoesNotCountBehindIt(t *testing.T) {
+func TestADialThatFailedBeforeACheckDoesNotCountAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := &fakeNode{takes: time.Millisecond}
 		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1})

@@ -220,7 +220,7 @@ func TestWithAllNodesOverQuotaAClientIsToldToComeBack(t *testing.T) {
 	}
 }
 
-func TestOtherComplaintsBehindThe101AreForTheClient(t *testing.T) {
+func TestOtherComplaintsAfterThe101AreForTheClient(t *testing.T) {
 	for _, code := range []int{4001, 4009} {
 		s := apptest.NewFront(t, []string{apptest.FakeNode(t, apptest.Says101("", apptest.Complaint(code)))}, "")
 		w := s.Wire(apptest.WireUpgrade + "\r\n")

@@ -41,7 +41,7 @@ func (s *told) want(t *testing.T, want string) {
 	}
 }
 
-func TestTheClientWatchesAndGoesOnBehindTheLastEvent(t *testing.T) {
+func TestTheClientWatchesAndGoesOnAfterTheLastEvent(t *testing.T) {
 	s := server(twoNodes(), "secret")
 	c := client(t, start(t, s), "secret")
 	s.Publish(event(1))

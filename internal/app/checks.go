@@ -85,7 +85,7 @@ func (c *checks) start(ctx context.Context, n balancer.NodeOptions, o health.Opt
 	return started
 }
 
-// looked returns behind the first look-up of all nodes' names, or when these take
+// looked returns after the first look-up of all nodes' names, or when these take
 // too long.
 func (c *checks) looked(ctx context.Context) {
 	c.mu.Lock()

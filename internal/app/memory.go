@@ -10,7 +10,7 @@ import (
 
 // garbage is how much of it, in percent of what is in use, makes a collection
 // worth its time: twice of what Go has, as most of it comes with new clients, in
-// storms, behind which the memory is given back anyway. GOGC has precedence.
+// storms, after which the memory is given back anyway. GOGC has precedence.
 const garbage = 200
 
 // tidyMemory gives memory back to the system after the start, and whenever a

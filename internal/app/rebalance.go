@@ -32,7 +32,7 @@ func (a *App) Rebalance(request admin.RebalanceRequest) (admin.Rebalance, error)
 	return plan, nil
 }
 
-// rebalance begins one; why stands behind what is told of it.
+// rebalance begins one; why follows what is told of it.
 func (a *App) rebalance(reliefs []balancer.Relief, rate int, why string) {
 	a.tell("rebalance", "", fmt.Sprintf("%d clients to move%s", sum(reliefs), why), zap.Int("rate", rate))
 	a.moves.Rebalance(reliefs, rate, func(moved int) {

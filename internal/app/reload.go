@@ -13,7 +13,7 @@ import (
 	"fermata/internal/config"
 )
 
-// errNotServing refuses a reload before the start, and behind the stop.
+// errNotServing refuses a reload before the start, and after the stop.
 var errNotServing = errors.New("starting or stopping: nothing can be reloaded now")
 
 // Reload loads the configuration anew and swaps it in, without touching a
@@ -54,7 +54,7 @@ func (a *App) reloaded(c *config.Config) (r admin.Reloaded) {
 	return r
 }
 
-// serving is Run's context; nil before the start, and behind the stop.
+// serving is Run's context; nil before the start, and after the stop.
 func (a *App) serving() context.Context {
 	a.mu.Lock()
 	defer a.mu.Unlock()

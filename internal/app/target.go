@@ -38,7 +38,7 @@ func newTarget(u balancer.URL, known []netip.Addr, lookup names.Lookup, every ti
 // firstLookUp is how long a start, and a node's first check, wait for it.
 const firstLookUp = time.Second
 
-// looked returns behind the first look-up, or when that takes too long; at once
+// looked returns after the first look-up, or when that takes too long; at once
 // where it is not needed.
 func (t *target) looked(ctx context.Context, late <-chan time.Time) {
 	if len(t.addresses()) > 0 {

@@ -13,8 +13,8 @@ import (
 // Limit bounds the connections of http.Servers, of which it must get each
 // ConnState. Beyond the limit the newest connection stays, and another is cut:
 // the one that has been there longest without having sent a request, else the
-// one that has been idle for longest behind its last. So whoever opens
-// connections and says nothing keeps nobody out. Its methods may be called
+// one that has been idle for longest after its last. So connections
+// that say nothing keep nobody out. Its methods may be called
 // concurrently.
 type Limit struct {
 	most     func() int

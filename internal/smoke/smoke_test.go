@@ -155,7 +155,7 @@ func TestAnUnknownKeyFailsConnectionEstablished(t *testing.T) {
 	wantSkipped(t, cases["ping"], "because connection_established failed")
 }
 
-func TestAnEndBehindThe101FailsConnectionEstablished(t *testing.T) {
+func TestAnEndAfterThe101FailsConnectionEstablished(t *testing.T) {
 	s := startStack(t, 1)
 	s.setFaults(devnode.Faults{EndAfter101: true})
 	wantFailure(t, run(t, s.options())["connection_established"], "the connection's end", "pusher:connection_established")

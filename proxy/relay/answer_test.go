@@ -22,7 +22,7 @@ func testAnswers(t *testing.T, l legs) {
 		r.clientSends(good, bad)
 		r.nodeGets(good, appendMaskedClose(nil, 1002))
 		answer := join(text(unmasked, "good"), binaryOf(unmasked, 3*bufferSize))
-		go r.node.Write(join(answer, closeFrame(unmasked, 1002, "as you say"), text(unmasked, "behind")))
+		go r.node.Write(join(answer, closeFrame(unmasked, 1002, "as you say"), text(unmasked, "after")))
 		r.clientGets(answer)
 		wantRefused(t, r, 1002)
 	})
@@ -35,7 +35,7 @@ func testAnswers(t *testing.T, l legs) {
 		r.clientGets(text(unmasked, "good"))
 		wantRefused(t, r, 1002)
 	})
-	t.Run("AnAnswerReachesAClientThatHasEndedBehindABadFrame", func(t *testing.T) {
+	t.Run("AnAnswerReachesAClientThatHasEndedAfterABadFrame", func(t *testing.T) {
 		r := l.start(t, nil)
 		r.clientSends(good, bad)
 		halfClose(t, r.client)
@@ -62,7 +62,7 @@ func testAnswers(t *testing.T, l legs) {
 	})
 }
 
-// dialEcho is a connection to a node that echoes, behind its 101.
+// dialEcho is a connection to a node that echoes, after its 101.
 func dialEcho(t *testing.T) net.Conn {
 	t.Helper()
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

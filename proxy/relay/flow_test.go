@@ -93,7 +93,7 @@ func TestAFlowPassesALargeFrameAsItComes(t *testing.T) {
 	}
 }
 
-func TestAFlowPassesNothingBehindACloseOrAnError(t *testing.T) {
+func TestAFlowPassesNothingAfterACloseOrAnError(t *testing.T) {
 	f := newFlow(unmasked)
 	last := join(text(unmasked, "x"), closeFrame(unmasked, 1000, ""))
 	if left, _ := through(t, f, join(last, text(unmasked, "y"))); !bytes.Equal(left, last) || f.held != nil {

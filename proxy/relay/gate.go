@@ -14,7 +14,7 @@ type gate struct {
 	dropping bool // nothing leaves any more; for the gate's owner to mind
 }
 
-// pass takes the next bytes, which stand behind held ones that were not let
+// pass takes the next bytes, which come after held ones that were not let
 // through before. ready is how many of all these may leave; messages is how
 // many data messages they complete. After an error, a *ProtocolError, they may
 // leave all the same.

@@ -19,7 +19,7 @@ type leg struct {
 	moved   bool   // the socket has taken something since stallBy was set
 	over    bool   // no more is read
 	refuses bool   // takes nothing more
-	fin     bool   // its writing side is to be closed behind out
+	fin     bool   // its writing side is to be closed after out
 }
 
 func (l *leg) closed() bool  { return l.fd < 0 }
@@ -85,7 +85,7 @@ func (l *leg) flush() error {
 
 func (l *leg) refuse() { l.refuses, l.out = true, nil }
 
-// closeWrite closes the writing side, behind what is queued.
+// closeWrite closes the writing side, after what is queued.
 func (l *leg) closeWrite(w *wire) error {
 	if l.refuses {
 		return nil

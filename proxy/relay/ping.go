@@ -7,7 +7,7 @@ import (
 )
 
 // token is the payload of an engine's pings, by which it knows the pongs to
-// them. It is drawn by lot, so that no ping of a node has the same, nor one of
+// them. It is random, so that no ping of a node has the same, nor one of
 // another Fermata on the way.
 type token [8]byte
 
@@ -47,7 +47,7 @@ type pings struct {
 // maxAsked is how many pings a client may leave without a word.
 const maxAsked = 2
 
-// Who has not said a word is told this, in case that it hears it.
+// A client that has not said a word is told this, in case that it still reads.
 var deafClose = Close{Code: statusGoingAway, Reason: "no answer to pings", By: ByTimeout}
 
 var errDeaf = errors.New("client has not answered two pings")
@@ -67,7 +67,7 @@ func (p *pings) sent() {
 // returns what of it is for the node: all but the pongs that are owed to us.
 // It closes the gaps in place. b consists of whole frames, but that it may
 // begin with ahead bytes of a large frame's payload, and may end inside of
-// such a frame behind its header.
+// such a frame after its header.
 func (p *pings) heard(b []byte, ahead uint64, t *token) []byte {
 	p.asked = 0
 	kept := int(min(ahead, uint64(len(b))))

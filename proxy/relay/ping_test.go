@@ -139,7 +139,7 @@ func testPings(t *testing.T, l legs) {
 		r.clientSends(pong(r.ping()), text(masked, "x"))
 		r.nodeGets(text(masked, "x"))
 	})
-	t.Run("APongBehindALargeFrameIsTakenOut", func(t *testing.T) {
+	t.Run("APongAfterALargeFrameIsTakenOut", func(t *testing.T) {
 		r := l.start(t, rarely)
 		large := binaryOf(masked, 4*bufferSize)
 		ours := r.ping()
@@ -154,7 +154,7 @@ func testPings(t *testing.T, l legs) {
 		r.conn.(pinger).fire(false)
 		r.clientGets(stream)
 	})
-	t.Run("NoPingStandsBehindAClose", func(t *testing.T) {
+	t.Run("NoPingFollowsAClose", func(t *testing.T) {
 		r := l.start(t, rarely)
 		r.conn.Close(Close{Code: 4200, By: ByDrain})
 		r.clientGets(AppendClose(nil, 4200, ""))
@@ -236,7 +236,7 @@ func testHalfOpen(t *testing.T, l legs) {
 }
 
 // chat is what one client and its node say: the client's frames, and its
-// node's in parts, behind some of which the client is pinged.
+// node's in parts, after some of which the client is pinged.
 type chat struct {
 	up    [][]byte
 	down  [][]byte

@@ -20,7 +20,7 @@ import (
 //
 // Measured with 5,000 round trips a second: parked in the runtime's own poller,
 // which watches this one, a round trip costs 17 % more, and with ordinary
-// system calls alone 14 %; with one of those behind each signal, also when there
+// system calls alone 14 %; with one of those after each signal, also when there
 // is much to do, 1–6 %, as the scheduler then looks every 20 µs and gives the P to
 // another thread. Each waiter takes a P from the others, so there must be more of
 // them: see the shards of internal/app.

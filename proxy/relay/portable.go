@@ -15,7 +15,7 @@ import (
 // does is what an engine has to do:
 //
 //   - Whole frames only are passed on, but for a frame larger than 32 KB,
-//     which is passed on as it comes. Nothing behind a Close frame is.
+//     which is passed on as it comes. Nothing after a Close frame is.
 //   - The first of these ends a relay, and Options.Close bounds all that comes
 //     after it: a Close frame of either side, either connection's end, a
 //     malformed frame, a leg that has stalled, Relay.Close.
@@ -29,10 +29,10 @@ import (
 //     What it sends then is dropped, and its Close frame answered; what a node
 //     still sends that has stalled reaches it.
 //   - A client's malformed frame never reaches the node, which gets a Close
-//     frame in its place. The client is closed with the frame's code, behind what
+//     frame in its place. The client is closed with the frame's code, after what
 //     the node still answers: until its Close frame or its end, for half of
 //     Options.Close at most.
-//   - When the relay closes the client, it does so at the boundary behind what
+//   - When the relay closes the client, it does so at the boundary after what
 //     has been read by then, drops what the node sends from there on, and
 //     passes the client's answer on.
 //   - A client that has seen and sent a Close frame is let go at once; its node
@@ -41,7 +41,7 @@ import (
 //     begun, either way, and of what waits in front of a Close frame, until ten
 //     times that are over, or Close.Within.
 //   - A client that takes nothing for Options.Stall is cut at once.
-//   - The client gets one Close frame at most, and nothing behind it.
+//   - The client gets one Close frame at most, and nothing after it.
 //   - When nothing comes from either side for Options.Idle the client is
 //     closed, by ByTimeout.
 //   - When nothing passes for Options.Ping the client is sent a ping, at a

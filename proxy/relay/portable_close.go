@@ -147,7 +147,7 @@ func (c *closing) clientMalformed(bad *ProtocolError) {
 	_, _ = write(c.node, appendMaskedClose(nil, bad.Code), c.within)
 }
 
-// awaitAnswers has a Close frame sent behind what the node still answers, unless
+// awaitAnswers has a Close frame sent after what the node still answers, unless
 // the relay is ending already.
 func (c *closing) awaitAnswers(wish Close, cause error) bool {
 	c.mu.Lock()
@@ -201,7 +201,7 @@ func (c *closing) clientEnded(err error) {
 
 // nodeRefuses is told when the node has not taken what was written. Unless it
 // has stalled its connection is gone, and toClient gets to see the end of it
-// behind the last frames.
+// after the last frames.
 func (c *closing) nodeRefuses(err error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || c.isEnding() {
 		return
@@ -268,7 +268,7 @@ func (c *closing) farewell(last string) (farewell Close, ok bool) {
 }
 
 // sendClose sends the client its one Close frame. Only toClient may, at a
-// boundary, and writes nothing behind it.
+// boundary, and writes nothing after it.
 func (c *closing) sendClose(f Close, err error) {
 	c.mu.Lock()
 	c.begin(f.By, err)
@@ -300,7 +300,7 @@ func (c *closing) closeSent(code int) {
 
 // clientRefuses is told when the client has not taken what was written.
 // Unless it has stalled its connection is gone, and toNode gets to see the end
-// of it behind the last frames.
+// of it after the last frames.
 func (c *closing) clientRefuses(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.cut(ByTimeout, err)

@@ -45,7 +45,7 @@ type script struct {
 	closed, bad bool
 }
 
-// drawScript's has nothing behind a Close frame: what is sent there can
+// drawScript's has nothing after a Close frame: what is sent there can
 // make the kernel drop what comes from the other side.
 func drawScript(t *rapid.T, mask bool) script {
 	b := drawFrames(t, mask).bytes

@@ -105,7 +105,7 @@ func (k *talk) run() {
 	}
 }
 
-// nodeWrites ends the node's connection, which is the node's part, behind the
+// nodeWrites ends the node's connection, which is the node's part, after the
 // Close frames of both.
 func (k *talk) nodeWrites() {
 	k.node.write()
@@ -159,7 +159,7 @@ func (k *talk) compare(end End) {
 }
 
 // talker is one far end of a talk. It writes its frames, and a Close frame
-// behind them or once one has come.
+// after them or once one has come.
 type talker struct {
 	conn   net.Conn
 	rand   *rand.Rand
@@ -214,7 +214,7 @@ func (p *talker) send(b []byte) bool {
 	return err == nil
 }
 
-// read reads until the end, behind a Close frame too.
+// read reads until the end, after a Close frame too.
 func (p *talker) read() {
 	b := make([]byte, 64<<10)
 	for {

@@ -13,11 +13,11 @@ import (
 // after anything; so Write takes all.
 type wire struct {
 	in  []byte
-	end error // of Read, behind in
+	end error // of Read, after in
 	out []byte
 }
 
-// feed is what the next reads return; end comes behind in.
+// feed is what the next reads return; end comes after in.
 func (w *wire) feed(in []byte, end error) { w.in, w.end = in, end }
 
 // take returns what was written; it is valid until the next write.

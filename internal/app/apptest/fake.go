@@ -62,10 +62,10 @@ func Says(answer string) func(net.Conn, string) {
 }
 
 // Says101 answers an upgrade with wireKey as it should be.
-func Says101(fields, behind string) func(net.Conn, string) {
+func Says101(fields, rest string) func(net.Conn, string) {
 	sum := sha1.Sum([]byte(WireKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return Says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n" + fields + "\r\n" + behind)
+		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n" + fields + "\r\n" + rest)
 }
 
 // Complaint is the frame of a pusher:error.
