@@ -163,7 +163,7 @@ func (f *fleet) post(name string, w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	var event struct{ Name string }
 	json.Unmarshal(body, &event)
-	_, signature, _ := strings.Cut(pusher.SignedQuery("key", "secret", "POST", r.URL.Path, body, time.Now()), "auth_signature=")
+	_, signature, _ := strings.Cut(pusher.SignedQuery("key", "secret", "POST", strings.TrimPrefix(r.URL.Path, "/ws"), body, time.Now()), "auth_signature=")
 	if r.URL.Query().Get("auth_signature") != signature {
 		f.t.Errorf("got %s, want the signature %s", r.URL, signature)
 	}

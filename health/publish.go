@@ -37,15 +37,16 @@ func publish(ctx context.Context, s Site, p Plan, channel, event string) error {
 	return nil
 }
 
-// signedPost has a length, and its own connection, as Reverb wants it.
+// signedPost has a length, and its own connection, as Reverb wants it. Its
+// signature does not cover the path prefix, which Reverb takes off first.
 func signedPost(ctx context.Context, s Site, p Plan, channel, event string) (*http.Request, error) {
 	body, err := json.Marshal(map[string]any{"name": event, "channels": []string{channel}, "data": "{}"})
 	if err != nil {
 		return nil, err
 	}
-	path := p.PathPrefix + "/apps/" + url.PathEscape(p.App.ID) + "/events"
+	path := "/apps/" + url.PathEscape(p.App.ID) + "/events"
 	query := pusher.SignedQuery(p.App.Key, p.App.Secret, http.MethodPost, path, body, time.Now())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Address+path+"?"+query, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Address+p.PathPrefix+path+"?"+query, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -107,14 +107,15 @@ func (l *listener) subscribe(ctx context.Context, channel string) error {
 	return err
 }
 
-// publish posts the event, signed as Pusher's API wants it.
+// publish posts the event, signed as Pusher's API wants it: the signature does not
+// cover a path prefix.
 func (s *site) publish(ctx context.Context, channel string) error {
 	body, err := json.Marshal(map[string]any{"name": eventName, "channels": []string{channel}, "data": "{}"})
 	if err != nil {
 		return err
 	}
 	u := s.page("apps", s.AppID, "events")
-	u.RawQuery = pusher.SignedQuery(s.Key, s.Secret, http.MethodPost, u.Path, body, time.Now())
+	u.RawQuery = pusher.SignedQuery(s.Key, s.Secret, http.MethodPost, "/apps/"+s.AppID+"/events", body, time.Now())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return err
