@@ -10,8 +10,10 @@ import (
 )
 
 var (
-	errInvalid = errors.New("invalid event")
-	errMissing = errors.New("no such channel")
+	errUnreadable = errors.New("no JSON")
+	errInvalid    = errors.New("invalid event")
+	errMissing    = errors.New("no such channel on this node")
+	errNoPresence = errors.New("only a presence channel has users")
 )
 
 // signed lets only requests through that the app's secret has signed, and
@@ -25,7 +27,8 @@ func (n *Node) signed(h func(*http.Request, []byte) (any, error)) http.HandlerFu
 			http.Error(w, "No matching application for ID ["+r.PathValue("id")+"].", http.StatusNotFound)
 			return
 		}
-		want := signature(r.Method, r.URL.EscapedPath(), query, body, o.AppSecret)
+		path := strings.TrimPrefix(r.URL.EscapedPath(), o.Prefix)
+		want := signature(r.Method, path, query, body, o.AppSecret)
 		if !sameText(query.Get("auth_signature"), want) {
 			http.Error(w, "Authentication signature invalid.", http.StatusUnauthorized)
 			return
@@ -41,6 +44,10 @@ func respond(w http.ResponseWriter, h func(*http.Request, []byte) (any, error), 
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 	case errors.Is(err, errMissing):
 		http.Error(w, err.Error(), http.StatusNotFound)
+	case errors.Is(err, errNoPresence):
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case errors.Is(err, errUnreadable):
+		http.Error(w, "Internal server error.", http.StatusInternalServerError)
 	default:
 		writeJSON(w, answer)
 	}
@@ -77,10 +84,22 @@ func (e event) check() error {
 	return nil
 }
 
+// decode is a 500 for what is no JSON, and a 422 for JSON that is none of the
+// kind.
+func decode(body []byte, into any) error {
+	if !json.Valid(body) {
+		return errUnreadable
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%w: %w", errInvalid, err)
+	}
+	return nil
+}
+
 func (n *Node) postEvent(_ *http.Request, body []byte) (any, error) {
 	var e event
-	if err := json.Unmarshal(body, &e); err != nil {
-		return nil, fmt.Errorf("%w: %w", errInvalid, err)
+	if err := decode(body, &e); err != nil {
+		return nil, err
 	}
 	if err := e.check(); err != nil {
 		return nil, err
@@ -91,8 +110,8 @@ func (n *Node) postEvent(_ *http.Request, body []byte) (any, error) {
 
 func (n *Node) postBatch(_ *http.Request, body []byte) (any, error) {
 	var batch struct{ Batch []event }
-	if err := json.Unmarshal(body, &batch); err != nil {
-		return nil, fmt.Errorf("%w: %w", errInvalid, err)
+	if err := decode(body, &batch); err != nil {
+		return nil, err
 	}
 	for _, e := range batch.Batch {
 		if err := e.check(); err != nil {
@@ -102,7 +121,7 @@ func (n *Node) postBatch(_ *http.Request, body []byte) (any, error) {
 	for _, e := range batch.Batch {
 		n.dispatch(e)
 	}
-	return map[string][]struct{}{"batch": {}}, nil
+	return map[string]struct{}{"batch": {}}, nil
 }
 
 func (n *Node) dispatch(e event) {
@@ -111,9 +130,8 @@ func (n *Node) dispatch(e event) {
 	if len(channels) == 0 {
 		channels = []string{e.Channel}
 	}
-	for _, channel := range channels {
-		n.publish(busMessage{Kind: busEvent, Channel: channel, Event: e.Name, Data: quote(*e.Data), Except: e.SocketID})
-	}
+	m := &message{Event: e.Name, Data: quote(*e.Data)}
+	n.publish(busMessage{Kind: busEvent, Channels: channels, Message: m, Except: e.SocketID})
 }
 
 func (n *Node) postTerminate(r *http.Request, _ []byte) (any, error) {
@@ -147,7 +165,7 @@ func (n *Node) getChannel(r *http.Request, _ []byte) (any, error) {
 func (c channelCensus) info(name, wanted string) map[string]any {
 	info := make(map[string]any)
 	if strings.Contains(wanted, "user_count") && isPresence(name) {
-		info["user_count"] = len(c.Users)
+		info["user_count"] = c.UserCount
 	}
 	if strings.Contains(wanted, "subscription_count") && !isPresence(name) {
 		info["subscription_count"] = c.Subscriptions
@@ -157,15 +175,14 @@ func (c channelCensus) info(name, wanted string) map[string]any {
 
 func (n *Node) getUsers(r *http.Request, _ []byte) (any, error) {
 	name := r.PathValue("channel")
-	count, there := n.gather().Channels[name]
-	switch {
-	case !there:
+	switch _, there := n.hub.census().Channels[name]; {
+	case !there: // whatever the other nodes have
 		return nil, errMissing
 	case !isPresence(name):
-		return nil, fmt.Errorf("%w: only a presence channel has users", errInvalid)
+		return nil, errNoPresence
 	}
 	users := []map[string]userID{}
-	for id := range count.Users {
+	for id := range n.gather().Channels[name].Users {
 		users = append(users, map[string]userID{"id": id})
 	}
 	return map[string]any{"users": users}, nil

@@ -2,8 +2,10 @@ package devnode
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"net"
 	"sync"
+	"time"
 )
 
 // Bus is to nodes what Redis is to Reverb: what one of them sends goes to all
@@ -14,6 +16,7 @@ type Bus struct {
 
 	mu      sync.Mutex
 	members map[*busMember]struct{}
+	delay   time.Duration
 }
 
 // busQueue is how much may wait for a node before the bus drops it.
@@ -21,7 +24,15 @@ const busQueue = 4096
 
 type busMember struct {
 	conn net.Conn
-	out  chan []byte // closed when the member is off the bus
+	out  chan delivery // closed when the member is off the bus
+	gone chan struct{} // and so is this
+	due  time.Time     // of the last one
+}
+
+// delivery is what a member gets, and when at the soonest.
+type delivery struct {
+	due  time.Time
+	text []byte
 }
 
 // busEnvelope is what a node gets: how many are on the bus, and the message,
@@ -58,13 +69,22 @@ func (b *Bus) Stop() {
 	b.work.Wait()
 }
 
+// SetDelay makes the bus slow: what comes from now on takes between half of d
+// and d to each node, to some longer than to others, and stays in order. 0 makes
+// it quick.
+func (b *Bus) SetDelay(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.delay = d
+}
+
 func (b *Bus) accept() {
 	for {
 		raw, err := b.listener.Accept()
 		if err != nil {
 			return
 		}
-		m := &busMember{conn: raw, out: make(chan []byte, busQueue)}
+		m := &busMember{conn: raw, out: make(chan delivery, busQueue), gone: make(chan struct{})}
 		if !b.add(m) {
 			raw.Close()
 			return
@@ -83,7 +103,7 @@ func (b *Bus) add(m *busMember) bool {
 	}
 	b.members[m] = struct{}{}
 	greeting, _ := json.Marshal(busEnvelope{Members: len(b.members)})
-	m.out <- greeting
+	m.out <- delivery{text: greeting}
 	return true
 }
 
@@ -104,6 +124,7 @@ func (b *Bus) remove(m *busMember) {
 	defer b.mu.Unlock()
 	delete(b.members, m)
 	close(m.out)
+	close(m.gone)
 }
 
 func (b *Bus) spread(raw json.RawMessage) {
@@ -112,16 +133,28 @@ func (b *Bus) spread(raw json.RawMessage) {
 	out, _ := json.Marshal(busEnvelope{len(b.members), raw})
 	for m := range b.members {
 		select {
-		case m.out <- out:
+		case m.out <- delivery{m.next(b.delay), out}:
 		default: // it does not read; what it missed is lost to it anyway
 			m.conn.Close()
 		}
 	}
 }
 
+// next is when the next delivery is due, after the last one.
+func (m *busMember) next(delay time.Duration) time.Time {
+	if delay > 0 {
+		delay = delay/2 + rand.N(delay/2+1)
+	}
+	if due := time.Now().Add(delay); due.After(m.due) {
+		m.due = due
+	}
+	return m.due
+}
+
 func (m *busMember) write() {
-	for out := range m.out {
-		if _, err := m.conn.Write(out); err != nil {
+	for d := range m.out {
+		pause(time.Until(d.due), m.gone)
+		if _, err := m.conn.Write(d.text); err != nil {
 			m.conn.Close()
 		}
 	}

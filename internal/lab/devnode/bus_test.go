@@ -1,7 +1,10 @@
 package devnode
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -46,7 +49,11 @@ func TestCountsAreSumsOverTheNodes(t *testing.T) {
 		t.Errorf("got %s, want 3", got)
 	}
 	query := map[string][]string{"info": {"user_count"}}
-	if _, got := call(t, b, "GET", "/apps/"+DefaultAppID+"/channels", query, ""); got != `{"channels":{"presence-x":{"user_count":2}}}` {
+	// Who is on two nodes counts twice, as in Reverb.
+	if _, got := call(t, b, "GET", "/apps/"+DefaultAppID+"/channels", query, ""); got != `{"channels":{"presence-x":{"user_count":3}}}` {
+		t.Errorf("got %s, want 3 users", got)
+	}
+	if _, got := call(t, b, "GET", "/apps/"+DefaultAppID+"/channels/presence-x/users", nil, ""); strings.Count(got, `"id"`) != 2 {
 		t.Errorf("got %s, want 2 users", got)
 	}
 }
@@ -86,16 +93,14 @@ func TestANodeFindsItsBusAgain(t *testing.T) {
 	p := greeted(t, n)
 	p.subscribe(n, "news", "")
 	bus.Stop()
+	waitFor(t, n, func(s Stats) bool { return !s.OnBus })
 	back, err := StartBus(bus.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(back.Stop)
 	other := start(t, Options{Bus: bus.Addr()})
-	for found := false; !found; { // until both are on it
-		_, got := call(t, other, "GET", "/apps/"+DefaultAppID+"/connections", nil, "")
-		found = got == `{"connections":1}`
-	}
+	waitFor(t, n, func(s Stats) bool { return s.OnBus })
 	other.Publish("news", "said", "hello")
 	p.want("said")
 }
@@ -106,5 +111,86 @@ func TestANodeWithoutItsBusDoesNotStart(t *testing.T) {
 	if n, err := Start("127.0.0.1:0", Options{Bus: bus.Addr()}); err == nil {
 		n.Stop()
 		t.Error("it started")
+	}
+}
+
+func TestAllNodesDeliverInOneOrderHoweverSlowTheBus(t *testing.T) {
+	bus := startBus(t)
+	bus.SetDelay(10 * time.Millisecond)
+	var nodes []*Node
+	var peers []*peer
+	for range 3 {
+		n := start(t, Options{Bus: bus.Addr()})
+		p := greeted(t, n)
+		p.subscribe(n, "news", "")
+		nodes, peers = append(nodes, n), append(peers, p)
+	}
+	var publishing sync.WaitGroup
+	for _, n := range nodes {
+		publishing.Go(func() {
+			for i := range 50 {
+				n.Publish("news", "said", fmt.Sprint(n.Addr(), i))
+			}
+		})
+	}
+	publishing.Wait()
+	for i := range 3 * 50 {
+		want := string(peers[0].want("said").Data)
+		for _, p := range peers[1:] {
+			if got := string(p.want("said").Data); got != want {
+				t.Fatalf("event %d: got %s on one node and %s on another", i, got, want)
+			}
+		}
+	}
+}
+
+func TestWhatIsPublishedWhileTheBusIsGoneComesWhenItIsBack(t *testing.T) {
+	bus := startBus(t)
+	n := start(t, Options{Bus: bus.Addr()})
+	p := greeted(t, n)
+	p.subscribe(n, "news", "")
+	bus.Stop()
+	waitFor(t, n, func(s Stats) bool { return !s.OnBus })
+	n.Publish("news", "one", "")
+	n.Publish("news", "two", "")
+	back, err := StartBus(bus.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(back.Stop)
+	p.want("one")
+	p.want("two")
+}
+
+func TestAFrameOfAHundredKilobytesComesOverTheBus(t *testing.T) {
+	bus := startBus(t)
+	a, b := start(t, Options{Bus: bus.Addr()}), start(t, Options{Bus: bus.Addr()})
+	p := greeted(t, b)
+	p.subscribe(b, "news", "")
+	a.Publish("news", "said", strings.Repeat("x", 100<<10))
+	if m := p.want("said"); len(m.Data) != 100<<10+2 {
+		t.Errorf("got %d bytes, want %d and quotes", len(m.Data), 100<<10)
+	}
+}
+
+func TestNodesOnDifferentBusesDoNotHearOfEachOther(t *testing.T) {
+	a, b := start(t, Options{Bus: startBus(t).Addr()}), start(t, Options{Bus: startBus(t).Addr()})
+	p := greeted(t, b)
+	p.subscribe(b, "news", "")
+	a.Publish("news", "elsewhere", "")
+	b.Publish("news", "here", "")
+	p.want("here")
+}
+
+func TestANodeHasItsOwnUsersOnly(t *testing.T) {
+	bus := startBus(t)
+	a, b := start(t, Options{Bus: bus.Addr()}), start(t, Options{Bus: bus.Addr()})
+	greeted(t, a).subscribe(a, "presence-x", `{"user_id":"1"}`)
+	if got := greeted(t, b).subscribe(b, "presence-x", `{"user_id":"2"}`); !strings.Contains(string(got.Data), `\"ids\":[\"2\"]`) {
+		t.Errorf("got %s, want user 2 alone", got.Data)
+	}
+	greeted(t, b).subscribe(b, "news", "")
+	if got, _ := call(t, a, "GET", "/apps/"+DefaultAppID+"/channels/news/users", nil, ""); got != http.StatusNotFound {
+		t.Errorf("users of a channel that only another node has: got %d, want 404", got)
 	}
 }

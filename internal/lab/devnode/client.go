@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -24,6 +25,9 @@ type client struct {
 	conn *conn
 	ws   *websocket.Conn
 	id   string // the socket_id
+
+	sent  int       // messages in the minute that began
+	began time.Time // the minute of the rate limit
 
 	wake chan struct{} // has room for one
 	mu   sync.Mutex
@@ -55,8 +59,10 @@ func (n *Node) serveClient(c *client, r *Request) {
 
 // greet is where Reverb decides whether the client is welcome.
 func (c *client) greet(r *Request) {
-	o := c.node.options
+	o, unwelcome := c.node.options, c.node.faults.Load().Unwelcome
 	switch _, subscribed := c.node.hub.count(); {
+	case unwelcome != 0:
+		c.fail(protocolError{unwelcome, "Unwelcome"})
 	case strings.TrimPrefix(r.URL.Path, o.Prefix) != "/app/"+o.AppKey:
 		c.fail(errNoApp)
 		c.finish()
@@ -65,8 +71,12 @@ func (c *client) greet(r *Request) {
 	case !o.allows(r.Header.Get("Origin")):
 		c.fail(errOrigin)
 	default:
-		c.send(encode("pusher:connection_established", "", established{c.id, activityTimeout, o.Name}))
+		c.establish()
 	}
+}
+
+func (c *client) establish() {
+	c.send(encode("pusher:connection_established", "", established{c.id, activityTimeout, c.node.options.Name}))
 }
 
 type established struct {
@@ -96,8 +106,22 @@ func (c *client) read() {
 		}
 		c.node.record.note(func(s *Stats) { s.Messages++ })
 		c.node.hub.touch(c)
+		if c.isTooFast() {
+			c.fail(errRate)
+			continue
+		}
 		c.handle(raw)
 	}
+}
+
+// isTooFast counts a message, and is whether it is above the rate limit.
+func (c *client) isTooFast() bool {
+	if time.Since(c.began) >= time.Minute {
+		c.began, c.sent = time.Now(), 0
+	}
+	c.sent++
+	limit := c.node.options.MaxMessages
+	return limit > 0 && c.sent > limit
 }
 
 func (c *client) handle(raw []byte) {
@@ -106,15 +130,18 @@ func (c *client) handle(raw []byte) {
 		c.fail(errFormat)
 		return
 	}
-	switch {
-	case m.Event == "pusher:ping":
+	switch m.Event {
+	case "pusher:ping":
 		c.pong()
-	case m.Event == "pusher:subscribe":
+	case "pusher:pong":
+	case "pusher:subscribe":
 		c.subscribe(m.Data)
-	case m.Event == "pusher:unsubscribe":
+	case "pusher:unsubscribe":
 		c.unsubscribe(m.Data)
-	case strings.HasPrefix(m.Event, "client-"):
-		c.whisper(m)
+	case "pusher:connection_established": // Reverb does greet whoever says this
+		c.establish()
+	default:
+		c.clientEvent(m)
 	}
 }
 
@@ -124,57 +151,27 @@ func (c *client) pong() {
 	}
 }
 
-// subscription is the data of pusher:subscribe and pusher:unsubscribe.
-type subscription struct {
-	Channel     string `json:"channel"`
-	Auth        string `json:"auth"`
-	ChannelData string `json:"channel_data"`
-}
-
-func (c *client) subscribe(data json.RawMessage) {
-	var s subscription
-	if unwrap(data, &s) != nil || s.Channel == "" {
+// clientEvent passes a client event on to the channel's other clients. A public
+// channel may have some, too.
+func (c *client) clientEvent(m message) {
+	data, ok := structure(m.Data)
+	if !ok || m.Channel == "" || strings.HasPrefix(m.Event, "pusher:") {
 		c.fail(errFormat)
 		return
 	}
-	if isPrivate(s.Channel) && !c.authorized(s) {
-		c.fail(errAuth)
+	if !strings.HasPrefix(m.Event, "client-") {
 		return
 	}
-	var who member
-	if isPresence(s.Channel) && json.Unmarshal([]byte(s.ChannelData), &who) != nil {
-		c.fail(errFormat)
-		return
-	}
-	c.node.hub.subscribe(c, s.Channel, who)
-	c.node.record.note(nil)
-}
-
-func (c *client) authorized(s subscription) bool {
-	o := c.node.options
-	return sameText(s.Auth, SignChannel(c.id, s.Channel, s.ChannelData, o.AppKey, o.AppSecret))
-}
-
-func (c *client) unsubscribe(data json.RawMessage) {
-	var s subscription
-	if unwrap(data, &s) != nil {
-		c.fail(errFormat)
-		return
-	}
-	c.node.hub.unsubscribe(c, s.Channel)
-	c.node.record.note(nil)
-}
-
-// whisper passes a client event on to the channel's other clients.
-func (c *client) whisper(m message) {
-	if !isPrivate(m.Channel) {
-		return
-	}
-	if !c.node.hub.isSubscribed(c, m.Channel) {
+	who, in := c.node.hub.who(c, m.Channel)
+	if !in {
 		c.fail(errNoMember)
 		return
 	}
-	c.node.publish(busMessage{Kind: busEvent, Channel: m.Channel, Event: m.Event, Data: m.Data, Except: c.id})
+	whisper := message{Event: m.Event, Data: data}
+	if !who.isNobody() {
+		whisper.UserID = who.ID
+	}
+	c.node.publish(busMessage{Kind: busEvent, Channels: []string{m.Channel}, Message: &whisper, Except: c.id})
 }
 
 func (c *client) fail(e protocolError) { c.send(encode("pusher:error", "", e)) }

@@ -99,11 +99,17 @@ func TestABatchIsSeveralEvents(t *testing.T) {
 
 func TestAnEventWithoutNameDataOrChannelIs422(t *testing.T) {
 	n := start(t, Options{})
-	for _, body := range []string{``, `{`, `{"name":"e","data":"d"}`, `{"name":"e","channel":"c"}`, `{"channel":"c","data":"d"}`} {
-		if got, _ := call(t, n, "POST", "/apps/"+DefaultAppID+"/events", nil, body); got != http.StatusUnprocessableEntity {
-			t.Errorf("%q: got %d, want 422", body, got)
+	f := func(body string, want int) {
+		t.Helper()
+		if got, _ := call(t, n, "POST", "/apps/"+DefaultAppID+"/events", nil, body); got != want {
+			t.Errorf("%q: got %d, want %d", body, got, want)
 		}
 	}
+	f(`{"name":"e","data":"d"}`, http.StatusUnprocessableEntity)
+	f(`{"name":"e","channel":"c"}`, http.StatusUnprocessableEntity)
+	f(`{"channel":"c","data":"d"}`, http.StatusUnprocessableEntity)
+	f(``, http.StatusInternalServerError) // no JSON
+	f(`{`, http.StatusInternalServerError)
 }
 
 func TestAnUnsubscribedClientGetsNothing(t *testing.T) {
@@ -125,6 +131,21 @@ func TestAPrivateChannelNeedsASignature(t *testing.T) {
 	p.send(`{"event":"pusher:subscribe","data":{"channel":"private-a"}}`)
 	p.wantError(errAuth)
 	p.subscribe(n, "private-a", "")
+	p.send(`{"event":"pusher:subscribe","data":{"channel":"private-encrypted-a"}}`)
+	p.wantError(errAuth)
+	p.subscribe(n, "private-encrypted-a", "")
+	p.send(`{"event":"pusher:subscribe","data":{"channel":"privately"}}`) // the word is enough
+	p.wantError(errAuth)
+}
+
+func TestAnAuthIsItsSignatureWhateverTheKeyBeforeIt(t *testing.T) {
+	n := start(t, Options{})
+	p := greeted(t, n)
+	signature := signChannel(p.id, "private-a", "", DefaultAppSecret)
+	for _, auth := range []string{"another-key:" + signature, signature} {
+		p.send(`{"event":"pusher:subscribe","data":{"channel":"private-a","auth":%q}}`, auth)
+		p.want("pusher_internal:subscription_succeeded")
+	}
 }
 
 func TestAClientEventReachesTheOthersOnAPrivateChannel(t *testing.T) {
@@ -142,6 +163,52 @@ func TestAClientEventReachesTheOthersOnAPrivateChannel(t *testing.T) {
 	a.want("pusher:pong")
 }
 
+func TestAClientEventMayGoToAPublicChannel(t *testing.T) {
+	n := start(t, Options{})
+	a, b := greeted(t, n), greeted(t, n)
+	a.subscribe(n, "news", "")
+	b.subscribe(n, "news", "")
+	a.send(`{"event":"client-hi","channel":"news"}`)
+	if m := b.want("client-hi"); string(m.Data) != "null" || m.UserID != nil {
+		t.Errorf("got %+v, want no data and nobody", m)
+	}
+}
+
+func TestAClientEventOnAPresenceChannelSaysWhoseItIs(t *testing.T) {
+	n := start(t, Options{})
+	a, b := greeted(t, n), greeted(t, n)
+	b.subscribe(n, "presence-room", `{"user_id":"2"}`)
+	a.subscribe(n, "presence-room", `{"user_id":1}`)
+	b.want("pusher_internal:member_added")
+	a.send(`{"event":"client-hi","channel":"presence-room","data":"[1]"}`)
+	if m := b.want("client-hi"); string(m.Data) != "[1]" || string(m.UserID) != "1" {
+		t.Errorf("got %+v, want data [1] of user 1", m)
+	}
+}
+
+func TestAMessageThatReverbDoesNotKnowIs4200(t *testing.T) {
+	p := greeted(t, start(t, Options{}))
+	for _, m := range []string{
+		`{`, `{"data":{}}`, `{"event":"pusher:what"}`, `{"event":"client-hi"}`,
+		`{"event":"client-hi","channel":"a","data":"text"}`, `{"event":"pusher:subscribe","data":{}}`,
+		`{"event":"pusher:subscribe","data":{"channel":"a","channel_data":"no JSON"}}`,
+	} {
+		p.send("%s", m)
+		p.wantError(errFormat)
+	}
+	p.send(`{"event":"other","channel":"a"}`) // is ignored
+	p.send(`{"event":"pusher:ping"}`)
+	p.want("pusher:pong")
+}
+
+func TestAClientAboveTheRateLimitIs4301(t *testing.T) {
+	p := greeted(t, start(t, Options{MaxMessages: 1}))
+	p.send(`{"event":"pusher:ping"}`)
+	p.want("pusher:pong")
+	p.send(`{"event":"pusher:ping"}`)
+	p.wantError(errRate)
+}
+
 func TestAPresenceChannelTellsWhoComesAndGoes(t *testing.T) {
 	n := start(t, Options{})
 	a, b, again := greeted(t, n), greeted(t, n), greeted(t, n)
@@ -154,16 +221,16 @@ func TestAPresenceChannelTellsWhoComesAndGoes(t *testing.T) {
 	}
 	var who member
 	a.data("pusher_internal:member_added", &who)
-	if who.ID != "2" {
-		t.Errorf("got %q, want 2", who.ID)
+	if string(who.ID) != `"2"` {
+		t.Errorf("got %s, want \"2\"", who.ID)
 	}
 	again.subscribe(n, "presence-room", `{"user_id":"2"}`) // the same user: nobody is told
 	b.ws.CloseNow()
 	waitFor(t, n, func(s Stats) bool { return s.Connections == 2 })
 	again.ws.CloseNow()
 	a.data("pusher_internal:member_removed", &who)
-	if who.ID != "2" {
-		t.Errorf("got %q, want 2", who.ID)
+	if string(who.ID) != `"2"` {
+		t.Errorf("got %s, want \"2\"", who.ID)
 	}
 }
 
@@ -204,8 +271,8 @@ func TestTheAPICountsChannelsUsersAndSubscribedClients(t *testing.T) {
 	f("/channels/presence-room", "info=user_count", `{"occupied":true,"user_count":1}`)
 	f("/channels/empty", "", `{"occupied":false}`)
 	f("/channels/presence-room/users", "", `{"users":[{"id":"7"}]}`)
-	if got, _ := call(t, n, "GET", "/apps/"+DefaultAppID+"/channels/news/users", nil, ""); got != 422 {
-		t.Errorf("users of a public channel: got %d, want 422", got)
+	if got, _ := call(t, n, "GET", "/apps/"+DefaultAppID+"/channels/news/users", nil, ""); got != 400 {
+		t.Errorf("users of a public channel: got %d, want 400", got)
 	}
 	if got, _ := call(t, n, "GET", "/apps/"+DefaultAppID+"/channels/empty/users", nil, ""); got != 404 {
 		t.Errorf("users of no channel: got %d, want 404", got)

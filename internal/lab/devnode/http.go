@@ -73,7 +73,7 @@ func (w *response) finish() {
 
 // pause waits, but not for a connection that is gone.
 func pause(delay time.Duration, gone <-chan struct{}) {
-	if delay == 0 {
+	if delay <= 0 {
 		return
 	}
 	timer := time.NewTimer(delay)

@@ -22,29 +22,6 @@ type presence struct {
 	pinged   bool            // since then
 }
 
-// channel holds its clients, each with who it is on a presence channel.
-type channel struct {
-	clients map[*client]member
-}
-
-// member is the channel_data of a client on a presence channel.
-type member struct {
-	ID   userID          `json:"user_id"`
-	Info json.RawMessage `json:"user_info,omitempty"`
-}
-
-// userID is text, and may be a number in JSON.
-type userID string
-
-func (u *userID) UnmarshalJSON(raw []byte) error {
-	var text string
-	if json.Unmarshal(raw, &text) != nil {
-		text = string(raw)
-	}
-	*u = userID(text)
-	return nil
-}
-
 func newHub() hub {
 	return hub{clients: make(map[*client]*presence), channels: make(map[string]*channel)}
 }
@@ -88,21 +65,26 @@ func (h *hub) all() []*client {
 }
 
 // subscribe adds the client and tells it, and on a presence channel the others
-// if the member is new there. A second time only tells.
+// if the member is new there. A second time only tells. What a cache channel
+// keeps comes right behind the answer.
 func (h *hub) subscribe(c *client, name string, who member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	ch := h.channels[name]
 	if ch == nil {
-		ch = &channel{clients: make(map[*client]member)}
+		ch = newChannel(name)
 		h.channels[name] = ch
 	}
-	if isPresence(name) && !ch.has(who.ID) {
-		ch.send(encode("pusher_internal:member_added", name, who), "")
-	}
-	ch.clients[c] = who
+	isNew := isPresence(name) && !ch.has(who.id)
+	ch.add(c, who)
 	h.enlist(c, name)
-	c.send(encode("pusher_internal:subscription_succeeded", name, ch.welcome(name)))
+	if isNew {
+		ch.send(encode("pusher_internal:member_added", name, who.data), c.id)
+	}
+	c.send(encode("pusher_internal:subscription_succeeded", name, ch.welcome()))
+	if isCached(name) {
+		c.send(ch.last())
+	}
 }
 
 func (h *hub) enlist(c *client, name string) {
@@ -133,8 +115,8 @@ func (h *hub) drop(c *client, name string) {
 	}
 	delete(ch.clients, c)
 	h.strike(c, name)
-	if isPresence(name) && !ch.has(who.ID) {
-		ch.send(encode("pusher_internal:member_removed", name, map[string]userID{"user_id": who.ID}), "")
+	if isPresence(name) && !who.isNobody() && !ch.has(who.id) {
+		ch.broadcast(encode("pusher_internal:member_removed", name, map[string]json.RawMessage{"user_id": who.ID}), "")
 	}
 	if len(ch.clients) == 0 {
 		delete(h.channels, name)
@@ -149,10 +131,14 @@ func (h *hub) strike(c *client, name string) {
 	}
 }
 
-func (h *hub) isSubscribed(c *client, name string) bool {
+// who is as whom the client is subscribed, if it is.
+func (h *hub) who(c *client, name string) (who member, in bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.clients[c].channels[name]
+	if ch := h.channels[name]; ch != nil {
+		who, in = ch.clients[c]
+	}
+	return who, in
 }
 
 // subscribers is how many clients a channel has.
@@ -170,7 +156,7 @@ func (h *hub) deliver(name string, m []byte, except string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ch := h.channels[name]; ch != nil {
-		ch.send(m, except)
+		ch.broadcast(m, except)
 	}
 }
 
@@ -180,7 +166,7 @@ func (h *hub) terminate(user userID) {
 	defer h.mu.Unlock()
 	for name, ch := range h.channels {
 		for c, who := range ch.clients {
-			if isPresence(name) && who.ID == user {
+			if isPresence(name) && who.id == user {
 				c.finish()
 			}
 		}
@@ -203,71 +189,4 @@ func (h *hub) keepAlive(interval time.Duration) {
 			c.send(encode("pusher:ping", "", nil))
 		}
 	}
-}
-
-// census is what a node tells of itself when another one counts.
-type census struct {
-	Connections int                      `json:"connections"`
-	Channels    map[string]channelCensus `json:"channels"`
-}
-
-type channelCensus struct {
-	Subscriptions int             `json:"subscriptions"`
-	Users         map[userID]bool `json:"users,omitempty"`
-}
-
-func (h *hub) census() census {
-	_, subscribed := h.count()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := census{subscribed, make(map[string]channelCensus)}
-	for name, ch := range h.channels {
-		out.Channels[name] = channelCensus{len(ch.clients), ch.users(name)}
-	}
-	return out
-}
-
-func (ch *channel) has(id userID) bool {
-	for _, who := range ch.clients {
-		if who.ID == id {
-			return true
-		}
-	}
-	return false
-}
-
-func (ch *channel) send(m []byte, except string) {
-	for c := range ch.clients {
-		if c.id != except {
-			c.send(m)
-		}
-	}
-}
-
-func (ch *channel) users(name string) map[userID]bool {
-	if !isPresence(name) {
-		return nil
-	}
-	users := make(map[userID]bool)
-	for _, who := range ch.clients {
-		users[who.ID] = true
-	}
-	return users
-}
-
-// welcome is the data of subscription_succeeded: who is there on a presence
-// channel, and else nothing.
-func (ch *channel) welcome(name string) any {
-	if !isPresence(name) {
-		return struct{}{}
-	}
-	hash := make(map[userID]json.RawMessage)
-	ids := []userID{}
-	for _, who := range ch.clients {
-		if _, twice := hash[who.ID]; !twice {
-			ids = append(ids, who.ID)
-		}
-		hash[who.ID] = who.Info
-	}
-	return map[string]any{"presence": map[string]any{"count": len(ids), "ids": ids, "hash": hash}}
 }

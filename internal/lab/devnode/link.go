@@ -20,18 +20,18 @@ const (
 
 // busMessage is what nodes send each other.
 type busMessage struct {
-	Kind    string          `json:"kind"`
-	Channel string          `json:"channel,omitempty"`
-	Event   string          `json:"event,omitempty"`
-	Data    json.RawMessage `json:"data,omitempty"`
-	Except  string          `json:"except,omitempty"` // a socket_id
-	User    userID          `json:"user,omitempty"`
-	Ask     string          `json:"ask,omitempty"` // the question's name
-	Census  *census         `json:"census,omitempty"`
+	Kind     string   `json:"kind"`
+	Channels []string `json:"channels,omitempty"`
+	Message  *message `json:"message,omitempty"` // without the channel
+	Except   string   `json:"except,omitempty"`  // a socket_id
+	User     userID   `json:"user,omitempty"`
+	Ask      string   `json:"ask,omitempty"` // the question's name
+	Census   *census  `json:"census,omitempty"`
 }
 
-// publish hands the message to every node, this one included. Without a bus,
-// or while it is gone, nobody else gets it, and nobody is told.
+// publish hands the message to every node, this one included, which delivers its
+// own events only when they come back: so all nodes have them in one order. While
+// the bus is gone the messages wait, and nobody is told.
 func (n *Node) publish(m busMessage) {
 	if n.faults.Load().LoseOut {
 		return
@@ -50,8 +50,11 @@ func (n *Node) receive(nodes int, m busMessage) {
 	}
 	switch m.Kind {
 	case busEvent:
-		out, _ := json.Marshal(message{m.Event, m.Channel, m.Data})
-		n.hub.deliver(m.Channel, out, m.Except)
+		for _, channel := range m.Channels {
+			m.Message.Channel = channel
+			out, _ := json.Marshal(m.Message)
+			n.hub.deliver(channel, out, m.Except)
+		}
 	case busTerminate:
 		n.hub.terminate(m.User)
 	case busAsk:
@@ -84,8 +87,10 @@ func (n *Node) gather() census {
 type link struct {
 	node *Node
 	asks atomic.Int64
+	wake chan struct{} // has room for one
 
 	mu        sync.Mutex
+	out       [][]byte      // waits for the bus, without bound
 	conn      *conn         // nil: the bus is gone
 	decoder   *json.Decoder // of conn
 	questions map[string]*question
@@ -99,7 +104,9 @@ type question struct {
 	complete chan struct{}
 }
 
-func newLink(n *Node) *link { return &link{node: n, questions: make(map[string]*question)} }
+func newLink(n *Node) *link {
+	return &link{node: n, wake: make(chan struct{}, 1), questions: make(map[string]*question)}
+}
 
 // join connects, and returns when the bus has taken the node in.
 func (l *link) join() error {
@@ -130,6 +137,8 @@ func (l *link) adopt(c *conn, decoder *json.Decoder) error {
 	default:
 	}
 	l.conn, l.decoder = c, decoder
+	l.stir()
+	l.node.record.note(nil)
 	return nil
 }
 
@@ -171,6 +180,13 @@ func (l *link) lose() {
 	defer l.mu.Unlock()
 	l.conn.abandon()
 	l.conn = nil
+	l.node.record.note(nil)
+}
+
+func (l *link) isThere() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conn != nil
 }
 
 // rejoin tries every tenth of a second, for BusTimeout.
@@ -193,17 +209,46 @@ func (l *link) rejoin() bool {
 	}
 }
 
+// send never blocks.
 func (l *link) send(m busMessage) {
 	out, _ := json.Marshal(m)
-	if c := l.current(); c != nil {
-		c.Write(out)
+	l.mu.Lock()
+	l.out = append(l.out, out)
+	l.mu.Unlock()
+	l.stir()
+}
+
+func (l *link) stir() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
 	}
 }
 
-func (l *link) current() *conn {
+// write sends what waits while the bus is there, until the node ends.
+func (l *link) write() {
+	for {
+		select {
+		case <-l.wake:
+		case <-l.node.ended:
+			return
+		}
+		to, out := l.take()
+		for _, m := range out {
+			to.Write(m) // an error is for listen to find
+		}
+	}
+}
+
+// take takes nothing while the bus is gone.
+func (l *link) take() (to *conn, out [][]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.conn
+	if l.conn == nil {
+		return nil, nil
+	}
+	out, l.out = l.out, nil
+	return l.conn, out
 }
 
 // ask sends a question to every node.
@@ -250,19 +295,4 @@ func (l *link) close(q *question) census {
 		sum.add(c)
 	}
 	return sum
-}
-
-func (c *census) add(other *census) {
-	c.Connections += other.Connections
-	for name, theirs := range other.Channels {
-		ours := c.Channels[name]
-		ours.Subscriptions += theirs.Subscriptions
-		if ours.Users == nil {
-			ours.Users = make(map[userID]bool)
-		}
-		for user := range theirs.Users {
-			ours.Users[user] = true
-		}
-		c.Channels[name] = ours
-	}
 }

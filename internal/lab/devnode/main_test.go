@@ -183,7 +183,7 @@ func (p *peer) wantEnd(code websocket.StatusCode) {
 func (p *peer) subscribe(n *Node, channel, data string) message {
 	p.t.Helper()
 	request := subscription{Channel: channel, ChannelData: data}
-	if isPrivate(channel) {
+	if isSigned(channel) {
 		request.Auth = SignChannel(p.id, channel, data, n.options.AppKey, n.options.AppSecret)
 	}
 	raw, _ := json.Marshal(request)
@@ -191,12 +191,11 @@ func (p *peer) subscribe(n *Node, channel, data string) message {
 	return p.want("pusher_internal:subscription_succeeded")
 }
 
-// call sends a signed request, and returns status and body.
+// call sends a signed request, whose signature does not cover the prefix, and returns status and body.
 func call(t *testing.T, n *Node, method, path string, query url.Values, body string) (int, string) {
 	t.Helper()
-	path = n.options.Prefix + path
 	signed := Sign(method, path, query, []byte(body), n.options.AppKey, n.options.AppSecret)
-	return plain(t, n, method, path+"?"+signed.Encode(), body)
+	return plain(t, n, method, n.options.Prefix+path+"?"+signed.Encode(), body)
 }
 
 func plain(t *testing.T, n *Node, method, uri, body string) (int, string) {

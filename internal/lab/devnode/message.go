@@ -1,16 +1,17 @@
 package devnode
 
 import (
+	"bytes"
 	"encoding/json"
-	"strings"
 )
 
-// message is one message of the Pusher protocol. Data is what it was: text in
-// JSON for all that Reverb sends itself.
+// message is one message of the Pusher protocol, in the order in which Reverb
+// writes it. Data is what it was: text in JSON for all that Reverb sends itself.
 type message struct {
 	Event   string          `json:"event"`
-	Channel string          `json:"channel,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"`
+	Channel string          `json:"channel,omitempty"`
+	UserID  json.RawMessage `json:"user_id,omitempty"` // of a client event on a presence channel
 }
 
 // protocolError is what a client is told in a pusher:error.
@@ -28,6 +29,7 @@ var (
 	errNoMember  = protocolError{4009, "The client is not a member of the specified channel."}
 	errFormat    = protocolError{4200, "Invalid message format"}
 	errNotPonged = protocolError{4201, "Pong reply not received in time"}
+	errRate      = protocolError{4301, "Rate limit exceeded"}
 )
 
 // encode returns the message with the data as a JSON text inside it; nil data
@@ -57,8 +59,16 @@ func unwrap(data json.RawMessage, into any) error {
 	return json.Unmarshal(data, into)
 }
 
-func isPresence(channel string) bool { return strings.HasPrefix(channel, "presence-") }
-
-func isPrivate(channel string) bool {
-	return strings.HasPrefix(channel, "private-") || isPresence(channel)
+// structure takes an object or a list, which may be JSON within a JSON text, or
+// nothing, and fails for other JSON.
+func structure(data json.RawMessage) (json.RawMessage, bool) {
+	var text string
+	if json.Unmarshal(data, &text) == nil && json.Valid([]byte(text)) {
+		data = []byte(text)
+	}
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 {
+		return json.RawMessage("null"), true
+	}
+	return data, data[0] == '{' || data[0] == '[' || string(data) == "null"
 }

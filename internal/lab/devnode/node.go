@@ -136,9 +136,10 @@ func (n *Node) CloseClients(code int, reason string) {
 	closing.Wait()
 }
 
-// Publish sends an event to a channel's clients on all nodes of the bus.
+// Publish sends an event, of any size, to a channel's clients on all nodes of
+// the bus.
 func (n *Node) Publish(channel, event, data string) {
-	n.publish(busMessage{Kind: busEvent, Channel: channel, Event: event, Data: quote(data)})
+	n.publish(busMessage{Kind: busEvent, Channels: []string{channel}, Message: &message{Event: event, Data: quote(data)}})
 }
 
 // Subscribers is how many of the node's own clients are on the channel. The API
@@ -175,6 +176,7 @@ func (n *Node) serve(ctx context.Context) error {
 	n.work.Go(n.keepAlive)
 	if n.link != nil {
 		n.work.Go(n.link.run)
+		n.work.Go(n.link.write)
 	}
 	n.accept()
 	n.work.Wait()

@@ -24,6 +24,9 @@ type Options struct {
 	Prefix string
 	// MaxRequest is how many bytes a request must stay under, 0: 10,000.
 	MaxRequest int
+	// MaxMessages is how many messages a client may send in a minute, 0: any
+	// number. Those above are answered with error 4301.
+	MaxMessages int
 	// MaxMessage is how many bytes a message may have, 0: 10,000.
 	MaxMessage int64
 	// PingInterval is after how long an idle, subscribed client is pinged, and
@@ -50,6 +53,16 @@ type Faults struct {
 	EndAfter101 bool
 	// Mute sends nothing after the 101, whatever comes.
 	Mute bool
+	// Unwelcome greets with a pusher:error of this code, such as 4004 or 4009;
+	// 0: who is welcome is. The client works, as one that Reverb refuses does.
+	Unwelcome int
+	// Forbid answers pusher:subscribe with a pusher:error of this code, 0: does
+	// not; and NoAnswer with nothing. There is no subscription then.
+	Forbid   int
+	NoAnswer bool
+	// DieAtSubscribe ends the node with a RST to everybody when a
+	// pusher:subscribe comes, and FreezeAtSubscribe freezes it.
+	DieAtSubscribe, FreezeAtSubscribe bool
 	// NoPong leaves pusher:ping without an answer.
 	NoPong bool
 	// LoseIn and LoseOut lose all that comes from the bus, and all that goes to

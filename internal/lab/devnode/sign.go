@@ -35,11 +35,15 @@ func Sign(method, path string, query url.Values, body []byte, key, secret string
 // SignChannel returns the auth of a subscription to a private or presence
 // channel; data is a presence channel's channel_data, and else empty.
 func SignChannel(socketID, channel, data, key, secret string) string {
+	return key + ":" + signChannel(socketID, channel, data, secret)
+}
+
+func signChannel(socketID, channel, data, secret string) string {
 	text := socketID + ":" + channel
 	if data != "" {
 		text += ":" + data
 	}
-	return key + ":" + hmacHex(text, secret)
+	return hmacHex(text, secret)
 }
 
 // signature covers method, path, query sorted by name, and body. The body's md5

@@ -19,6 +19,7 @@ type Stats struct {
 	PeakPerSec  int    `json:"peak_per_sec"` // most upgrades in one second of the clock
 	Messages    int    `json:"messages"`     // that clients sent
 	Published   int    `json:"published"`    // events that came by POST
+	OnBus       bool   `json:"on_bus"`       // whether it is on its bus now
 }
 
 // Request is a request as a node got it.
@@ -101,6 +102,7 @@ func (n *Node) look() (Stats, <-chan struct{}) {
 	stats.Name = n.options.Name
 	stats.Open = n.open()
 	stats.Connections, stats.Subscribed = n.hub.count()
+	stats.OnBus = n.link != nil && n.link.isThere()
 	return stats, changed
 }
 

@@ -132,12 +132,12 @@ func TestUpgradesAreCountedPerSecond(t *testing.T) {
 
 func TestAMessageOfMoreThanTenThousandBytesEndsWith1009(t *testing.T) {
 	n := start(t, Options{})
-	const frame = `{"event":"unknown","data":""}`
+	const frame = `{"event":"pusher:pong","data":""}`
 	fill := strings.Repeat("x", 10_000-len(frame))
 	p := greeted(t, n)
-	p.send(`{"event":"unknown","data":"%s"}`, fill)
+	p.send(`{"event":"pusher:pong","data":"%s"}`, fill)
 	p.send(`{"event":"pusher:ping"}`)
 	p.want("pusher:pong")
-	p.send(`{"event":"unknown","data":"%s"}`, fill+"x")
+	p.send(`{"event":"pusher:pong","data":"%s"}`, fill+"x")
 	p.wantEnd(websocket.StatusMessageTooBig)
 }
