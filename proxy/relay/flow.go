@@ -25,6 +25,16 @@ type flow struct {
 	held []byte // the frame that is not whole yet, from its beginning
 }
 
+// takeBack returns the beginning of a frame that is not whole yet, which the flow
+// has then never seen. It is for directions without a limit.
+func (f *flow) takeBack() (begun []byte) {
+	begun, f.held = f.held, nil
+	if !f.open {
+		f.rewind()
+	}
+	return begun
+}
+
 // drop lets nothing pass any more.
 func (f *flow) drop() { f.dropping, f.held = true, nil }
 

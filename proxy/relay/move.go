@@ -28,6 +28,8 @@ type Mover interface {
 	// FromNode is shown each text message of the node from then on, and says
 	// whether the client gets it. After last the node is not read any more, and
 	// nothing behind that message reaches the client, until Resume or Replace.
+	// After a Resume that has something to undo, too, it is shown what the node
+	// sends, and says with last that this was the last that it must see.
 	// What cannot be shown passes: messages in fragments, or binary, or in a
 	// frame above maxFrame. text is valid until it returns.
 	FromNode(text []byte) (pass, last bool)

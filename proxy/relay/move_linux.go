@@ -8,14 +8,12 @@ import (
 
 // move is a move under way, from Relay.Hold on. First a frame of the client that
 // has left in part becomes whole; then the client is not read any more. When all
-// that it had sent has left, the move has begun, and the mover hears the node.
+// that was read has left, the move has begun, and the mover hears the node.
 type move struct {
 	mover    Mover
-	maxFrame uint64
+	maxFrame int
 	begun    bool
-	resumed  bool   // it has been given up, and the mover hears the node until the last of what it undoes
-	last     bool   // the mover has seen what it waited for: the node is not read
-	fromNode []byte // what the node has sent that nothing was done with: the start of a frame or, behind the last one, anything
+	last     bool // the mover has heard what it waited for: the node is not read
 }
 
 // Hold implements Relay.
@@ -32,10 +30,7 @@ func (c *epollRelay) beginMove(m Mover, maxFrame int) {
 		m.Aborted(err)
 		return
 	}
-	if given := c.moving(); given != nil {
-		c.endMove(given)
-	}
-	c.rarely().move = &move{mover: m, maxFrame: uint64(max(maxFrame, bufferSize))}
+	c.rarely().move = &move{mover: m, maxFrame: max(maxFrame, bufferSize)}
 	c.proceed()
 }
 
@@ -51,7 +46,7 @@ func (c *epollRelay) unmovable() error {
 		return errEnded
 	case c.node.over, c.node.refuses:
 		return errNoNode
-	case c.holds():
+	case c.moving() != nil:
 		return errMoving
 	}
 	return nil
@@ -62,33 +57,18 @@ func (c *epollRelay) Resume(toNode [][]byte) {
 	c.shard.post(func() {
 		defer c.survive()
 		m := c.moving()
-		if m == nil || m.resumed {
+		if m == nil {
 			return
 		}
-		if m.begun {
-			c.tellNode(toNode)
-		}
-		m.resumed, m.last = true, false
+		c.rare.move = nil
 		if m.begun && len(toNode) > 0 {
-			c.hear(m)
-		} else {
-			c.endMove(m)
+			c.tellNode(toNode)
+			c.rare.hearing.late = append(c.rare.hearing.late, m.mover)
 		}
+		c.hear()
 		c.active()
 		c.proceed()
 	})
-}
-
-// endMove has pass what was held back.
-func (c *epollRelay) endMove(m *move) {
-	c.rare.move = nil
-	c.replay(m.fromNode)
-}
-
-// holds is whether a move is under way that has not been given up.
-func (c *epollRelay) holds() bool {
-	m := c.moving()
-	return m != nil && !m.resumed
 }
 
 // moving is the move under way; nil: there is none.
@@ -107,10 +87,7 @@ func (c *epollRelay) moveOn() {
 		c.abortMove(c.endedBy())
 	case !m.begun && !c.toNode.open && c.node.flushed():
 		m.begun = true
-		m.fromNode, c.toClient.held = c.toClient.held, nil
-		if !c.toClient.open {
-			c.toClient.rewind()
-		}
+		c.beginHearing(m.maxFrame)
 		c.tellNode(m.mover.Begin())
 	}
 	c.catchUp()
@@ -123,11 +100,9 @@ func (c *epollRelay) abortMove(err error) {
 	if m == nil {
 		return
 	}
-	if !m.resumed {
-		c.rare.move = nil
-		m.mover.Aborted(err)
-	}
-	c.endMove(m)
+	c.rare.move = nil
+	m.mover.Aborted(err)
+	c.hear()
 }
 
 // abandonMove is for a relay that has ended by a panic, maybe the mover's.
@@ -148,14 +123,14 @@ func (c *epollRelay) endedBy() error {
 // pausesClient is whether the client is not read, so that what it sends waits
 // for the end of a move, or for another node.
 func (c *epollRelay) pausesClient() bool {
-	return c.awaits() || c.holds() && !c.toNode.open
+	return c.awaits() || c.moving() != nil && !c.toNode.open
 }
 
 // roomForClient is where what the client sends goes. A move reads no further
 // than to the end of the frame that has left in part.
 func (c *epollRelay) roomForClient() []byte {
 	room := c.shard.space.buffer.room()
-	if c.holds() {
+	if c.moving() != nil {
 		room = room[:min(c.toNode.ahead(), uint64(len(room)))]
 	}
 	return room
@@ -197,56 +172,9 @@ func (c *epollRelay) replay(fromNode []byte) {
 	}
 }
 
-// hear shows the mover what has come from the node, as far as frames are whole,
-// and has pass what it lets through.
-func (c *epollRelay) hear(m *move) {
-	for c.moving() == m && !m.last && !c.toClient.dropping {
-		piece := m.piece(c.toClient.ahead())
-		if len(piece) == 0 {
-			return
-		}
-		m.fromNode = m.fromNode[len(piece):]
-		c.hearPiece(m, piece)
-	}
-	if m.resumed && m.last && c.moving() == m {
-		c.endMove(m)
-	}
-}
-
 // pausesNode is whether the node is not read, so that the client gets nothing
 // behind the last message of a move.
 func (c *epollRelay) pausesNode() bool {
-	return c.holds() && c.rare.move.last
-}
-
-// piece is a whole frame, or a part of one that is passed on as it comes, with
-// ahead bytes still to come; nil: more must come first.
-func (m *move) piece(ahead uint64) []byte {
-	b := m.fromNode
-	if ahead > 0 {
-		return b[:min(ahead, uint64(len(b)))]
-	}
-	head, payload := measure(b)
-	size := uint64(head) + min(payload, 1<<62) // which does not overflow
-	if head == 0 || size <= m.maxFrame && size > uint64(len(b)) {
-		return nil
-	}
-	return b[:min(size, uint64(len(b)))]
-}
-
-func (c *epollRelay) hearPiece(m *move, piece []byte) {
-	begins := !c.toClient.open
-	leave, messages, err := c.toClient.pass(0, piece)
-	bad, _ := err.(*ProtocolError)
-	if bad != nil || c.toClient.closed {
-		m.fromNode = nil // is of no use
-	}
-	if begins && bad == nil && !c.toClient.open && piece[0] == bitFIN|opText {
-		var pass bool
-		head, _ := measure(piece)
-		if pass, m.last = m.mover.FromNode(piece[head:]); !pass {
-			return
-		}
-	}
-	c.toClientLeaves(piece[:leave], messages, bad)
+	m := c.moving()
+	return m != nil && m.last
 }

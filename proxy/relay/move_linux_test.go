@@ -22,6 +22,7 @@ func TestAHoldThatIsGivenUpHasNeverBeen(t *testing.T) {
 			r.nodeSends(text(unmasked, "later"))
 			r.conn.Resume(texts("undo"))
 			r.clientGets(text(unmasked, "behind"), text(unmasked, "later"))
+			r.nodeSends(text(unmasked, marker)) // the answer to undo
 			r.nodeGets(appendText(nil, masked, []byte("undo")), text(masked, "while held"))
 			m.wantNotAborted()
 		}
@@ -89,6 +90,39 @@ func TestAFrameOfTheNodeIsShownWholeUpToTheBound(t *testing.T) {
 	})
 }
 
+// A node may be slow to answer what a mover has sent it.
+func TestAnAnswerThatComesAfterTheHoldIsHiddenToo(t *testing.T) {
+	eachClient(t, func(t *testing.T, l legs) {
+		r := l.start(t, nil)
+		late := r.hold("sync")
+		r.conn.Resume(texts("undo"))
+		r.nodeSends(text(unmasked, secret), text(unmasked, "a"))
+		r.clientGets(text(unmasked, "a"))
+		r.hold("sync")
+		r.conn.Resume(texts("undo"))
+		third := r.hold("sync")
+		large := text(unmasked, strings.Repeat("x", 100_000))
+		r.nodeSends(text(unmasked, "b"), text(unmasked, secret), large[:60_000])
+		r.clientGets(text(unmasked, "b"))
+		third.hears("b") // what was hidden before is not for it
+		r.nodeSends(large[60_000:], text(unmasked, marker), text(unmasked, "behind"))
+		r.clientGets(large)
+		late.hears(secret, "a", "b", secret, strings.Repeat("x", 100_000), marker)
+		third.hears(strings.Repeat("x", 100_000))
+		r.nodeSends(text(unmasked, marker)) // of the second
+		r.clientGets(text(unmasked, "behind"))
+		r.nodeSends(text(unmasked, marker))
+		third.hears("behind", marker)
+		late.wantNotAborted()
+		r.conn.Resume(nil)
+		r.nodeSends(text(unmasked, marker))
+		r.clientGets(text(unmasked, marker)) // nobody hears any more
+		sync, undo := appendText(nil, masked, []byte("sync")), appendText(nil, masked, []byte("undo"))
+		r.nodeGets(sync, undo, sync, undo, sync)
+		r.echoes()
+	})
+}
+
 // What has come of a frame by the end of a hold may be more than else is held.
 func TestAFrameThatIsNotWholeAtTheEndOfAHoldComesOut(t *testing.T) {
 	eachClient(t, func(t *testing.T, l legs) {
@@ -103,12 +137,12 @@ func TestAFrameThatIsNotWholeAtTheEndOfAHoldComesOut(t *testing.T) {
 				}
 				r.clientGets(frame[:left])
 				m := r.hold()
-				r.nodeSends(frame[cut:], text(unmasked, "a"), frame[:cut])
+				r.nodeSends(frame[cut:], text(unmasked, "a"), text(unmasked, marker), frame[:cut])
 				r.clientGets(frame[left:], text(unmasked, "a"))
 				if left == 0 {
 					m.hears(strings.Repeat("x", size))
 				}
-				m.hears("a")
+				m.hears("a", marker)
 				r.conn.Resume(nil)
 				r.nodeSends(frame[cut:])
 				r.clientGets(frame)

@@ -182,7 +182,8 @@ type Relay interface {
 	// text messages that undo those of Mover.Begin; before that they are dropped.
 	// Then what was held back from the node passes, and the client is read again.
 	// If there is something to undo, the mover is shown what the node sends until
-	// it says that this was the last of it. Without a hold it does nothing.
+	// it says that this was the last of it, also during the next hold. Without a
+	// hold it does nothing.
 	Resume(toNode [][]byte)
 	// Replace gives the relay another node, and ends a hold. Without a hold the
 	// old node is taken for lost: what has not left for it does not arrive.

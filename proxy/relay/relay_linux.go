@@ -43,6 +43,8 @@ type rare struct {
 	tap    Tap    // nil: there is none
 	move   *move  // nil: none is under way
 	unread []byte // from the client, for crypto/tls, which may have more; nil: it is not paused
+	// hearing is for what the node sends while a mover is shown that; nil: none is.
+	hearing *hearing
 }
 
 // rarely is for what is to be kept there.
@@ -221,9 +223,9 @@ func (c *epollRelay) fromNode(n int) {
 	if n == 0 || c.toClient.dropping {
 		return
 	}
-	if m := c.moving(); m != nil && m.begun {
-		m.fromNode = append(m.fromNode, c.shard.space.buffer.room()[:n]...)
-		c.hear(m)
+	if h := c.hears(); h != nil {
+		h.fromNode = append(h.fromNode, c.shard.space.buffer.room()[:n]...)
+		c.hear()
 		return
 	}
 	if c.toClient.open {

@@ -74,7 +74,7 @@ func (c *epollRelay) changeNode(node leg, counts *Counts) {
 	c.heldBy, c.ending.held = 0, nil
 	c.remember(nil)
 	if c.rare != nil {
-		c.rare.move = nil
+		c.rare.move, c.rare.hearing = nil, nil
 	}
 }
 

@@ -58,7 +58,7 @@ func (c *epollRelay) idleDue() {
 func (c *epollRelay) pingDue() {
 	c.pingBy = c.shard.time() + c.ping
 	switch {
-	case c.heldBy != 0, c.holds():
+	case c.heldBy != 0, c.moving() != nil:
 	case c.pings.deaf():
 		c.want(deafClose, errDeaf)
 	case !c.toClient.open && !c.toClient.dropping && c.client.flushed():
