@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func call(tab context.Context, function string, argument []byte) error {
 // servePage serves the page and what it loads, and returns the URL.
 func servePage(t testing.TB, o Options) string {
 	t.Helper()
-	server := httptest.NewUnstartedServer(pageHandler(modules(t), o.Library))
+	server := httptest.NewUnstartedServer(pageHandler(modules(t), o))
 	t.Cleanup(server.Close)
 	if strings.HasPrefix(o.URL, "wss:") {
 		server.StartTLS()
@@ -86,15 +87,16 @@ func servePage(t testing.TB, o Options) string {
 	return server.URL
 }
 
-func pageHandler(modules, library string) http.Handler {
+func pageHandler(modules string, o Options) http.Handler {
 	pusher := PusherJS
-	if library == PusherJS81 {
+	if o.Library == PusherJS81 {
 		pusher = PusherJS81
 	}
 	files := map[string]string{
 		"/page.html":     filepath.Join(folder(), "page.html"),
 		"/clients.mjs":   filepath.Join(folder(), "clients.mjs"),
-		"/pusher.min.js": filepath.Join(modules, pusher, "dist/web/pusher.min.js"),
+		"/sequences.mjs": filepath.Join(folder(), "sequences.mjs"),
+		"/pusher.min.js": filepath.Join(modules, pusher, "dist/web", build(o)),
 		"/echo.iife.js":  filepath.Join(modules, "laravel-echo/dist/echo.iife.js"),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -108,4 +110,13 @@ func pageHandler(modules, library string) http.Handler {
 		}
 		http.ServeFile(w, r, file)
 	})
+}
+
+// build is the file of pusher-js that a page needs. Only one of them can decrypt;
+// in node the only one can.
+func build(o Options) string {
+	if slices.ContainsFunc(o.Channels, isEncrypted) {
+		return "pusher-with-encryption.min.js"
+	}
+	return "pusher.min.js"
 }

@@ -23,6 +23,10 @@ type Client struct {
 	Errors     []string // JSON of what pusher-js reported, some of it twice
 	Subscribed []string // channels, once per subscription that succeeded on the present connection
 	Events     []Event
+	Strays     []Event // on channels that nobody has asked for
+
+	reports int
+	report  Report // the last one
 }
 
 // Close is the end of a socket, as the WebSocket API tells it.

@@ -1,5 +1,6 @@
 // The clients themselves, for node and for the browser: pusher-js or
 // laravel-echo as they come from npm, and a line for everything they see.
+import { Sequences } from './sequences.mjs';
 
 // start makes config.clients clients, of which config.atOnce arrive at once: one
 // process is slower than as many browsers would be, and pusher-js gives an
@@ -10,10 +11,14 @@ export function start(config, platform) {
   const make = config.library === 'laravel-echo' ? echoClient : pusherClient;
   const clients = [];
   const arrived = new Set();
+  const channels = new Set(config.channels);
+  const counts = Array.from({ length: config.clients }, () => new Sequences());
   const next = () => clients.length < config.clients && clients.push(make(config, followed, clients.length));
   const followed = {
     ...platform,
+    channels,
     emit(line) {
+      if (isNumbered(config, line)) return counts[line.client].take(line.channel, line.event, line.data);
       platform.emit(line);
       if (line.type !== 'established' || arrived.has(line.client)) return;
       arrived.add(line.client);
@@ -22,13 +27,24 @@ export function start(config, platform) {
   };
   tapSockets(followed);
   for (let n = 0; n < (config.atOnce || config.clients); n++) next();
-  return (command) => run(clients[command.client], command);
+  return ({ do: method, client, channel, event, data }) => {
+    if (method === 'report') return platform.emit({ client, type: 'report', ...clients[client].report(), sequences: counts[client].list() });
+    if (method === 'subscribe') channels.add(channel);
+    return clients[client][method](channel, event, data);
+  };
+}
+
+// isNumbered is whether the line is an event that is counted, be it a whisper or
+// one of Laravel's, which have a namespace.
+function isNumbered({ numbered }, { type, event }) {
+  return type === 'event' && numbered.includes(event.replace(/^client-|^.*\\/, ''));
 }
 
 // tapSockets puts itself where pusher-js opens sockets, since what a socket
-// ends with, and what the node says first, goes no further than pusher-js.
-// timelineParams is the one option that travels along untouched.
-function tapSockets({ Pusher, open, emit }) {
+// ends with, and what the node says first, goes no further than pusher-js, nor
+// does what comes on a channel that nobody has asked for. timelineParams is the
+// one option that travels along untouched.
+function tapSockets({ Pusher, open, emit, channels }) {
   Pusher.Runtime.Transports.ws.hooks.getSocket = (url, options) => {
     const { client } = options.timeline.options.params;
     const socket = open(url, client);
@@ -36,7 +52,11 @@ function tapSockets({ Pusher, open, emit }) {
     socket.addEventListener('open', () => emit({ client, type: 'open' }));
     socket.addEventListener('close', ({ code, reason, wasClean }) =>
       emit({ client, type: 'closed', code, reason, clean: wasClean, gaveUp: attempt.gaveUp }));
-    socket.addEventListener('message', ({ data }) => greeting(JSON.parse(data), client, emit));
+    socket.addEventListener('message', ({ data }) => {
+      const message = JSON.parse(data);
+      greeting(message, client, emit);
+      if (message.channel && !channels.has(message.channel)) emit({ client, type: 'stray', ...message });
+    });
     return socket;
   };
 }
@@ -81,12 +101,20 @@ function pusherOptions(config, client) {
 }
 
 // authorize is what Laravel's /broadcasting/auth answers.
-async function authorize({ key, secret }, client, socketId, channel) {
+async function authorize({ key, secret, name }, client, socketId, channel) {
   const member = channel.startsWith('presence-')
-    ? JSON.stringify({ user_id: String(client), user_info: { name: `client ${client}` } })
+    ? JSON.stringify({ user_id: `${name}-${client}`, user_info: { name: `${name} ${client}` } })
     : undefined;
   const signed = [socketId, channel, member].filter((part) => part !== undefined).join(':');
-  return { auth: `${key}:${await hmac(secret, signed)}`, channel_data: member };
+  return { auth: `${key}:${await hmac(secret, signed)}`, channel_data: member, ...(await sharedSecret(secret, channel)) };
+}
+
+// sharedSecret is what the data on an encrypted channel is sealed with. An app has
+// a master key for that, which is the app's secret here.
+async function sharedSecret(master, channel) {
+  if (!channel.startsWith('private-encrypted-')) return {};
+  const key = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(channel + master));
+  return { shared_secret: btoa(String.fromCharCode(...new Uint8Array(key))) };
 }
 
 async function hmac(secret, text) {
@@ -114,9 +142,16 @@ function pusherClient(config, { Pusher, emit }, client) {
   return {
     subscribe,
     whisper: (name, event, data) => pusher.channel(name).trigger(`client-${event}`, data),
+    report: () => ({ socket: pusher.connection.socket_id, views: views(pusher) }),
     connect: () => pusher.connect(),
     disconnect: () => pusher.disconnect(),
   };
+}
+
+// views are the ids of the members of presence channels, as the page knows them.
+function views(pusher) {
+  const present = pusher.allChannels().filter(({ members }) => members);
+  return Object.fromEntries(present.map(({ name, members }) => [name, Object.keys(members.members).sort()]));
 }
 
 // heard turns the events of pusher-js into the lines that Echo's calls make.
@@ -147,6 +182,7 @@ function echoClient(config, { Echo, Pusher, emit }, client) {
   return {
     subscribe,
     whisper: (name, event, data) => joined.get(name).whisper(event, data),
+    report: () => ({ socket: echo.socketId(), views: views(echo.connector.pusher) }),
     connect: () => echo.connector.pusher.connect(),
     disconnect: () => echo.disconnect(),
   };
@@ -154,6 +190,7 @@ function echoClient(config, { Echo, Pusher, emit }, client) {
 
 // echoChannel leaves the prefix to Echo, which puts it back.
 function echoChannel(echo, name) {
+  if (name.startsWith('private-encrypted-')) return echo.encryptedPrivate(name.slice('private-encrypted-'.length));
   if (name.startsWith('private-')) return echo.private(name.slice('private-'.length));
   if (name.startsWith('presence-')) return echo.join(name.slice('presence-'.length));
   return echo.channel(name);
@@ -166,6 +203,7 @@ function listen(channel, name, { events }, client, emit) {
     channel.listen(event, (data) => emit({ client, type: 'event', channel: name, event, data }));
     channel.listenForWhisper(event, (data) => emit({ client, type: 'event', channel: name, event: `client-${event}`, data }));
   }
+  channel.on('pusher:cache_miss', () => emit({ client, type: 'event', channel: name, event: 'pusher:cache_miss', data: {} }));
   if (name.startsWith('presence-')) followMembers(channel, name, client, emit);
   return channel;
 }
@@ -173,9 +211,4 @@ function listen(channel, name, { events }, client, emit) {
 function followMembers(channel, name, client, emit) {
   const say = (type) => (members) => emit({ client, type, channel: name, members: [members].flat().map(({ name }) => name) });
   channel.here(say('here')).joining(say('joining')).leaving(say('leaving'));
-}
-
-// run does one command, which names a method of a client.
-function run(client, { do: method, channel, event, data }) {
-  client[method](channel, event, data);
 }

@@ -24,6 +24,9 @@ type Line struct {
 	Event   string          `json:"event"`
 	Members []string        `json:"members"`
 	Data    json.RawMessage `json:"data"`
+
+	Views     map[string][]string `json:"views"`
+	Sequences []Sequence          `json:"sequences"`
 }
 
 // ReadLines passes each line of some clients to take, until there are no more.
@@ -87,6 +90,11 @@ func (c *Client) take(l Line) {
 		c.Subscribed = append(slices.Clip(c.Subscribed), l.Channel)
 	case "event":
 		c.Events = append(slices.Clip(c.Events), Event{Channel: l.Channel, Name: l.Event, Data: l.Data})
+	case "stray":
+		c.Strays = append(slices.Clip(c.Strays), Event{Channel: l.Channel, Name: l.Event, Data: l.Data})
+	case "report":
+		c.reports++
+		c.report = Report{l.Socket, l.Views, l.Sequences}
 	case "here", "joining", "leaving":
 		c.Events = append(slices.Clip(c.Events), Event{Channel: l.Channel, Name: l.Type, Members: l.Members})
 	}

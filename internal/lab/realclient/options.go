@@ -27,17 +27,24 @@ type Options struct {
 	Secret string `json:"secret"`
 	// Library is one of the constants; empty: PusherJS.
 	Library string `json:"library"`
-	// Clients is how many there are; 0: one. In a presence channel the first
-	// one is called "client 0".
+	// Clients is how many there are; 0: one.
 	Clients int `json:"clients"`
+	// Name is what they are called in a presence channel, with their number:
+	// "client 0" is the user with the id "client-0"; empty: client.
+	Name string `json:"name"`
 	// AtOnce is how many of them connect at the same time at first; each that
 	// is connected lets the next one in. 0: all.
 	AtOnce int `json:"atOnce"`
 	// Channels are those that each client subscribes to, by their full names:
-	// private-… and presence-… are what they are for Pusher.
+	// private-…, private-encrypted-…, presence-… and cache-… are what they are for
+	// Pusher.
 	Channels []string `json:"channels"`
 	// Events are those that laravel-echo listens for; pusher-js gets all.
 	Events []string `json:"events"`
+	// Numbered are events that are counted and not kept, and whispers, without
+	// what is before their names. Their data is {"n": 1}, {"n": 2} and so on, with
+	// a "from" where several send such. See Sequence.
+	Numbered []string `json:"numbered"`
 	// Cookies makes clients in node keep the cookie of their 101, as browsers
 	// do anyway.
 	Cookies bool `json:"cookies"`
@@ -62,6 +69,12 @@ func (o *Options) setDefaults() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
+	}
+	if o.Name == "" {
+		o.Name = "client"
+	}
+	if o.Numbered == nil {
+		o.Numbered = []string{}
 	}
 	if o.Channels == nil {
 		o.Channels = []string{}
