@@ -125,6 +125,9 @@ func (s *sessionClient) start(pair relay.Pair) {
 // socketID is the id that the node has greeted its client with. The greeting
 // stays where it is.
 func (a *answer) socketID() (string, error) {
+	if !a.greeted {
+		return "", errNoSocketID // nor has anybody waited for one
+	}
 	payload, err := a.peekFrame()
 	if err != nil {
 		return "", err

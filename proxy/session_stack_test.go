@@ -291,3 +291,13 @@ func TestAClientOfAnUnknownAppIsClosedAsBefore(t *testing.T) {
 		t.Errorf("got %v, want a Close frame 4200", c.over)
 	}
 }
+
+func TestWithoutAGreetingNobodyHasASession(t *testing.T) {
+	s := apptest.New(t, 2, known+"await_greeting: false\n")
+	c := subscribe(t, s, "news")
+	s.DrainWhole(c.Node, admin.DrainRequest{})
+	<-c.done
+	if code := websocket.CloseStatus(c.over); code != 4200 {
+		t.Errorf("got %v, want a Close frame 4200", c.over)
+	}
+}

@@ -36,29 +36,30 @@ func (s *sessionClient) visit(ctx context.Context, not ...*balancer.Node) (*visi
 	v := &visit{upgrade: &upgrade{client: c, h: h, r: r, head: upgradeHead(r, c), reason: reasonMoved}}
 	c.handler = h
 	a, err := v.findNode(not...)
-	if err == nil {
-		err = v.greeted(a)
-	}
 	if err != nil {
 		v.end()
 		return nil, failed(moves.NoNode, err)
 	}
+	v.conversation = conversation{conn: a.conn, in: a.rest, most: c.options.Session.MaxHeldBytes}
 	v.done = v.within(ctx)
+	if v.id, err = v.greeted(a); err != nil {
+		v.abandon()
+		return nil, failed(moves.NoNode, err)
+	}
 	return v, nil
 }
 
-// greeted takes the node's greeting.
-func (v *visit) greeted(a *answer) (err error) {
+// greeted takes the node's greeting, and is the socket id in it.
+func (v *visit) greeted(a *answer) (id string, err error) {
 	if a.StatusCode != http.StatusSwitchingProtocols {
-		return fmt.Errorf("answered %d", a.StatusCode)
+		return "", fmt.Errorf("node %s: answered %d", v.pick.Node.Name(), a.StatusCode)
 	}
-	if v.id, err = a.socketID(); err != nil {
-		return err
+	if id, err = a.socketID(); err != nil {
+		return "", fmt.Errorf("node %s: %w", v.pick.Node.Name(), err)
 	}
 	a.bounded.N = math.MaxInt64
-	v.conversation = conversation{conn: a.conn, in: a.rest, most: v.options.Session.MaxHeldBytes}
 	_, err = v.hear()
-	return err
+	return id, err
 }
 
 // abandon gives the place back, unless the relay has it.
