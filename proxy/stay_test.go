@@ -233,6 +233,9 @@ func stopEndings() []ending {
 		{name: "a stop while it is turned away", nodes: 0, before: func(s *scene) { s.change(func(o *Options) { o.Timeouts.Close = time.Hour }) }, run: func(s *scene) {
 			conn := s.open(goodFields)
 			conn.Read(make([]byte, 1))
+			if now, _ := s.h.Clients(); now != 0 {
+				s.Errorf("got %d clients while one is turned away, want none", now)
+			}
 			s.stop()
 		}},
 		{name: "a stop between Start and Moves", nodes: 1, before: func(s *scene) {

@@ -91,3 +91,23 @@ func TestClientsThatCameTogetherDoNotGoTogether(t *testing.T) {
 		}
 	}
 }
+
+func TestAClientThatIsAddedAgainIsInOnce(t *testing.T) {
+	var r registry
+	pool := poolOf(2)
+	first, second := pool.Nodes()[0].Node, pool.Nodes()[1].Node
+	c := listed(&r, first, 1)[0]
+	if left, _ := r.rehome(c, second); left != first {
+		t.Errorf("got from %s, want %s", left.Name(), first.Name())
+	}
+	for range 2 { // by its move, and by its start, which came late
+		r.add(c)
+	}
+	if got := r.len(); got != 1 || len(r.clients[second]) != 1 {
+		t.Errorf("got %d clients, %d of them at the second node, want one there", got, len(r.clients[second]))
+	}
+	r.remove(c)
+	if got := r.len(); got != 0 {
+		t.Errorf("got %d clients, want none", got)
+	}
+}
