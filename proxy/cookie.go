@@ -9,7 +9,7 @@ import (
 // pinsOf are the values that the client sends for the pin's cookie.
 func (h *Handler) pinsOf(r *http.Request) []string {
 	var pins []string
-	for _, cookie := range r.CookiesNamed(h.Pool.Cookie().Name) {
+	for _, cookie := range r.CookiesNamed(h.pool.Cookie().Name) {
 		pins = append(pins, cookie.Value)
 	}
 	return pins
@@ -18,12 +18,12 @@ func (h *Handler) pinsOf(r *http.Request) []string {
 // pinCookie is the cookie that pins the client to its node, or nil if the
 // client has that already or is not pinned by cookie.
 func (h *Handler) pinCookie(r *http.Request, c *client) *http.Cookie {
-	pin := h.Pool.Pin(c.pick.Node)
+	pin := h.pool.Pin(c.pick.Node)
 	sent := h.pinsOf(r)
 	if pin == "" || (len(sent) > 0 && sent[0] == pin) {
 		return nil
 	}
-	o := h.Pool.Cookie()
+	o := h.pool.Cookie()
 	secure := o.Secure == "always" || (o.Secure == "auto" && c.secure)
 	return &http.Cookie{
 		Name:        o.Name,

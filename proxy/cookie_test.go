@@ -34,7 +34,7 @@ func pinned(t *testing.T, sticky balancer.StickyOptions, secure bool, sent ...st
 	t.Helper()
 	h := handlerOf(poolWith(1, sticky))
 	r := &http.Request{Header: http.Header{"Cookie": sent}}
-	pick, err := h.Pool.Acquire(balancer.Key{Pins: h.pinsOf(r)})
+	pick, err := h.pool.Acquire(balancer.Key{Pins: h.pinsOf(r)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ func TestACookieIsSetOnlyWhereTheClientLacksIt(t *testing.T) {
 func FuzzOnlyAGenuineCookiePins(f *testing.F) {
 	genuine := map[string]bool{}
 	h := handlerOf(poolOf(3))
-	for _, n := range h.Pool.Nodes() {
-		pin := h.Pool.Pin(n.Node)
+	for _, n := range h.pool.Nodes() {
+		pin := h.pool.Pin(n.Node)
 		genuine[pin] = true
 		f.Add("fermata=" + pin)
 		f.Add("x=y; fermata=\"" + pin + "\";fermata=" + pin[1:])
@@ -99,7 +99,7 @@ func FuzzOnlyAGenuineCookiePins(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cookies string) {
 		r := &http.Request{Header: http.Header{"Cookie": {cookies}}}
 		pins := h.pinsOf(r)
-		pick, err := h.Pool.Explain(balancer.Key{Pins: pins})
+		pick, err := h.pool.Explain(balancer.Key{Pins: pins})
 		if err != nil {
 			t.Fatal(err)
 		}

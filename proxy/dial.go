@@ -24,18 +24,18 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // dial connects to a node within the limit, and tells of a failure. The error is a *dialError.
 func (h *Handler) dial(ctx context.Context, n *balancer.Node, limit time.Duration) (net.Conn, error) {
-	addresses := h.Pool.Addresses(n)
-	conn, at, err := names.Dial(until{ctx, time.Now().Add(limit)}, addresses, h.Engine.Dial)
+	addresses := h.pool.Addresses(n)
+	conn, at, err := names.Dial(until{ctx, time.Now().Add(limit)}, addresses, h.engine.Dial)
 	if err == nil && at > 0 {
-		h.Pool.Prefer(n, addresses[at])
+		h.pool.Prefer(n, addresses[at])
 	}
 	if err == nil {
 		return conn, nil
 	}
 	if resource := shortage.Of(err); resource != "" {
-		h.Metrics.DialShort(resource)
-	} else if ctx.Err() == nil && h.DialFailed != nil {
-		h.DialFailed(n.Name(), err)
+		h.metrics.DialShort(resource)
+	} else if ctx.Err() == nil && h.dialFailed != nil {
+		h.dialFailed(n.Name(), err)
 	}
 	return nil, &dialError{n.Name(), err}
 }

@@ -25,10 +25,10 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 		t.Helper()
 		told, registry := 0, prometheus.NewRegistry()
 		h := handlerOf(balancer.New([]balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: "127.0.0.1:9"}}}, balancer.DefaultSticky()))
-		h.DialFailed, h.Metrics = func(string, error) { told++ }, metrics.New(registry)
-		h.Engine = deadEnd{err: cause}
+		h.dialFailed, h.metrics = func(string, error) { told++ }, metrics.New(registry)
+		h.engine = deadEnd{err: cause}
 		var failed *dialError
-		_, err := h.dial(t.Context(), h.Pool.Nodes()[0].Node, h.options.Load().Timeouts.Dial)
+		_, err := h.dial(t.Context(), h.pool.Nodes()[0].Node, h.options.Load().Timeouts.Dial)
 		if !errors.As(err, &failed) || !errors.Is(err, cause) {
 			t.Errorf("got %v, want a dial error of %v", err, cause)
 		}
@@ -79,10 +79,10 @@ func wantMetric(t *testing.T, registry prometheus.Gatherer, line string) {
 func TestAClientThatLeavesWhileDiallingIsNotTheNodesFault(t *testing.T) {
 	told := 0
 	h := handlerOf(poolOf(1))
-	h.DialFailed = func(string, error) { told++ }
+	h.dialFailed = func(string, error) { told++ }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.dial(ctx, h.Pool.Nodes()[0].Node, h.options.Load().Timeouts.Dial); err == nil || told != 0 {
+	if _, err := h.dial(ctx, h.pool.Nodes()[0].Node, h.options.Load().Timeouts.Dial); err == nil || told != 0 {
 		t.Errorf("got %v, told %d times, want an error and 0", err, told)
 	}
 }

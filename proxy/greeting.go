@@ -53,7 +53,7 @@ func (a *answer) checkGreeting() error {
 // worse, and with such nodes it would go on for ever.
 func (h *Handler) orSilence(a *answer, silent error, n *balancer.Node, tried []*balancer.Node, last error) (*answer, error) {
 	untried := func(other *balancer.Node) bool { return !slices.Contains(tried, other) }
-	if errors.Is(last, errSilent) || !slices.ContainsFunc(h.Pool.UsableBeside(n), untried) {
+	if errors.Is(last, errSilent) || !slices.ContainsFunc(h.pool.UsableBeside(n), untried) {
 		return a, nil
 	}
 	a.conn.Close()
@@ -63,7 +63,7 @@ func (h *Handler) orSilence(a *answer, silent error, n *balancer.Node, tried []*
 // noteSilent says once a minute at the most why clients have to wait.
 func (h *Handler) noteSilent(n *balancer.Node, c *client) {
 	if count := h.silent.add(time.Now(), time.Minute); count > 0 {
-		h.Log.Warn("a node says nothing after its 101", zap.String("node", n.Name()), zap.Int("count", count), c.requestField(), zap.String("path", c.path.Value()),
+		h.log.Warn("a node says nothing after its 101", zap.String("node", n.Name()), zap.Int("count", count), c.requestField(), zap.String("path", c.path.Value()),
 			zap.String("reason", "clients of /app/KEY wait for a greeting, up to timeouts.answer; where nodes send none, set await_greeting: false"))
 	}
 }

@@ -65,7 +65,15 @@ type Deps struct {
 // picks, plain requests go to the nodes in turn. Make one with New, give its
 // ConnState to the http.Server, and end it with Stop.
 type Handler struct {
-	Deps
+	pool    *balancer.Pool
+	moves   *moves.Moves
+	engine  relay.Engine
+	metrics *metrics.Metrics
+	log     *zap.Logger
+	// Each may be nil: see Deps.
+	dialFailed          func(node string, err error)
+	unanswered, waiting func(node string)
+
 	options  atomic.Pointer[Options]
 	plain    *httputil.ReverseProxy
 	toNodes  *nodes // of plain requests, our own with them
@@ -103,7 +111,10 @@ type Handler struct {
 
 // New returns a Handler. It starts nothing.
 func New(o Options, deps Deps) *Handler {
-	h := &Handler{Deps: deps, via: newVia()}
+	h := &Handler{
+		pool: deps.Pool, moves: deps.Moves, engine: deps.Engine, metrics: deps.Metrics, log: deps.Log,
+		dialFailed: deps.DialFailed, unanswered: deps.Unanswered, waiting: deps.Waiting, via: newVia(),
+	}
 	h.stopping, h.stop = context.WithCancel(context.Background())
 	h.left, h.cut = context.WithCancel(context.Background())
 	h.patience, h.giveUp = context.WithCancel(context.Background())

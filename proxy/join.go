@@ -15,7 +15,7 @@ func (u *upgrade) join(a *answer) {
 	if err != nil {
 		return
 	}
-	h.Metrics.Connected(time.Since(c.live.Since))
+	h.metrics.Connected(time.Since(c.live.Since))
 	hasSession := u.session != nil && u.session.begin(a)
 	pair := relay.Pair{
 		Client:   u.conn,
@@ -34,9 +34,9 @@ func (u *upgrade) join(a *answer) {
 	if hasSession {
 		u.session.start(pair)
 	} else {
-		c.live.Relay = h.Engine.Start(pair)
+		c.live.Relay = h.engine.Start(pair)
 	}
-	h.Moves.Add(&c.live)
+	h.moves.Add(&c.live)
 	u.taken = true
 }
 

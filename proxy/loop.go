@@ -32,7 +32,7 @@ func isLoop(r *http.Request, o *Options) bool {
 // The log says so once a second at the most.
 func (h *Handler) refuseLoop(w http.ResponseWriter, r *http.Request, c *client) {
 	if count := h.loops.add(time.Now(), time.Second); count > 0 {
-		h.Log.Error("a node is this Fermata itself", zap.Stringer("listener", localAddr(r)), zap.Int("count", count), c.requestField(),
+		h.log.Error("a node is this Fermata itself", zap.Stringer("listener", localAddr(r)), zap.Int("count", count), c.requestField(),
 			zap.String("host", c.host.Value()), zap.String("path", c.path.Value()), zap.String("reason", "a request came back: the url of a node leads to this listener"))
 	}
 	refuse(w, http.StatusLoopDetected, "got a request that has been here before, want nodes whose url does not lead back")

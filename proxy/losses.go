@@ -66,10 +66,10 @@ func (l *losses) forget(n *balancer.Node) {
 // noteLoss names the likely cause when a node has ended that had as many clients
 // as Reverb does not survive without ext-uv: the node itself says nothing.
 func (h *Handler) noteLoss(n *balancer.Node) {
-	had := h.losses.add(n, time.Now(), h.Pool.Status(n).Connections)
+	had := h.losses.add(n, time.Now(), h.pool.Status(n).Connections)
 	if had == 0 {
 		return
 	}
-	h.Log.Warn("node ended at the limit of Reverb without ext-uv", zap.String("node", n.Name()), zap.Int("clients", had),
+	h.log.Warn("node ended at the limit of Reverb without ext-uv", zap.String("node", n.Name()), zap.Int("clients", had),
 		zap.String("reason", "without ext-uv Reverb ends at about 1,017 connections: set max_connections: 950 for it, or install ext-uv there"))
 }

@@ -15,8 +15,8 @@ func (c *client) Panicked(err *relay.PanicError) { c.handler.panicked(c, err.Val
 
 // panicked tells of a panic that has ended a client.
 func (h *Handler) panicked(c *client, value any, stack []byte) {
-	h.Metrics.Panicked()
-	h.Log.Error("panic, one client was ended: this is a bug in Fermata", zap.Stringer("client", c.ip), c.requestField(), c.nodeField(),
+	h.metrics.Panicked()
+	h.log.Error("panic, one client was ended: this is a bug in Fermata", zap.Stringer("client", c.ip), c.requestField(), c.nodeField(),
 		zap.String("path", c.path.Value()), zap.String("reason", fmt.Sprint(value)), zap.ByteString("stack", stack))
 }
 

@@ -20,7 +20,7 @@ const strangersPatience = time.Second
 // balancer.ErrBusy when the wait was in vain, or what has ended the request.
 func (h *Handler) place(ctx context.Context, d balancer.Demand, o *Options) (balancer.Turn, error) {
 	d.Most = o.Limits.RequestsPerNode
-	turn, err := h.Pool.Next(d)
+	turn, err := h.pool.Next(d)
 	if !errors.Is(err, balancer.ErrBusy) {
 		return turn, err
 	}
@@ -33,7 +33,7 @@ func (h *Handler) place(ctx context.Context, d balancer.Demand, o *Options) (bal
 	w := h.queue.join(d.Signed)
 	defer h.queue.leave(w)
 	for {
-		turn, err := h.Pool.Next(d)
+		turn, err := h.pool.Next(d)
 		if !errors.Is(err, balancer.ErrBusy) {
 			return turn, err
 		}

@@ -75,7 +75,7 @@ func newPlain(h *Handler) *httputil.ReverseProxy {
 		Transport:      h.toNodes,
 		ModifyResponse: modifyPlain,
 		ErrorHandler:   h.plainFailed,
-		ErrorLog:       zap.NewStdLog(h.Log),
+		ErrorLog:       zap.NewStdLog(h.log),
 	}
 }
 
@@ -281,5 +281,5 @@ func (h *Handler) noteFailed(r *http.Request, c *client, status int, err error) 
 	if count > 0 {
 		fields = append(fields, zap.Int("count", count))
 	}
-	h.Log.Warn(message, fields...)
+	h.log.Warn(message, fields...)
 }

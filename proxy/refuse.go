@@ -34,8 +34,8 @@ func refuse(w http.ResponseWriter, status int, wrong string) {
 // refuseUpgrade answers a malformed upgrade, and says so in the log: what is
 // wrong with it may be wrong with every client of an app.
 func (h *Handler) refuseUpgrade(w http.ResponseWriter, c *client, status int, wrong string) {
-	h.Metrics.Handshake("", "malformed")
-	h.Log.Info("client refused", zap.Stringer("client", c.ip), c.requestField(), zap.Int("status", status), zap.String("reason", wrong),
+	h.metrics.Handshake("", "malformed")
+	h.log.Info("client refused", zap.Stringer("client", c.ip), c.requestField(), zap.Int("status", status), zap.String("reason", wrong),
 		zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
 	refuse(w, status, wrong)
 }
@@ -56,7 +56,7 @@ func (u *upgrade) turnAway(why error) {
 	case errors.Is(why, errTooMany):
 		outcome, told = "too_many", errTooMany.Error()
 	}
-	h.Metrics.Handshake("", outcome)
+	h.metrics.Handshake("", outcome)
 	h.noteTurnedAway(c, why)
 	if o.NoUsableNode == NoNode503 {
 		u.w.Header().Set("Retry-After", "1")
@@ -101,7 +101,7 @@ func acceptKey(key string) string {
 // since clients that are turned away come again every second, all of them.
 func (h *Handler) noteTurnedAway(c *client, why error) {
 	if count := h.away.add(time.Now(), time.Second); count > 0 {
-		h.Log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", why),
+		h.log.Warn("clients turned away", zap.Int("count", count), zap.Stringer("client", c.ip), c.requestField(), zap.NamedError("err", why),
 			zap.Uint16("tries", c.tries), zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
 	}
 }

@@ -118,7 +118,7 @@ func (s *sessionClient) start(pair relay.Pair) {
 	defer s.turn.Unlock()
 	s.handler.tallies.sessions(s.tally, 1)
 	pair.Owner, pair.Tap = s, s
-	s.Relay = s.handler.Engine.Start(pair)
+	s.Relay = s.handler.engine.Start(pair)
 	s.live.Relay = s
 }
 

@@ -176,11 +176,11 @@ func (h *Handler) noteTransfer(s *sessionClient, err error, took time.Duration) 
 	var not *moves.NotMoved
 	if !errors.As(err, &not) {
 		h.noBus.Store(0)
-		h.Metrics.SessionMoved(resultMoved, took)
+		h.metrics.SessionMoved(resultMoved, took)
 		return
 	}
-	h.Metrics.SessionMoved(not.Result, took)
-	h.Log.Debug("session not moved", zap.Stringer("client", s.ip), s.requestField(), zap.String("result", not.Result), zap.NamedError("err", not.Err))
+	h.metrics.SessionMoved(not.Result, took)
+	h.log.Debug("session not moved", zap.Stringer("client", s.ip), s.requestField(), zap.String("result", not.Result), zap.NamedError("err", not.Err))
 	switch not.Result {
 	case moves.NoSharedBus:
 		h.noBus.Store(time.Now().Add(withoutBus).UnixNano())
@@ -189,7 +189,7 @@ func (h *Handler) noteTransfer(s *sessionClient, err error, took time.Duration) 
 		return
 	}
 	if count := h.unmoved.add(time.Now(), time.Minute); count > 0 {
-		h.Log.Warn("sessions are closed and not moved", zap.Int("count", count), zap.String("node", s.pick.Node.Name()), zap.String("result", not.Result), zap.NamedError("err", not.Err))
+		h.log.Warn("sessions are closed and not moved", zap.Int("count", count), zap.String("node", s.pick.Node.Name()), zap.String("result", not.Result), zap.NamedError("err", not.Err))
 	}
 }
 

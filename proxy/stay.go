@@ -38,7 +38,7 @@ func (s *stay) exit(from count) count { return count(s.counts.And(^uint32(from))
 func (c *client) leave(from count) {
 	h, left := c.handler, c.stay.exit(from)
 	if left&inMoves != 0 {
-		h.Moves.Remove(&c.live)
+		h.moves.Remove(&c.live)
 	}
 	if left&inTally != 0 {
 		h.tallies.leave(c)
@@ -70,6 +70,6 @@ func (c *client) resettle(at balancer.Pick) {
 	before := c.pick
 	c.pick = at
 	c.handler.tallies.move(c, at.Node.Name())
-	c.handler.Moves.Arrive(&c.live, at.Node)
+	c.handler.moves.Arrive(&c.live, at.Node)
 	before.Release()
 }

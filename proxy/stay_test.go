@@ -168,7 +168,7 @@ func panicEndings() []ending {
 		{name: "a panic when a node has not answered", nodes: 1, before: func(s *scene) {
 			faulty(devnode.Faults{Hang: true})(s)
 			s.change(func(o *Options) { o.Timeouts.Answer = 20 * time.Millisecond })
-			s.h.Unanswered = func(string) { panic(errHook) }
+			s.h.unanswered = func(string) { panic(errHook) }
 		}, run: cut, panics: 1},
 		{name: "a panic in the hijack", nodes: 1, before: func(s *scene) {
 			s.writer = func(w http.ResponseWriter) http.ResponseWriter { return hijackPanics{w} }
@@ -301,7 +301,7 @@ func (r *resettled) Notable(frames []byte) bool {
 	if !bytes.Contains(frames, []byte("pusher:pong")) {
 		return false
 	}
-	pick, err := r.handler.Pool.Acquire(balancer.Key{Tried: []*balancer.Node{r.pick.Node}})
+	pick, err := r.handler.pool.Acquire(balancer.Key{Tried: []*balancer.Node{r.pick.Node}})
 	if err != nil {
 		panic(err)
 	}
@@ -382,7 +382,7 @@ func TestACountIsUndoneOnceHoweverOftenAClientEnds(t *testing.T) {
 	var ending sync.WaitGroup
 	for range 100 {
 		c := &client{handler: h}
-		pick, err := h.Pool.Acquire(balancer.Key{})
+		pick, err := h.pool.Acquire(balancer.Key{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -399,7 +399,7 @@ func TestACountIsUndoneOnceHoweverOftenAClientEnds(t *testing.T) {
 		}
 	}
 	ending.Wait()
-	if now, _ := h.Clients(); now != 0 || h.Pool.Nodes()[0].Connections != 0 || len(h.tallies.apps) != 0 {
-		t.Errorf("got %d clients, %d at the node, %d apps, want none", now, h.Pool.Nodes()[0].Connections, len(h.tallies.apps))
+	if now, _ := h.Clients(); now != 0 || h.pool.Nodes()[0].Connections != 0 || len(h.tallies.apps) != 0 {
+		t.Errorf("got %d clients, %d at the node, %d apps, want none", now, h.pool.Nodes()[0].Connections, len(h.tallies.apps))
 	}
 }

@@ -20,7 +20,7 @@ var errStopping = errors.New("stopping")
 // they find nobody if they are refused.
 func (h *Handler) Stop(how moves.Move) {
 	h.stop()
-	gone := h.Moves.Stop(how)
+	gone := h.moves.Stop(how)
 	h.cutFrom(how.Deadline, gone)
 	<-gone
 }
@@ -43,7 +43,7 @@ func (h *Handler) cutFrom(deadline time.Time, gone <-chan struct{}) {
 			return
 		case <-clock.C:
 			h.cut()
-			h.Engine.Cut()
+			h.engine.Cut()
 			clock.Reset(cutEvery)
 		}
 	}
@@ -67,7 +67,7 @@ func (h *Handler) Answered(ctx context.Context) {
 // request is being served any more.
 func (h *Handler) Wait() {
 	h.hijacked.Wait()
-	h.Engine.Wait()
+	h.engine.Wait()
 	h.restored.running.Wait()
 	h.markers.running.Wait()
 }

@@ -159,7 +159,7 @@ func (u *upgrade) findNode(not ...*balancer.Node) (*answer, error) {
 	key := balancer.Key{IP: u.ip, Pins: u.h.pinsOf(u.r), Tried: not}
 	var last error
 	for ctx.Err() == nil {
-		pick, err := u.h.Pool.Acquire(key)
+		pick, err := u.h.pool.Acquire(key)
 		if err != nil {
 			break
 		}
@@ -199,13 +199,13 @@ func (u *upgrade) try(ctx context.Context, tried []*balancer.Node, last error) (
 		u.h.noteSilent(n, u.client)
 		a, err = u.h.orSilence(a, err, n, tried, last)
 	}
-	u.h.Metrics.Handshake(n.Name(), result(a, err))
+	u.h.metrics.Handshake(n.Name(), result(a, err))
 	switch {
 	case err == nil:
-		u.h.Metrics.Picked(n.Name(), string(u.pick.Reason))
+		u.h.metrics.Picked(n.Name(), string(u.pick.Reason))
 		u.explain(a.Header)
 	case !errors.Is(err, errBusy) && u.r.Context().Err() == nil:
-		u.h.Log.Debug("node failed a client, trying the next", zap.String("node", n.Name()), zap.Stringer("client", u.ip), u.requestField(), zap.NamedError("err", err))
+		u.h.log.Debug("node failed a client, trying the next", zap.String("node", n.Name()), zap.Stringer("client", u.ip), u.requestField(), zap.NamedError("err", err))
 	}
 	return a, err
 }

@@ -89,7 +89,7 @@ func TestOnlyAClientThatWasThereForAWhileComesBackAtOnce(t *testing.T) {
 	check := func(nodes int, age time.Duration, want int) {
 		t.Helper()
 		h := handlerOf(poolOf(nodes))
-		pick, err := h.Pool.Acquire(balancer.Key{})
+		pick, err := h.pool.Acquire(balancer.Key{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestAClientThatLeavesWhileItWaitsForANodeIsNotTheNodesFailure(t *testing.T)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	u := &upgrade{client: &client{options: &Options{Limits: Limits{UpgradesPerSecond: 1}}}, h: h}
-	_, err := u.tryWhileUp(gone, h.Pool.Nodes()[0].Node)
+	_, err := u.tryWhileUp(gone, h.pool.Nodes()[0].Node)
 	if got := result(nil, err); got != "client_gone" {
 		t.Errorf("got %s for %v, want client_gone", got, err)
 	}

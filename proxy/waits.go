@@ -72,7 +72,7 @@ func (h *Handler) whileUp(ctx context.Context, n *balancer.Node) (_ context.Cont
 func (t *nodes) send(r *http.Request, n *balancer.Node) (*http.Response, error) {
 	ctx, stop := t.h.whileUp(r.Context(), n)
 	defer stop()
-	slow := time.AfterFunc(t.h.options.Load().Timeouts.Answer, func() { t.h.tell(t.h.Waiting, n) })
+	slow := time.AfterFunc(t.h.options.Load().Timeouts.Answer, func() { t.h.tell(t.h.waiting, n) })
 	defer slow.Stop()
 	a := &attempt{node: n}
 	response, err := t.base.RoundTrip(a.toNode(r.WithContext(ctx)))
@@ -82,7 +82,7 @@ func (t *nodes) send(r *http.Request, n *balancer.Node) (*http.Response, error) 
 	case errors.Is(context.Cause(ctx), errNodeDown):
 		return nil, a.wentDown()
 	case errors.Is(err, context.DeadlineExceeded):
-		t.h.tell(t.h.Unanswered, n)
+		t.h.tell(t.h.unanswered, n)
 	}
 	return response, err
 }
@@ -92,9 +92,9 @@ func (t *nodes) send(r *http.Request, n *balancer.Node) (*http.Response, error) 
 func (h *Handler) noteUnanswered(n *balancer.Node, err error) {
 	switch {
 	case errors.Is(err, errNoAnswer):
-		h.tell(h.Unanswered, n)
+		h.tell(h.unanswered, n)
 	case errors.Is(err, context.DeadlineExceeded):
-		h.tell(h.Waiting, n)
+		h.tell(h.waiting, n)
 	}
 }
 

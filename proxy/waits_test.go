@@ -49,10 +49,10 @@ func TestOnlyANodeThatSendsNothingInItsTimeHasNotAnswered(t *testing.T) {
 func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := handlerOf(poolOf(1))
-		h.Engine = deadEnd{err: syscall.ECONNREFUSED}
+		h.engine = deadEnd{err: syscall.ECONNREFUSED}
 		o := *h.options.Load()
 		o.Limits.UpgradesPerSecond = 1
-		n := h.Pool.Nodes()[0].Node
+		n := h.pool.Nodes()[0].Node
 		u := &upgrade{client: &client{options: &o}, h: h, r: read(t, "GET / HTTP/1.1", "Host: a")}
 		u.tryWhileUp(t.Context(), n) // takes the turn of this second
 		began := time.Now()
@@ -80,11 +80,11 @@ func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
 func TestWhatANodeLeavesWithoutAnAnswerIsToldOnce(t *testing.T) {
 	h := handlerOf(poolOf(1))
 	unanswered, waiting := 0, 0
-	h.Unanswered, h.Waiting = func(string) { unanswered++ }, func(string) { waiting++ }
+	h.unanswered, h.waiting = func(string) { unanswered++ }, func(string) { waiting++ }
 	f := func(err error, wantUnanswered, wantWaiting int) {
 		t.Helper()
 		unanswered, waiting = 0, 0
-		h.noteUnanswered(h.Pool.Nodes()[0].Node, err)
+		h.noteUnanswered(h.pool.Nodes()[0].Node, err)
 		if unanswered != wantUnanswered || waiting != wantWaiting {
 			t.Errorf("%v: told of %d and %d, want %d and %d", err, unanswered, waiting, wantUnanswered, wantWaiting)
 		}
@@ -100,10 +100,10 @@ func TestWhatANodeLeavesWithoutAnAnswerIsToldOnce(t *testing.T) {
 func TestAPlainRequestWhoseNodeGoesDownDuringItsDialGoesToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := handlerOf(poolOf(2))
-		h.Engine = deadEnd{err: syscall.ECONNREFUSED}
+		h.engine = deadEnd{err: syscall.ECONNREFUSED}
 		over, end := context.WithCancel(t.Context())
-		h.DialFailed = func(name string, _ error) {
-			n, _ := h.Pool.Node(name)
+		h.dialFailed = func(name string, _ error) {
+			n, _ := h.pool.Node(name)
 			h.GiveUp(n.Node)
 			<-over.Done() // the request hears of it before its dial's error
 		}
