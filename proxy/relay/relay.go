@@ -10,6 +10,7 @@
 //   - relay: a client and its node, joined
 //   - leg: one of the two connections of a relay
 //   - flow: one direction of a relay
+//   - move: a relay is held, and gets another node or goes on with its own
 //   - shard: one goroutine of Epoll, with all the relays that belong to it
 //   - netConn: a TCP connection that a shard watches, until a relay takes it
 //   - accepted: what crypto/tls reads and writes: a netConn, then a wire
