@@ -114,6 +114,9 @@ func (h *Handler) restoreHeld(s held) {
 		}
 		pause(ctx, restoreAgain)
 	}
+	if h.stopping.Err() != nil { // which may not find the client among those that can be moved
+		s.Close(relay.Close{Code: pusher.CodeRetry, Reason: "restarting", By: relay.ByShutdown})
+	}
 }
 
 // restoreAgain is how soon a session is tried again that no node has taken.

@@ -34,11 +34,11 @@ func failed(result string, err error) *moves.NotMoved {
 func (s *sessionClient) Transfer(ctx context.Context, from *balancer.Node, lost bool) error {
 	ctx, cancel := context.WithTimeout(ctx, s.handler.options.Load().Session.Timeout)
 	defer cancel()
-	if err := s.takeTurn(ctx); err != nil {
+	if taken, err := s.takeTurn(ctx); !taken {
 		return err
 	}
 	defer s.turn.Unlock()
-	if s.pick.Node != from {
+	if s.held.Load() || s.pick.Node != from {
 		return nil
 	}
 	began := time.Now()
@@ -47,18 +47,21 @@ func (s *sessionClient) Transfer(ctx context.Context, from *balancer.Node, lost 
 	return err
 }
 
-// takeTurn waits until nobody else moves the session, or has it wait for a node.
-func (s *sessionClient) takeTurn(ctx context.Context) error {
-	for s.held.Load() || !s.turn.TryLock() {
-		pause(ctx, lookAtTurn)
+// takeTurn waits until nobody else moves the session. Without an error and the turn
+// somebody makes it anew, as its node is lost.
+func (s *sessionClient) takeTurn(ctx context.Context) (taken bool, err error) {
+	for !s.turn.TryLock() {
 		switch {
+		case s.held.Load():
+			return false, nil
 		case s.ended.Load():
-			return failed(moves.Gone, errGone)
+			return false, failed(moves.Gone, errGone)
 		case ctx.Err() != nil:
-			return failed(moves.Timeout, ctx.Err())
+			return false, failed(moves.Timeout, ctx.Err())
 		}
+		pause(ctx, lookAtTurn)
 	}
-	return nil
+	return true, nil
 }
 
 // lookAtTurn is how soon it is looked whether another move is over, which is rare.

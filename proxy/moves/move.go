@@ -160,7 +160,7 @@ func (m *Moves) close(ctx context.Context, n *balancer.Node, count int, how Move
 		if how.By == relay.ByNodeLost && c.IsYoung(now) {
 			told.Code = pusher.CodeRetry
 		}
-		m.part(ctx, c, parting{how, told, last})
+		m.part(ctx, c, parting{how, n, told, last})
 	}
 }
 

@@ -106,7 +106,7 @@ func (m *Moves) send(ctx context.Context, c *Client) bool {
 	told := relay.Close{Code: pusher.CodeMove, Reason: "rebalanced", By: relay.ByRebalance}
 	if s, ok := c.Relay.(Session); ok {
 		m.live.setAside(c)
-		m.transfer(ctx, c, s, parting{Move: Move{By: relay.ByRebalance}, told: told})
+		m.transfer(ctx, c, s, parting{Move: Move{By: relay.ByRebalance}, from: n, told: told})
 		return true
 	}
 	m.pool.Shed(n, 1)

@@ -13,7 +13,7 @@ import (
 type Session interface {
 	relay.Relay
 	// Transfer moves the client from that node to another one, unless it has
-	// left already, and waits for that. Lost is whether the node is, so that
+	// left it or is leaving it already, and waits for that. Lost is whether the node is, so that
 	// nobody can ask it for anything. With an error, a *NotMoved, the client is
 	// where it was, or has ended. When ctx ends the transfer is given up.
 	Transfer(ctx context.Context, from *balancer.Node, lost bool) error
@@ -55,6 +55,7 @@ func (t *transfers) leave() { <-t.slots }
 // parting is how clients part from their node now.
 type parting struct {
 	Move
+	from *balancer.Node
 	told relay.Close
 	last bool // whoever is left is closed
 }
@@ -66,20 +67,20 @@ func (m *Moves) part(ctx context.Context, c *Client, p parting) {
 	s, ok := c.Relay.(Session)
 	switch {
 	case !ok:
-		m.shut(c, p.told, NoSession)
+		m.shut(c, p, NoSession)
 	case p.Close:
-		m.shut(c, p.told, Asked)
+		m.shut(c, p, Asked)
 	case p.last:
-		m.shut(c, p.told, Deadline)
+		m.shut(c, p, Deadline)
 	default:
 		m.transfer(ctx, c, s, p)
 	}
 }
 
 // shut closes a client.
-func (m *Moves) shut(c *Client, told relay.Close, why string) {
-	m.outcomes.closed(c.Node, why)
-	c.close(told)
+func (m *Moves) shut(c *Client, p parting, why string) {
+	m.outcomes.closed(p.from, why)
+	c.close(p.told)
 }
 
 func (m *Moves) transfer(ctx context.Context, c *Client, s Session, p parting) {
@@ -87,16 +88,15 @@ func (m *Moves) transfer(ctx context.Context, c *Client, s Session, p parting) {
 	entered := m.transfers.enter(turn)
 	end()
 	if !entered {
-		m.remain(ctx, c, p.told, Deadline)
+		m.remain(ctx, c, p, Deadline)
 		return
 	}
-	left := c.Node
 	m.transfers.running.Go(func() {
 		defer m.transfers.leave()
 		within, end := m.untilLast(m.stopping, p.Move)
 		defer end()
-		if err := s.Transfer(within, left, p.By == relay.ByNodeLost); err != nil {
-			m.remain(ctx, c, p.told, resultOf(err))
+		if err := s.Transfer(within, p.from, p.By == relay.ByNodeLost); err != nil {
+			m.remain(ctx, c, p, resultOf(err))
 		}
 	})
 }
@@ -110,14 +110,15 @@ func (m *Moves) untilLast(ctx context.Context, how Move) (context.Context, conte
 }
 
 // remain is for a client that was not moved. If its move has been ended meanwhile
-// it stays, and a stop closes it. For a rebalance nobody is closed who has a session:
+// it stays, and a stop closes it; and so does one that has gone, or whose node has,
+// which is the relay's business. For a rebalance nobody is closed who has a session:
 // it would come back to the node that knows it.
-func (m *Moves) remain(ctx context.Context, c *Client, told relay.Close, why string) {
-	if ctx.Err() != nil || m.stopping.Err() != nil || told.By == relay.ByRebalance {
+func (m *Moves) remain(ctx context.Context, c *Client, p parting, why string) {
+	if ctx.Err() != nil || m.stopping.Err() != nil || why == Gone || p.By == relay.ByRebalance {
 		m.Add(c)
 		return
 	}
-	m.shut(c, told, why)
+	m.shut(c, p, why)
 }
 
 func resultOf(err error) string {

@@ -216,3 +216,19 @@ func TestAMoveThatIsChangedCountsOn(t *testing.T) {
 		}
 	})
 }
+
+func TestAClientWhoseNodeEndsInTheMiddleIsTheRelaysBusiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 0)
+		w.joinSession(t, 100*time.Millisecond, Gone)
+		w.drain(0)
+		time.Sleep(time.Second)
+		if closed := len(w.gone()); closed != 0 || w.moves.Clients() > 1 {
+			t.Errorf("got %d closed, want none", closed)
+		}
+		<-w.moves.Stop(Move{Code: 4100, By: relay.ByShutdown, Close: true})
+		if w.codes[4100] != 1 {
+			t.Errorf("got the codes %v, want 4100 at the stop", w.codes)
+		}
+	})
+}
