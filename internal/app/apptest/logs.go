@@ -84,6 +84,18 @@ func (l *Logs) waitUntil(t *testing.T, what string, fits func(map[string]any) bo
 // returned.
 func (l *Logs) Has(message string) bool { return l.HasAny(hasMessage(message)) }
 
+// All are the lines with that message.
+func (l *Logs) All(message string) (found []map[string]any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		if line["msg"] == message {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
 // HasAny is Has for a line that fits.
 func (l *Logs) HasAny(fits func(map[string]any) bool) bool {
 	l.mu.Lock()
