@@ -68,7 +68,8 @@ func openPages(t *testing.T) *hitless {
 	h := &hitless{Stack: apptest.New(t, 2, secure(t)+apptest.KnownApp+`
 sticky: {bounded_load: 1}
 session: {timeout: 1m}
-health: {type: reverb, interval: 500ms, timeout: 5s, reverb: {app_key: `+devnode.DefaultAppKey+`}}
+timeouts: {header: 1m, answer: 1m, handshake: 1m}
+health: {type: reverb, interval: 1s, timeout: 30s, reverb: {delivery: {interval: 30s, timeout: 30s}}}
 `)}
 	h.open("pusher", realclient.PusherJS, realclient.Start)
 	h.open("echo", realclient.Echo, realclient.Start)
