@@ -105,6 +105,7 @@ func (n *Node) postEvent(_ *http.Request, body []byte) (any, error) {
 		return nil, err
 	}
 	n.dispatch(e)
+	n.settle()
 	return struct{}{}, nil
 }
 
@@ -121,6 +122,7 @@ func (n *Node) postBatch(_ *http.Request, body []byte) (any, error) {
 	for _, e := range batch.Batch {
 		n.dispatch(e)
 	}
+	n.settle()
 	return map[string]struct{}{"batch": {}}, nil
 }
 
@@ -132,6 +134,13 @@ func (n *Node) dispatch(e event) {
 	}
 	m := &message{Event: e.Name, Data: quote(*e.Data)}
 	n.publish(busMessage{Kind: busEvent, Channels: channels, Message: m, Except: e.SocketID})
+}
+
+// settle waits until the bus has what was published.
+func (n *Node) settle() {
+	if n.link != nil {
+		n.link.settle()
+	}
 }
 
 func (n *Node) postTerminate(r *http.Request, _ []byte) (any, error) {

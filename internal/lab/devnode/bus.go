@@ -36,10 +36,12 @@ type delivery struct {
 }
 
 // busEnvelope is what a node gets: how many are on the bus, and the message,
-// or none in the greeting.
+// or none in the greeting. Or it is told that one of its own is in its place among
+// all messages.
 type busEnvelope struct {
 	Members int             `json:"members"`
 	Message json.RawMessage `json:"message,omitempty"`
+	Taken   bool            `json:"taken,omitempty"`
 }
 
 // StartBus listens on the address, such as 127.0.0.1:0, and serves nodes until
@@ -115,6 +117,8 @@ func (b *Bus) read(m *busMember) {
 			return
 		}
 		b.spread(raw)
+		taken, _ := json.Marshal(busEnvelope{Taken: true})
+		m.conn.Write(taken) // beside what waits for the member; an error is for the next read
 	}
 }
 
@@ -130,7 +134,7 @@ func (b *Bus) remove(m *busMember) {
 func (b *Bus) spread(raw json.RawMessage) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out, _ := json.Marshal(busEnvelope{len(b.members), raw})
+	out, _ := json.Marshal(busEnvelope{Members: len(b.members), Message: raw})
 	for m := range b.members {
 		select {
 		case m.out <- delivery{m.next(b.delay), out}:

@@ -194,3 +194,19 @@ func TestANodeHasItsOwnUsersOnly(t *testing.T) {
 		t.Errorf("users of a channel that only another node has: got %d, want 404", got)
 	}
 }
+
+func TestWhatIsAnsweredComesBeforeWhatIsPublishedAfterIt(t *testing.T) {
+	bus := startBus(t)
+	n, other := start(t, Options{Bus: bus.Addr()}), start(t, Options{Bus: bus.Addr()})
+	p := greeted(t, n)
+	p.subscribe(n, "news", "")
+	for i := range 100 {
+		body := fmt.Sprintf(`{"name":"first","channel":"news","data":"%d"}`, i)
+		if status, text := call(t, n, "POST", "/apps/"+DefaultAppID+"/events", nil, body); status != 200 {
+			t.Fatalf("got %d %s, want 200", status, text)
+		}
+		other.Publish("news", "second", "")
+		p.want("first")
+		p.want("second")
+	}
+}

@@ -90,6 +90,9 @@ type link struct {
 	wake chan struct{} // has room for one
 
 	mu        sync.Mutex
+	news      sync.Cond     // taken has grown, or the bus is gone
+	sent      int           // messages
+	taken     int           // those of them that are on the bus, or lost
 	out       [][]byte      // waits for the bus, without bound
 	conn      *conn         // nil: the bus is gone
 	decoder   *json.Decoder // of conn
@@ -105,7 +108,9 @@ type question struct {
 }
 
 func newLink(n *Node) *link {
-	return &link{node: n, wake: make(chan struct{}, 1), questions: make(map[string]*question)}
+	l := &link{node: n, wake: make(chan struct{}, 1), questions: make(map[string]*question)}
+	l.news.L = &l.mu
+	return l
 }
 
 // join connects, and returns when the bus has taken the node in.
@@ -136,7 +141,7 @@ func (l *link) adopt(c *conn, decoder *json.Decoder) error {
 		return net.ErrClosed
 	default:
 	}
-	l.conn, l.decoder = c, decoder
+	l.conn, l.decoder, l.taken = c, decoder, l.sent-len(l.out)
 	l.stir()
 	l.node.record.note(nil)
 	return nil
@@ -167,7 +172,12 @@ func (l *link) listen() {
 	for {
 		var e busEnvelope
 		var m busMessage
-		if l.decoder.Decode(&e) != nil || json.Unmarshal(e.Message, &m) != nil {
+		err := l.decoder.Decode(&e)
+		if err == nil && e.Taken {
+			l.took()
+			continue
+		}
+		if err != nil || json.Unmarshal(e.Message, &m) != nil {
 			l.lose()
 			return
 		}
@@ -180,7 +190,26 @@ func (l *link) lose() {
 	defer l.mu.Unlock()
 	l.conn.abandon()
 	l.conn = nil
+	l.news.Broadcast()
 	l.node.record.note(nil)
+}
+
+func (l *link) took() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken++
+	l.news.Broadcast()
+}
+
+// settle waits until all that was sent is in its place on the bus, or the bus is gone.
+// Reverb does not wait, but its connection to Redis is written before an answer is,
+// and Redis reads what came first.
+func (l *link) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for sent := l.sent; l.conn != nil && l.taken < sent; {
+		l.news.Wait()
+	}
 }
 
 func (l *link) isThere() bool {
@@ -213,7 +242,7 @@ func (l *link) rejoin() bool {
 func (l *link) send(m busMessage) {
 	out, _ := json.Marshal(m)
 	l.mu.Lock()
-	l.out = append(l.out, out)
+	l.out, l.sent = append(l.out, out), l.sent+1
 	l.mu.Unlock()
 	l.stir()
 }
