@@ -17,6 +17,9 @@ type Demand struct {
 	// Signed is whether it is signed by an app. Requests of strangers get half
 	// of a node's places, so that a flood of them leaves room for the others.
 	Signed bool
+	// Prefer gets it, out of turn, while it is up and has a place; nil: it is
+	// anybody's turn.
+	Prefer *Node
 }
 
 // Turn is a node with a place for one plain request, which takes one of the
@@ -34,6 +37,9 @@ type Turn struct {
 func (p *Pool) Next(d Demand) (Turn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.prefers(d) {
+		return p.occupy(d.Prefer, d), nil
+	}
 	for _, choice := range []choice{first, spare, last} {
 		busy := false
 		for i := range p.nodes {
@@ -51,6 +57,15 @@ func (p *Pool) Next(d Demand) (Turn, error) {
 		}
 	}
 	return Turn{}, ErrNoUsableNode
+}
+
+// prefers is whether the node that the request is best sent to can take it.
+func (p *Pool) prefers(d Demand) bool {
+	if d.Prefer == nil {
+		return false
+	}
+	choice := p.choice(d.Prefer, d.Tried)
+	return (choice == first || choice == spare) && d.Prefer.requests < d.Prefer.places(d)
 }
 
 // choice is when a node gets a plain request.
@@ -96,8 +111,11 @@ func (n *Node) places(d Demand) int {
 // take begins the next turn behind this node, so that a node which is passed
 // over does not double the share of its neighbour.
 func (p *Pool) take(at int, d Demand) Turn {
-	n := p.nodes[at]
 	p.turn = at + 1
+	return p.occupy(p.nodes[at], d)
+}
+
+func (p *Pool) occupy(n *Node, d Demand) Turn {
 	n.requests++
 	return Turn{Node: n, holder: p, most: d.Most, cuts: n.cuts}
 }

@@ -123,3 +123,35 @@ func takesAndReleases(t *testing.T, p *Pool, d Demand) []Turn {
 	release(turns, AnswerPrompt)
 	return turns
 }
+
+func TestARequestGetsTheNodeThatItPrefers(t *testing.T) {
+	p := New(nodes("a", "b", "c"), DefaultSticky())
+	d := Demand{Prefer: node(t, p, "b"), Most: 2, Signed: true}
+	wants := func(what string, d Demand, want string) {
+		t.Helper()
+		turn, err := p.Next(d)
+		defer turn.Release(AnswerNothing)
+		if err != nil || turn.Name() != want {
+			t.Errorf("%s: got %v and %v, want %s", what, turn.Node, err, want)
+		}
+	}
+	wants("up", d, "b")
+	wants("one without a wish", Demand{}, "a")
+	wants("again", d, "b")
+	wants("one whose turn has not changed", Demand{}, "b")
+	drain(t, p, "b")
+	wants("draining", d, "b")
+	if _, err := p.Undrain("b"); err != nil {
+		t.Fatal(err)
+	}
+	wants("just tried", Demand{Prefer: d.Prefer, Tried: []*Node{d.Prefer}}, "c")
+	one, _ := p.Next(d)
+	two, _ := p.Next(d)
+	wants("without a place", d, "a")
+	release([]Turn{one, two}, AnswerNothing)
+	d.Prefer.up = false
+	wants("down", d, "c")
+	d.Prefer.up = true
+	p.Replace(nodes("a", "c"), DefaultSticky())
+	wants("removed", d, "c")
+}
