@@ -6,30 +6,58 @@ import (
 	"testing"
 )
 
+// wantAlias compares the present id of a client of app 1; empty: it is not known.
+func wantAlias(t *testing.T, a *aliases, told, want string, moving bool) {
+	t.Helper()
+	is, known := a.of("1", told)
+	if is.present != want || known != (want != "") || (is.moving != nil) != moving {
+		t.Errorf("%s: got %q, moving %v, want %q, %v", told, is.present, is.moving != nil, want, moving)
+	}
+	if a.none() == (want != "") {
+		t.Errorf("%s: got none %v, want the other", told, a.none())
+	}
+}
+
 func TestAMovedClientHasAnAliasUntilItGoes(t *testing.T) {
 	var a aliases
-	f := func(app, told, want string) {
-		t.Helper()
-		if got, moved := a.present(app, told); got != want || moved != (want != "") {
-			t.Errorf("%s of app %s: got %q, %v, want %q", told, app, got, moved, want)
-		}
-	}
 	a.forget("1", "1.1", "2.2")
-	f("1", "1.1", "")
-	if !a.none() {
-		t.Error("got some aliases, want none")
+	wantAlias(t, &a, "1.1", "", false)
+	a.set("1", "1.1", "2.2", nil)
+	a.set("1", "1.1", "3.3", nil) // it moved again
+	wantAlias(t, &a, "1.1", "3.3", false)
+	if _, known := a.of("2", "1.1"); known {
+		t.Error("got an alias in another app, want none")
 	}
-	a.set("1", "1.1", "2.2")
-	a.set("1", "1.1", "3.3") // it moved again
-	f("1", "1.1", "3.3")
-	f("2", "1.1", "")
 	a.forget("1", "1.1", "2.2") // another client, which was told the same
-	f("1", "1.1", "3.3")
+	wantAlias(t, &a, "1.1", "3.3", false)
 	a.forget("1", "1.1", "3.3")
-	f("1", "1.1", "")
-	if !a.none() {
-		t.Error("got some aliases, want none")
-	}
+	wantAlias(t, &a, "1.1", "", false)
+}
+
+func TestAClientIsKnownToMoveUntilItsMoveIsOver(t *testing.T) {
+	var a aliases
+	over := a.begin("1", "1.1", "1.1", nil)
+	wantAlias(t, &a, "1.1", "1.1", true)
+	over() // given up
+	wantAlias(t, &a, "1.1", "", false)
+
+	over = a.begin("1", "1.1", "1.1", nil)
+	first, _ := a.of("1", "1.1")
+	a.set("1", "1.1", "2.2", nil)
+	wantAlias(t, &a, "1.1", "2.2", true)
+	over()
+	<-first.moving
+	wantAlias(t, &a, "1.1", "2.2", false)
+
+	over = a.begin("1", "1.1", "2.2", nil)
+	wantAlias(t, &a, "1.1", "2.2", true)
+	over() // given up, where it had moved to
+	wantAlias(t, &a, "1.1", "2.2", false)
+
+	over = a.begin("1", "1.1", "2.2", nil)
+	a.forget("1", "1.1", "2.2") // it has gone meanwhile
+	over()
+	wantAlias(t, &a, "1.1", "", false)
 }
 
 func TestAliasesAreSetAndLookedUpTogether(t *testing.T) {
@@ -39,11 +67,13 @@ func TestAliasesAreSetAndLookedUpTogether(t *testing.T) {
 		all.Go(func() {
 			id := fmt.Sprint(i)
 			for range 1000 {
-				a.set("1", id, id)
-				if got, _ := a.present("1", id); got != id || a.none() {
-					t.Errorf("got %q, want %q", got, id)
+				over := a.begin("1", id, id, nil)
+				a.set("1", id, "new"+id, nil)
+				if got, _ := a.of("1", id); got.present != "new"+id || a.none() {
+					t.Errorf("got %q, want %q", got.present, "new"+id)
 				}
-				a.forget("1", id, id)
+				over()
+				a.forget("1", id, "new"+id)
 			}
 		})
 	}

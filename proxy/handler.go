@@ -82,6 +82,7 @@ type Handler struct {
 	losses   losses
 	bodies   bodies
 	aliases  aliases
+	events   publications
 	queue    queue
 	away     occasional // clients turned away
 	surplus  occasional // plain requests turned away

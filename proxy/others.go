@@ -1,10 +1,13 @@
 package proxy
 
 import (
+	"cmp"
+	"context"
 	"crypto/md5"
 	"net/http"
 	"strings"
 
+	"fermata/balancer"
 	"fermata/internal/pusher"
 	"fermata/proxy/session"
 )
@@ -12,21 +15,74 @@ import (
 // toOthers puts the socket ids that nodes know into a request that publishes events:
 // an app excludes the sender by the id that its page was told, and a client that
 // was moved has another. All other bytes stay. So does a request as a whole that the
-// app has not signed: the node refuses it.
-func (h *Handler) toOthers(r *http.Request, b *body, o *Options) *http.Request {
-	if h.aliases.none() {
-		return r
-	}
+// app has not signed: the node refuses it. A request that names a client which is
+// being moved waits until it is known where that is. Answered must be called when
+// the request is.
+func (h *Handler) toOthers(r *http.Request, b *body, o *Options) (_ *http.Request, answered func()) {
 	p, ok := newPublishing(r, o)
-	if !ok || !p.isSigned(b.md5()) {
-		return r
+	if !ok {
+		return r, func() {}
 	}
-	edits := findSocketIDs(b.pieces, p.batch, func(told string) (string, bool) { return h.aliases.present(p.app.ID, told) })
-	if len(edits) == 0 {
-		return r
+	answered = h.events.enter(p.app.ID)
+	if h.aliases.none() || !p.isSigned(b.md5()) {
+		return r, answered
 	}
-	b.splice(edits)
-	return p.signAgain(r, b.md5())
+	answered()
+	ctx, stop := context.WithTimeout(r.Context(), o.Session.Timeout)
+	defer stop()
+	s, answered := h.settled(ctx, p, b)
+	if s.node != nil {
+		r = r.WithContext(context.WithValue(r.Context(), senderKey{}, s.node))
+	}
+	if len(s.edits) == 0 {
+		return r, answered
+	}
+	b.splice(s.edits)
+	return p.signAgain(r, b.md5()), answered
+}
+
+// settled waits until nobody whom the request names is being moved, or ctx ends. The
+// request is under way when that is looked at, so that a move which begins later
+// waits for it.
+func (h *Handler) settled(ctx context.Context, p publishing, b *body) (s senders, answered func()) {
+	for {
+		answered = h.events.enter(p.app.ID)
+		if s = h.senders(p, b); s.moving == nil || ctx.Err() != nil {
+			return s, answered
+		}
+		answered()
+		select {
+		case <-s.moving:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// senders are the clients that a request names and that were moved, or are being
+// moved.
+type senders struct {
+	edits  []edit         // where the ids belong that their nodes know
+	node   *balancer.Node // of the first one; nil: there is none
+	moving chan struct{}  // closed when a move of one of them is over; nil: none is under way
+}
+
+func (h *Handler) senders(p publishing, b *body) (s senders) {
+	s.edits = findSocketIDs(b.pieces, p.batch, func(told string) (string, bool) {
+		is, known := h.aliases.of(p.app.ID, told)
+		s.node, s.moving = cmp.Or(s.node, is.node), cmp.Or(is.moving, s.moving)
+		return is.present, known && is.present != told
+	})
+	return s
+}
+
+// senderKey carries the node of the client that a request names: Reverb up to 1.10.2
+// leaves it out only if the request reaches that node.
+type senderKey struct{}
+
+// senderNode is that node; nil: any is as good.
+func senderNode(ctx context.Context) *balancer.Node {
+	n, _ := ctx.Value(senderKey{}).(*balancer.Node)
+	return n
 }
 
 // publishing is a request of a known app that publishes events.
@@ -48,8 +104,11 @@ func newPublishing(r *http.Request, o *Options) (p publishing, ok bool) {
 		return p, false
 	}
 	p = publishing{app: o.app(id), batch: what == "batch_events", rawQuery: query, paths: [2]string{path, below}}
+	if p.app == nil {
+		return p, false
+	}
 	p.query, ok = pusher.ReadQuery(query)
-	return p, ok && p.app != nil
+	return p, ok
 }
 
 // app is the known app with that id; nil: none.

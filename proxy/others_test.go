@@ -50,7 +50,8 @@ func pass(t *testing.T, h *Handler, method, target, text string, o *Options) (go
 	if err := b.read(t.Context(), httptest.NewRecorder(), r, DefaultLimits()); err != nil {
 		t.Fatal(err)
 	}
-	got := h.toOthers(r, b, o)
+	got, answered := h.toOthers(r, b, o)
+	defer answered()
 	body, err := io.ReadAll(b.reader())
 	if err != nil || int64(len(body)) != b.size {
 		t.Fatalf("got %d bytes, %v, want %d", len(body), err, b.size)
@@ -70,9 +71,9 @@ func TestARequestThatIsNotTheAppsPassesAsItIs(t *testing.T) {
 	const path = appPath + "/events"
 	good := signedFor(path, path, toOthers, nil)
 	f("nobody has moved", "POST", good, toOthers)
-	h.aliases.set("other", "1.2", ofTheNode)
+	h.aliases.set("other", "1.2", ofTheNode, nil)
 	f("a client of another app has moved", "POST", good, toOthers)
-	h.aliases.set(devnode.DefaultAppID, "1.2", ofTheNode)
+	h.aliases.set(devnode.DefaultAppID, "1.2", ofTheNode, nil)
 	if target, body := pass(t, h, "POST", good, toOthers, o); target == good || body != replaced {
 		t.Errorf("got %s %s, want another signature and %s", target, body, replaced)
 	}
@@ -94,7 +95,7 @@ func TestARequestThatIsNotTheAppsPassesAsItIs(t *testing.T) {
 
 func TestThePrefixMayOrMayNotBeSigned(t *testing.T) {
 	h := &Handler{}
-	h.aliases.set(devnode.DefaultAppID, "1.2", ofTheNode)
+	h.aliases.set(devnode.DefaultAppID, "1.2", ofTheNode, nil)
 	const below = appPath + "/events"
 	for _, signed := range []string{below, "/ws" + below} {
 		target, body := pass(t, h, "POST", signedFor("/ws"+below, signed, toOthers, nil), toOthers, &Options{PathPrefix: "/ws", Apps: []session.App{knownApp}})
@@ -213,7 +214,7 @@ func TestAMovedClientDoesNotGetWhatItsOwnPageHasSentToOthers(t *testing.T) {
 	f := startFront(t, 2)
 	moved, present := f.subscribed(t)
 	other, _ := f.subscribed(t)
-	f.h.aliases.set(devnode.DefaultAppID, "1.2", present)
+	f.h.aliases.set(devnode.DefaultAppID, "1.2", present, nil)
 	for range 4 { // each node gets some
 		f.publish(t, appPath+"/events", toOthers)
 		f.publish(t, appPath+"/batch_events", inBatch)
@@ -231,7 +232,7 @@ func TestAMovedClientDoesNotGetWhatItsOwnPageHasSentToOthers(t *testing.T) {
 
 func TestANodeGetsTheRestOfTheRequestAsItCame(t *testing.T) {
 	f := startFront(t, 1)
-	f.h.aliases.set(devnode.DefaultAppID, "1.2", ofTheNode)
+	f.h.aliases.set(devnode.DefaultAppID, "1.2", ofTheNode, nil)
 	f.publish(t, appPath+"/events", toOthers)
 	got := f.nodes[0].LastRequest(appPath + "/events")
 	asked, err := url.ParseRequestURI(got.RequestURI)

@@ -36,9 +36,10 @@ func (h *Handler) servePlain(w http.ResponseWriter, r *http.Request, c *client) 
 		h.refuseBody(w, r, c, err)
 		return
 	}
-	r = h.toOthers(r, body, c.options)
 	defer h.waitForNode(cancel)()
-	ctx, end := context.WithTimeout(ctx, c.options.Timeouts.Response)
+	r, answered := h.toOthers(r.WithContext(ctx), body, c.options)
+	defer answered()
+	ctx, end := context.WithTimeout(r.Context(), c.options.Timeouts.Response)
 	defer end()
 	h.plain.ServeHTTP(speller{w}, withBody(withClient(r.WithContext(ctx), c), body))
 }
@@ -146,7 +147,7 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := c.fitPlain(r); err != nil {
 		return nil, err
 	}
-	d := balancer.Demand{Signed: isSigned(r)}
+	d := balancer.Demand{Signed: isSigned(r), Prefer: senderNode(r.Context())}
 	var last error
 	for {
 		turn, err := t.h.place(r.Context(), d, c.options)

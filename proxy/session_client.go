@@ -47,16 +47,20 @@ func (s *sessionClient) arrive(v *visit) {
 	s.session.Arrived(v.id)
 	s.moved++
 	s.at = time.Since(s.live.Since)
-	s.handler.aliases.set(s.of.ID, s.session.Told(), v.id)
+	s.handler.aliases.set(s.of.ID, s.session.Told(), v.id, s.pick.Node)
 }
 
 // Ended implements relay.Owner.
 func (s *sessionClient) Ended(end relay.End) {
 	s.ended.Store(true)
 	s.handler.tallies.sessions(s.tally, -1)
-	s.handler.aliases.forget(s.of.ID, s.session.Told(), s.session.Present())
+	s.forgetAlias()
 	s.session.End()
 	s.over(end, zap.Int32("moves", s.moved))
+}
+
+func (s *sessionClient) forgetAlias() {
+	s.handler.aliases.forget(s.of.ID, s.session.Told(), s.session.Present())
 }
 
 // appOf is the known app of a client's path; nil: there is none.

@@ -17,6 +17,7 @@ type sessionMove struct {
 	channel string           // of the marker
 	leaving *session.Leaving // nil: it could not begin
 	givenUp atomic.Bool
+	silence *silence // nil: not yet
 
 	// What the relay's goroutine tells, once each.
 	begun, answered, marked chan struct{}
@@ -89,6 +90,13 @@ func (m *sessionMove) giveUp() {
 	m.of.Resume(undo)
 }
 
+// over lets requests go on that name the client.
+func (m *sessionMove) over() {
+	if m.silence != nil {
+		m.silence.end()
+	}
+}
+
 // tell closes a channel that only the caller closes, once.
 func tell(c chan struct{}) {
 	select {
@@ -118,6 +126,7 @@ func (m *sessionMove) cut(ctx context.Context, p *visit) (*session.Arriving, err
 	if m.leaving == nil {
 		return nil, <-m.failed
 	}
+	m.silence = m.of.silence()
 	arriving := m.leaving.Arrive(p.id)
 	if err := p.subscribe(arriving); err != nil {
 		return nil, err
@@ -128,9 +137,12 @@ func (m *sessionMove) cut(ctx context.Context, p *visit) (*session.Arriving, err
 	return arriving, m.mark(ctx, p, arriving)
 }
 
-// mark publishes the marker, and waits until it has come from both nodes.
+// mark publishes the marker, after all events in the name of the client, and waits until it has come from both nodes.
 func (m *sessionMove) mark(ctx context.Context, p *visit, arriving *session.Arriving) error {
 	h, from := m.of.handler, m.of.pick.Node
+	if err := m.silence.wait(ctx, h.options.Load().Session.Timeout, m.failed); err != nil {
+		return err
+	}
 	if err := h.markers.publish(ctx, lane{from, m.of.of}, m.channel, h.postMarkers); err != nil {
 		return failed(moves.Publish, err)
 	}

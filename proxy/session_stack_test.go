@@ -34,7 +34,11 @@ type devnodeMessage struct{ Event, Channel, Data string }
 
 func subscribe(t *testing.T, s *apptest.Stack, channels ...string) *subscriber {
 	t.Helper()
-	p := s.Dial()
+	return subscribeAs(t, s.Dial(), channels...)
+}
+
+func subscribeAs(t *testing.T, p *apptest.Peer, channels ...string) *subscriber {
+	t.Helper()
 	p.SetReadLimit(1 << 20)
 	c := &subscriber{Peer: p, t: t, news: make(chan struct{}, 1), done: make(chan struct{})}
 	go c.read()

@@ -109,6 +109,7 @@ func (s *sessionClient) move(ctx context.Context) error {
 	if !s.Hold(m, s.handler.options.Load().Session.MaxHeldBytes) {
 		return failed(moves.Off, errEngine)
 	}
+	defer m.over()
 	arriving, err := m.cut(ctx, v)
 	if err != nil {
 		m.giveUp()

@@ -1,0 +1,57 @@
+package proxy
+
+import (
+	"context"
+	"time"
+)
+
+// silence is the time of a move in which an app publishes nothing in the name of the
+// client. What is published before the cut reaches the client from its old node, and
+// the rest from the new one: each knows it by another id, and a request names one.
+// So requests that name the client wait from silence until end, and the marker waits
+// for those that nodes have already.
+type silence struct {
+	of          *sessionClient
+	earlier     <-chan struct{} // closed when those are answered
+	leave, over func()
+}
+
+// silence begins when the client is held.
+func (s *sessionClient) silence() *silence {
+	q := &silence{of: s, over: s.handler.aliases.begin(s.of.ID, s.session.Told(), s.session.Present(), s.pick.Node)}
+	q.earlier, q.leave = s.handler.events.earlier(s.of.ID)
+	return q
+}
+
+// shareOfSilence is the part of its time for which a move waits for requests at nodes.
+// It does not know whom they name. One that takes longer may be at a node that is
+// stuck, and that must not keep clients on another. If it names the client, and its
+// event is published after all, the client gets that.
+const shareOfSilence = 20
+
+// wait waits for the requests that came before. The move may take most altogether;
+// failed has why it cannot succeed.
+func (q *silence) wait(ctx context.Context, most time.Duration, failed <-chan error) error {
+	slow := time.NewTimer(most / shareOfSilence)
+	defer slow.Stop()
+	select {
+	case <-q.earlier:
+		return nil
+	case <-slow.C:
+		return nil
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// end lets requests go on that name the client. It may have gone before silence
+// began, and then must not be remembered.
+func (q *silence) end() {
+	q.leave()
+	q.over()
+	if q.of.ended.Load() {
+		q.of.forgetAlias()
+	}
+}
