@@ -121,7 +121,7 @@ func (s *sessionClient) start(pair relay.Pair) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.handler.tallies.sessions(s.tally, 1)
-	pair.Owner, pair.Tap = s, s
+	pair.Owner = s
 	s.Relay = s.handler.engine.Start(pair)
 	s.live.Relay = s
 }

@@ -23,10 +23,11 @@ func BenchmarkPass(b *testing.B) {
 			}
 		})
 	}
+	taps := func(c *epollRelay) { c.owner, c.taps = tapped{new(owner), deaf{}}, true }
 	f("ToNode", masked, func(*epollRelay) {})
-	f("ToNode/Tap", masked, func(c *epollRelay) { c.rarely().tap = deaf{} })
+	f("ToNode/Tap", masked, taps)
 	f("ToClient", unmasked, func(*epollRelay) {})
-	f("ToClient/Tap", unmasked, func(c *epollRelay) { c.rarely().tap = deaf{} })
+	f("ToClient/Tap", unmasked, taps)
 	f("ToClient/Hearing", unmasked, func(c *epollRelay) {
 		c.rarely().move = &move{mover: deaf{}, begun: true}
 		c.beginHearing(bufferSize)

@@ -29,7 +29,7 @@ import (
 //     most.
 //   - A move holds the client by not reading it, so nothing is buffered; only a
 //     TLS client that is stopped behind a large frame leaves a rest. What few
-//     relays need, taps and moves, is behind one pointer.
+//     relays need, moves too, is behind one pointer.
 //   - What has happened to a relay only changes its state; proceed then looks
 //     at that and does what follows from it: see epollRelay.
 //

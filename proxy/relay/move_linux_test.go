@@ -328,7 +328,7 @@ func TestAMoversPanicEndsItsClientAlone(t *testing.T) {
 }
 
 func TestTheOtherEngineMovesNothing(t *testing.T) {
-	r := legs{newEngine: NewPortable}.start(t, func(p *Pair) { p.Tap = &recorder{} })
+	r := legs{newEngine: NewPortable}.start(t, func(p *Pair) { tapBy(p, &recorder{}) })
 	if r.conn.Hold(newTrip(t), 0) {
 		t.Error("got a hold, want none")
 	}

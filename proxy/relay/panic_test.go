@@ -103,8 +103,13 @@ func (l legs) startBesides(t *testing.T, panics func(*owner)) (others rigs, r *r
 // panicked is what the relay's owner was told.
 func (r *rig) panicked() *PanicError {
 	r.t.Helper()
+	return r.toldOf(r.pair.Owner.(*owner).panicked)
+}
+
+func (r *rig) toldOf(panics <-chan *PanicError) *PanicError {
+	r.t.Helper()
 	select {
-	case err := <-r.pair.Owner.(*owner).panicked:
+	case err := <-panics:
 		return err
 	case <-time.After(patience):
 		r.t.Fatal("the owner was told of no panic")

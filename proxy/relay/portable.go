@@ -52,7 +52,7 @@ import (
 //   - A panic ends the relay that it comes from, at once and by
 //     ByInternalError, and no other.
 //
-// What Relay.Hold and Replace, and Pair.Tap, want is for an engine that can do
+// What Relay.Hold and Replace, and a Tap, want is for an engine that can do
 // it; this one cannot.
 //
 // Only NewPortable makes one.

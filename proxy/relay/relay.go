@@ -96,9 +96,8 @@ type Pair struct {
 	Options Options
 	// Counts is told what passes; nil: Engine.Totals alone is.
 	Counts *Counts
-	// Tap is shown what the client sends; nil: nobody is.
-	Tap Tap
-	// Owner is told how it ends.
+	// Owner is told how it ends. One that is a Tap, too, is shown what the client
+	// sends.
 	Owner Owner
 }
 

@@ -25,6 +25,7 @@ type epollRelay struct {
 	queued             uint16 // status of the Close frame that was queued for the client; 0: none
 	ended              bool
 	pings              pings
+	taps               bool  // the owner is a Tap
 	closeBy            ticks // when what has begun to end is cut; 0: it has not
 	latestBy           ticks // to when progress can put that off
 	idleBy             ticks // 0: never
@@ -40,7 +41,6 @@ type epollRelay struct {
 // rare is what most relays have no need of.
 type rare struct {
 	said   *words // by the node, the last that was notable; nil: more has come
-	tap    Tap    // nil: there is none
 	move   *move  // nil: none is under way
 	unread []byte // from the client, for crypto/tls, which may have more; nil: it is not paused
 	// hearing is for what the node sends while a mover is shown that; nil: none is.
@@ -66,9 +66,7 @@ func newEpollRelay(s *shard, p Pair) *epollRelay {
 		counts:   p.Counts,
 		close:    ticks(0).later(o.Close), stall: ticks(0).later(o.Stall),
 	}
-	if p.Tap != nil {
-		c.rarely().tap = p.Tap
-	}
+	_, c.taps = p.Owner.(Tap)
 	if o.Idle > 0 {
 		c.idle = ticks(0).later(o.Idle)
 	}
@@ -202,7 +200,7 @@ func (c *epollRelay) fromClient(n int) {
 	if c.pings.owed > 0 {
 		b = c.pings.heard(b, ahead, &c.shard.token)
 	}
-	if c.rare != nil && c.rare.tap != nil {
+	if c.taps {
 		b = c.show(b, ahead)
 	}
 	if c.toNode.closed {

@@ -47,7 +47,7 @@ func TestHalfAFrameOfAClientGoesToItsNewNode(t *testing.T) {
 	eachClient(t, func(t *testing.T, l legs) {
 		tap := &recorder{}
 		var shown []string
-		r := l.start(t, func(p *Pair) { p.Tap = tap })
+		r := l.start(t, func(p *Pair) { tapBy(p, tap) })
 		for _, size := range []int{5, 200, 30_000} {
 			frame := text(masked, strings.Repeat("x", size))
 			for _, cut := range []int{1, 3, len(frame) / 2, len(frame) - 1} {

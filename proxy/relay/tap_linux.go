@@ -4,11 +4,12 @@ package relay
 // leaves in its place. b consists of whole frames, but for its first ahead bytes
 // and its end, see pings.heard.
 func (c *epollRelay) show(b []byte, ahead uint64) []byte {
+	tap := c.owner.(Tap)
 	var changed []byte
 	kept := 0 // of b, in changed
 	for at := int(min(ahead, uint64(len(b)))); at < len(b); {
 		frame := firstFrame(b[at:])
-		if instead := c.showFrame(frame); instead != nil {
+		if instead := c.showFrame(tap, frame); instead != nil {
 			changed = appendText(append(changed, b[kept:at]...), masked, instead)
 			kept = at + len(frame)
 		}
@@ -21,15 +22,15 @@ func (c *epollRelay) show(b []byte, ahead uint64) []byte {
 }
 
 // showFrame returns what the node gets for the frame's text; nil: the frame.
-func (c *epollRelay) showFrame(frame []byte) (instead []byte) {
+func (c *epollRelay) showFrame(tap Tap, frame []byte) (instead []byte) {
 	if opcode := frame[0] & 0x0f; opcode >= opClose || opcode == opContinuation {
 		return nil
 	}
 	head, payload := measure(frame)
 	if frame[0] != bitFIN|opText || uint64(head)+payload > bufferSize {
-		c.rare.tap.Missed()
+		tap.Missed()
 		return nil
 	}
 	key := [4]byte(frame[head-4:])
-	return c.rare.tap.FromClient(unmask(c.shard.space.text[:0], key, frame[head:]))
+	return tap.FromClient(unmask(c.shard.space.text[:0], key, frame[head:]))
 }

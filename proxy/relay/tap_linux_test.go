@@ -29,6 +29,15 @@ func (k *recorder) FromClient(text []byte) []byte {
 
 func (k *recorder) Missed() { k.missed++ }
 
+// tapped is an Owner that is a Tap.
+type tapped struct {
+	*owner
+	Tap
+}
+
+// tapBy makes the pair's owner one that is a Tap. Changes of the owner come before.
+func tapBy(p *Pair, tap Tap) { p.Owner = tapped{p.Owner.(*owner), tap} }
+
 // wantShown waits for the relay's end, after which the tap is the test's.
 func (k *recorder) wantShown(r *rig, missed int, want ...string) {
 	r.t.Helper()
@@ -56,7 +65,10 @@ func TestATapIsShownWholeTextMessages(t *testing.T) {
 	big := strings.Repeat("big", bufferSize)
 	eachClient(t, func(t *testing.T, l legs) {
 		tap := &recorder{}
-		r := l.start(t, func(p *Pair) { p.Tap, p.ToNode = tap, text(masked, "early") })
+		r := l.start(t, func(p *Pair) {
+			tapBy(p, tap)
+			p.ToNode = text(masked, "early")
+		})
 		all := join(text(masked, "one"), fragments, binaryOf(masked, 10), compressed, text(masked, ""), text(masked, big), text(masked, "two"))
 		go r.client.Write(all)
 		r.nodeGets(text(masked, "early"), all)
@@ -68,7 +80,7 @@ func TestATapIsShownAMessageOnceHoweverItIsCut(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	eachClient(t, func(t *testing.T, l legs) {
 		tap := &recorder{}
-		r := l.start(t, func(p *Pair) { p.Tap = tap })
+		r := l.start(t, func(p *Pair) { tapBy(p, tap) })
 		stream := join(text(masked, "a"), text(masked, long), text(masked, "b"))
 		var want []string
 		for at := 0; at < len(stream); at += 7 {
@@ -86,7 +98,7 @@ func TestATapMissesWhatIsLargerThanWhatIsHeld(t *testing.T) {
 	const most = bufferSize - 8
 	eachClient(t, func(t *testing.T, l legs) {
 		tap := &recorder{}
-		r := l.start(t, func(p *Pair) { p.Tap = tap })
+		r := l.start(t, func(p *Pair) { tapBy(p, tap) })
 		fits, larger := strings.Repeat("f", most), strings.Repeat("l", most+1)
 		for _, payload := range []string{fits, larger, fits} {
 			go r.client.Write(text(masked, payload))
@@ -106,7 +118,10 @@ func TestATapCanChangeMessages(t *testing.T) {
 			return nil
 		}}
 		counts := new(Counts)
-		r := l.start(t, func(p *Pair) { p.Tap, p.Counts = tap, counts })
+		r := l.start(t, func(p *Pair) {
+			tapBy(p, tap)
+			p.Counts = counts
+		})
 		var up, want []byte
 		random := []string{"same", "short", "short", strings.Repeat("long", 50), "gone", "same", "short"}
 		for i := range 200 {
@@ -135,14 +150,15 @@ func TestATapCanChangeMessages(t *testing.T) {
 func TestATapsPanicEndsItsClientAlone(t *testing.T) {
 	eachClient(t, func(t *testing.T, l legs) {
 		others, r := l.startBesides(t, func(*owner) {})
+		panics := make(chan *PanicError, 1)
 		tapped := legs{newEngine: func() Engine { return r.engine }, tls: l.tls}.start(t, func(p *Pair) {
-			p.Tap = &recorder{instead: func(string) []byte { panic("no idea") }}
-			p.Owner.(*owner).panicked = make(chan *PanicError, 1)
+			p.Owner.(*owner).panicked = panics
+			tapBy(p, &recorder{instead: func(string) []byte { panic("no idea") }})
 		})
 		t.Cleanup(append(rigs{tapped, r}, others...).close) // before anybody waits for the engine
 		tapped.clientSends(text(masked, "hello"))
 		tapped.clientIsOver()
-		if err := tapped.panicked(); err.Value != "no idea" || !bytes.Contains(err.Stack, []byte("FromClient")) {
+		if err := tapped.toldOf(panics); err.Value != "no idea" || !bytes.Contains(err.Stack, []byte("FromClient")) {
 			t.Errorf("got %v at\n%s\nwant the panic and where it was", err, err.Stack)
 		}
 		if end := <-tapped.ended; end.By != ByInternalError {

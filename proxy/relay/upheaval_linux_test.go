@@ -75,9 +75,9 @@ func newUpheaval(t *testing.T, l legs, engine Engine, seed uint64) *upheaval {
 		farewell.After = 100 * time.Millisecond
 	}
 	u.relay = engine.Start(Pair{
-		Client: client, Node: near, Tap: &u.tap,
+		Client: client, Node: near,
 		Options: Options{Stall: patience, Close: patience},
-		Owner:   &owner{ended: u.ended, lost: func() Close { return farewell }},
+		Owner:   tapped{&owner{ended: u.ended, lost: func() Close { return farewell }}, &u.tap},
 	})
 	u.plays(u.client, masked)
 	u.plays(node, unmasked)
