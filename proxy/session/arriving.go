@@ -1,6 +1,10 @@
 package session
 
-import "fermata/internal/pusher"
+import (
+	"slices"
+
+	"fermata/internal/pusher"
+)
 
 // Arriving is the new node's side of a move. All its methods are for one
 // goroutine, which may be another than that of the session.
@@ -26,7 +30,7 @@ func (l *Leaving) Arrive(id string) *Arriving {
 // Messages are for the new node: they ask for all that the client is subscribed
 // to, signed for its new id, and then for the marker's channel.
 func (a *Arriving) Messages() [][]byte {
-	return append(a.app.subscribe(a.subscriptions, a.id), pusher.Subscription{Channel: a.marker}.Subscribe())
+	return append(a.app.subscribe(slices.Values(a.subscriptions), a.id), pusher.Subscription{Channel: a.marker}.Subscribe())
 }
 
 // FromNode is shown each message of the new node up to its marker. The client

@@ -1,10 +1,6 @@
 package session
 
-import (
-	"slices"
-
-	"fermata/internal/pusher"
-)
+import "fermata/internal/pusher"
 
 // FromClient is shown each message of the client and returns what its node gets
 // instead; nil: the same. A valid signature is one for the socket id that the
@@ -58,18 +54,9 @@ func (s *Session) keep(channel, data string) {
 	case s.bytes < 0:
 		s.lose(tooMuch)
 	default:
-		s.subscriptions = append(roomy(s.subscriptions), subscription{channel, data})
+		s.subscriptions = s.subscriptions.add(subscription{channel, data})
 		s.counts.add(channel, 1)
 	}
-}
-
-// roomy has room for one more. Few clients have many subscriptions: append alone
-// would leave room that most never use.
-func roomy(few []subscription) []subscription {
-	if len(few) < cap(few) || len(few) > 8 {
-		return few
-	}
-	return append(make([]subscription, 0, len(few)+1), few...)
 }
 
 // believe is whether the node keeps this, too, now that the signature is right.
@@ -86,12 +73,12 @@ func (s *Session) believe(channel, data string) bool {
 }
 
 func (s *Session) drop(channel string) {
-	i := slices.IndexFunc(s.subscriptions, func(o subscription) bool { return o.channel == channel })
-	if i < 0 {
+	e, ok := s.subscriptions.find(channel)
+	if !ok {
 		return
 	}
 	s.counts.add(channel, -1)
 	s.room++
-	s.bytes += int32(len(channel) + len(s.subscriptions[i].data))
-	s.subscriptions = slices.Delete(s.subscriptions, i, i+1)
+	s.bytes += int32(e.size())
+	s.subscriptions = s.subscriptions.drop(e)
 }

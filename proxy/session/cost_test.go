@@ -36,8 +36,8 @@ func TestWhatASessionCosts(t *testing.T) {
 	}
 	bytes := (live() - before) / sessions
 	t.Logf("a session with three subscriptions: %d bytes", bytes)
-	if bytes > 400 {
-		t.Errorf("got %d bytes, want 400 at the most", bytes)
+	if bytes > 256 {
+		t.Errorf("got %d bytes, want 256 at the most", bytes)
 	}
 	runtime.KeepAlive(all)
 }

@@ -20,7 +20,7 @@ type Leaving struct {
 // change until the move is over. channel is where the marker will be published,
 // a name from NewChannel. Only a session that is Movable can leave.
 func (s *Session) Leave(channel string) *Leaving {
-	l := &Leaving{app: s.app, present: s.present, subscriptions: slices.Clone(s.subscriptions)}
+	l := &Leaving{app: s.app, present: s.present, subscriptions: slices.Collect(s.subscriptions.all())}
 	l.questions = questions{marker: channel, channels: []string{channel}, lists: make(map[string]members)}
 	for _, p := range l.presence() {
 		l.channels = append(l.channels, p.channel)
@@ -43,7 +43,7 @@ func (l *Leaving) presence() (of []subscription) {
 // answer is the list of members. It tells nobody of that.
 func (l *Leaving) Messages() [][]byte {
 	marker := pusher.Subscription{Channel: l.marker}.Subscribe()
-	return append([][]byte{marker}, l.app.subscribe(l.presence(), l.present)...)
+	return append([][]byte{marker}, l.app.subscribe(slices.Values(l.presence()), l.present)...)
 }
 
 // FromNode is shown each message of the old node, and says whether the client

@@ -14,6 +14,7 @@ package session
 import (
 	"cmp"
 	"errors"
+	"iter"
 
 	"fermata/internal/pusher"
 )
@@ -35,19 +36,11 @@ const (
 type Session struct {
 	app           *App
 	told, present string
-	subscriptions []subscription
+	subscriptions list
 	counts        *Counts
 	room          int32 // how many more subscriptions
 	bytes         int32 // and how much more text it may have
 	lost          loss
-}
-
-// subscription is one that the node has accepted, or is about to. Its texts are
-// its own: to keep those once that many clients share (package unique) costs more
-// for the others than it saves.
-type subscription struct {
-	channel string
-	data    string // the channel_data
 }
 
 // New returns the session of a client that was told the socket id in its node's
@@ -104,7 +97,7 @@ func (s *Session) lose(why loss) {
 	if s.lost != followed {
 		return
 	}
-	for _, each := range s.subscriptions {
+	for each := range s.subscriptions.all() {
 		s.counts.add(each.channel, -1)
 	}
 	s.lost, s.subscriptions = why, nil
@@ -113,14 +106,16 @@ func (s *Session) lose(why loss) {
 // Again returns what a node gets after the one that the client had was lost:
 // everything that the client is subscribed to. The client gets the answers. id is
 // the socket id in the new node's greeting.
-func (s *Session) Again(id string) (toNode [][]byte) { return s.app.subscribe(s.subscriptions, id) }
+func (s *Session) Again(id string) (toNode [][]byte) {
+	return s.app.subscribe(s.subscriptions.all(), id)
+}
 
 // Arrived tells that the session is on another node from now on, with that id.
 func (s *Session) Arrived(id string) { s.present = id }
 
 // subscribe asks for every subscription, signed for id.
-func (a *App) subscribe(subscriptions []subscription, id string) (toNode [][]byte) {
-	for _, s := range subscriptions {
+func (a *App) subscribe(subscriptions iter.Seq[subscription], id string) (toNode [][]byte) {
+	for s := range subscriptions {
 		toNode = append(toNode, a.ask(s, id))
 	}
 	return toNode

@@ -25,7 +25,7 @@ func subscribeAs(id, channel, data string) []byte {
 // channels are those that a node would be asked for after the one was lost.
 func (s *Session) channels() string {
 	var names []string
-	for _, of := range s.subscriptions {
+	for of := range s.subscriptions.all() {
 		names = append(names, of.channel)
 	}
 	return strings.Join(names, " ")
