@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,9 +135,9 @@ func (b *bench) runPart(ctx context.Context, part part, round int) error {
 	return nil
 }
 
-// oneByOne has each proxy do work in turn. It returns early when ctx ends.
-func (b *bench) oneByOne(ctx context.Context, part string, work func(rival.Program) error) error {
-	for _, p := range slices.Backward(b.proxies) { // direct first: others are compared with it
+// oneByOne has each of the proxies do work in turn. It returns early when ctx ends.
+func (b *bench) oneByOne(ctx context.Context, part string, proxies []rival.Program, work func(rival.Program) error) error {
+	for _, p := range slices.Backward(proxies) { // direct first: others are compared with it
 		fmt.Fprintf(b.progress, " %s", p.Name)
 		if err := work(p); ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -226,9 +227,10 @@ func (b *bench) untilAnswered(ctx context.Context, r *running, tls bool) error {
 	}
 }
 
-// open opens clients at a proxy, whose name is that of their app.
+// open opens clients at a proxy, whose name is that of their app unless they have
+// another one.
 func (b *bench) open(ctx context.Context, r *running, o load.Open) (opened load.Opened, err error) {
-	o.App, o.Addresses, o.TLS = r.name, r.addresses(o.TLS), r.tls(o.TLS)
+	o.App, o.Addresses, o.TLS = cmp.Or(o.App, r.name), r.addresses(o.TLS), r.tls(o.TLS)
 	err = b.load.Call(ctx, "Open", o, &opened)
 	return opened, err
 }

@@ -18,6 +18,7 @@ import (
 	"fermata/internal/lab/bench/report"
 	"fermata/internal/lab/child"
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/devnode/process"
 )
 
 func main() {
@@ -29,6 +30,8 @@ func main() {
 // child.
 func become() {
 	child.Become(map[string]func() error{
+		process.Role: process.Main,
+
 		"node": func() error { return child.Serve(node.New) },
 		"load": func() error { return child.Serve(load.New) },
 	})
@@ -57,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	return errors.Join(r.Text(stdout), b.Write(r.JSON, func(w io.Writer) error {
-		return r.SVG(w, slices.DeleteFunc(slices.Clone(r.Columns), func(name string) bool { return name == direct }))
+		return r.SVG(w, slices.DeleteFunc(slices.Clone(r.Columns), func(name string) bool { return name == direct || name == withSessions }))
 	}))
 }
 
@@ -65,7 +68,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	b := &bench{progress: stderr, report: new(report.Report)}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without")
+	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves")
 	names := flags.String("proxies", "fermata,nginx,haproxy,caddy,direct", "the `NAMES` of whom to measure")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often; parts about memory, which hardly varies, run once")
 	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")

@@ -16,6 +16,7 @@ import (
 	"fermata/internal/lab/bench/proc"
 	"fermata/internal/lab/bench/report"
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/rival"
 )
 
 func TestMain(m *testing.M) {
@@ -47,6 +48,11 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 		"broadcast/plain", "new/plain", "new/tls", "new/resumed", "flat/plain"} {
 		if row := r.Row(name); row == nil || len(row.Values["fermata"]) != 1 {
 			t.Errorf("got no value in row %s:\n%s", name, &table)
+		}
+	}
+	for _, name := range []string{"memory", "unknown", "trip", "broadcast", "moves", "move", "still", "held"} {
+		if row := r.Row("session/" + name); row == nil || len(row.Values[withSessions]) != 1 {
+			t.Errorf("got no value in row session/%s:\n%s", name, &table)
 		}
 	}
 	if row := r.Row("latency/plain/p50"); row == nil || row.Median(direct) <= 0 {
@@ -96,7 +102,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", names, got, want)
 		}
 	}
-	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls")
+	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls session/memory session/traffic session/moves")
 	f("new,idle/tls", "idle/tls new/plain new/tls")
 	if _, err := partsNamed([]string{"idl"}); err == nil {
 		t.Error("got no error for a part that does not exist")
@@ -106,7 +112,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 // Caddy adds a root certificate to the machine's trust store unless told not
 // to, and would listen on every address.
 func TestConfigurationsLeaveTheMachineAlone(t *testing.T) {
-	for _, p := range allProxies() {
+	for _, p := range append(allProxies(), rival.Named(rival.Fermata).As(withSessions, sessionsFile)) {
 		if p.Config == "" {
 			continue
 		}

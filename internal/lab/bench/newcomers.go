@@ -16,7 +16,7 @@ const stormTurns = 8
 
 // newcomers measures what it costs to open clients, in a storm.
 func (b *bench) newcomers(ctx context.Context, part, transport string) error {
-	p := &paired{bench: b, part: part, transport: transport}
+	p := &paired{bench: b, part: part, transport: transport, proxies: b.proxies}
 	defer p.endAll(ctx)
 	if err := p.launchAll(ctx); err != nil {
 		return err

@@ -19,7 +19,9 @@ import (
 type paired struct {
 	*bench
 	part, transport string
-	clients         int // of each
+	proxies         []rival.Program
+	clients         int    // of each
+	secret          string // with which they subscribe to channels; empty: they do not
 	contenders      []*contender
 }
 
@@ -49,12 +51,12 @@ const (
 // launchAll launches the proxies and opens their clients. The caller ends all
 // contenders, also upon an error.
 func (p *paired) launchAll(ctx context.Context) error {
-	return p.oneByOne(ctx, p.part, func(one rival.Program) error {
+	return p.oneByOne(ctx, p.part, p.proxies, func(one rival.Program) error {
 		r, err := p.launch(ctx, one, p.transport == "tls")
 		if err != nil {
 			return err
 		}
-		if _, err := p.open(ctx, r, load.Open{Clients: p.clients, TLS: p.transport == "tls"}); err != nil {
+		if _, err := p.open(ctx, r, load.Open{Clients: p.clients, TLS: p.transport == "tls", Secret: p.secret}); err != nil {
 			return p.end(ctx, r, err)
 		}
 		p.contenders = append(p.contenders, &contender{running: r})

@@ -28,7 +28,7 @@ func launched(t *testing.T, ctx context.Context) *paired {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &paired{bench: b, part: "traffic/plain", transport: "plain", clients: 4}
+	p := &paired{bench: b, part: "traffic/plain", transport: "plain", proxies: b.proxies, clients: 4}
 	t.Cleanup(func() { p.endAll(ctx) })
 	if err := p.launchAll(ctx); err != nil || len(p.contenders) != 2 {
 		t.Fatalf("got %d contenders, %v, %q, want 2", len(p.contenders), err, b.report.Remarks)

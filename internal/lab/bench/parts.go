@@ -19,7 +19,7 @@ type part struct {
 	run    func(ctx context.Context, b *bench, name string) error
 }
 
-// transports are what every part does once each.
+// transports are what every part does once each, but those about sessions.
 var transports = []string{"plain", "tls"}
 
 func allParts() []part {
@@ -28,7 +28,7 @@ func allParts() []part {
 	var parts []part
 	for _, t := range transports {
 		parts = append(parts, part{"idle/" + t, once, func(ctx context.Context, b *bench, name string) error {
-			return b.oneByOne(ctx, name, func(p rival.Program) error { return b.idle(ctx, p, t) })
+			return b.oneByOne(ctx, name, b.proxies, func(p rival.Program) error { return b.idle(ctx, p, t) })
 		}})
 	}
 	for _, t := range transports {
@@ -41,7 +41,11 @@ func allParts() []part {
 			return b.newcomers(ctx, name, t)
 		}})
 	}
-	return parts
+	return append(parts,
+		part{"session/memory", once, func(ctx context.Context, b *bench, name string) error { return b.sessionMemory(ctx, name) }},
+		part{"session/traffic", every, func(ctx context.Context, b *bench, name string) error { return b.sessionTraffic(ctx, name) }},
+		part{"session/moves", every, func(ctx context.Context, b *bench, name string) error { return b.sessionMoves(ctx, name) }},
+	)
 }
 
 // partsNamed are the parts with one of these names, or whose name begins with
@@ -54,7 +58,7 @@ func partsNamed(names []string) ([]part, error) {
 	matches := func(p part, name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"/") }
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(p part) bool { return matches(p, name) }) {
-			return nil, fmt.Errorf("got part %q, want idle, traffic or new, with /plain or /tls behind it or without", name)
+			return nil, fmt.Errorf("got part %q, want idle, traffic or new, with /plain or /tls behind it or without, or session, with /memory, /traffic or /moves", name)
 		}
 	}
 	return slices.DeleteFunc(all, func(p part) bool {

@@ -17,6 +17,8 @@ type place struct {
 	TLSPort         string
 	Cert, Key, Both string // files
 	Nodes           []string
+	Admin           string // where Fermata's API is; empty: nowhere
+	App, Secret     string // Fermata's app, for its clients to have sessions
 }
 
 // withPorts chooses two free ports for the proxy to listen on.
@@ -48,6 +50,7 @@ func start(p rival.Program, at place) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	at.App, at.Secret = p.Name, appSecret
 	r, err := p.Start(configs, at.Dir, at)
 	return &running{Running: r, name: p.Name, at: at}, err
 }

@@ -17,7 +17,7 @@ import (
 
 // traffic measures round trips at a fixed rate, and broadcasts.
 func (b *bench) traffic(ctx context.Context, part, transport string) error {
-	p := &paired{bench: b, part: part, transport: transport, clients: max(1, b.clients*2/9)}
+	p := &paired{bench: b, part: part, transport: transport, proxies: b.proxies, clients: max(1, b.clients*2/9)}
 	defer p.endAll(ctx)
 	if err := p.launchAll(ctx); err != nil {
 		return err

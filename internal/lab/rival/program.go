@@ -49,6 +49,12 @@ func Named(name string) Program {
 	return Program{Name: name}
 }
 
+// As is the same program under another name, with another configuration.
+func (p Program) As(name, config string) Program {
+	p.Name, p.Config = name, config
+	return p
+}
+
 // Find finds the program. Fermata is binary, or built into dir where that is
 // empty.
 func (p *Program) Find(ctx context.Context, dir, binary string) (err error) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"fermata/internal/lab/bench/frame"
 )
@@ -17,9 +18,10 @@ import (
 type client struct {
 	app     *app
 	socket  *socket
-	stream  io.ReadWriter // the socket, or TLS over it
-	resumed bool          // its TLS session
-	in      []byte        // the beginning of a frame, mostly none
+	stream  io.ReadWriter   // the socket, or TLS over it
+	resumed bool            // its TLS session
+	asked   []time.Duration // when each of its pings that are not answered was due
+	in      []byte          // the beginning of a frame, mostly none
 }
 
 // requestLine wants the app's name.
@@ -30,10 +32,10 @@ const requestHeader = "Host: bench.example\r\n" +
 	"Accept: */*\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\n" +
 	"Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// connect takes a socket through TLS, where a configuration is given, and
-// through the upgrade for an app. The client owns the socket, also upon an
-// error.
-func connect(s *socket, config *tls.Config, app string) (*client, error) {
+// connect takes a socket through TLS, where a configuration is given, through
+// the upgrade for an app, and through subscriptions, where there is a secret. The
+// client owns the socket, also upon an error.
+func connect(s *socket, config *tls.Config, o Open, user int) (*client, error) {
 	c := &client{socket: s, stream: s}
 	if config != nil {
 		secure := tls.Client(s, config)
@@ -42,35 +44,42 @@ func connect(s *socket, config *tls.Config, app string) (*client, error) {
 		}
 		c.stream, c.resumed = secure, secure.ConnectionState().DidResume
 	}
-	if err := c.upgrade(app); err != nil {
+	greeting, err := c.upgrade(o.App)
+	if err != nil {
 		return c, err
+	}
+	if o.Secret != "" {
+		if err := c.subscribe(user, o.App, o.Secret, greeting); err != nil {
+			return c, err
+		}
 	}
 	return c, s.unblock()
 }
 
 // upgrade asks for a WebSocket and waits for the 101 and the node's greeting.
-func (c *client) upgrade(app string) error {
+func (c *client) upgrade(app string) (greeting []byte, err error) {
 	if _, err := fmt.Fprintf(c.stream, requestLine+requestHeader, app); err != nil {
-		return fmt.Errorf("send the upgrade: %w", err)
+		return nil, fmt.Errorf("send the upgrade: %w", err)
 	}
 	var got []byte
-	head, greeted := -1, false
-	for buf := make([]byte, 4096); !greeted; {
+	head := -1
+	greet := func(payload []byte) { greeting = bytes.Clone(payload) }
+	for buf := make([]byte, 4096); greeting == nil; {
 		n, err := c.stream.Read(buf)
 		if err != nil {
-			return fmt.Errorf("read the answer to the upgrade, after %q: %w", got, err)
+			return nil, fmt.Errorf("read the answer to the upgrade, after %q: %w", got, err)
 		}
 		if head >= 0 {
-			err = c.take(buf[:n], func([]byte) { greeted = true })
+			err = c.take(buf[:n], greet)
 		} else if got = append(got, buf[:n]...); bytes.Contains(got, endOfHead) {
 			head = bytes.Index(got, endOfHead) + len(endOfHead)
-			err = errors.Join(checkAnswer(got), c.take(got[head:], func([]byte) { greeted = true }))
+			err = errors.Join(checkAnswer(got), c.take(got[head:], greet))
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return greeting, nil
 }
 
 var endOfHead = []byte("\r\n\r\n")

@@ -50,7 +50,8 @@ type Open struct {
 	Addresses []string // in turn
 	Clients   int
 	TLS       bool
-	Resume    bool // TLS sessions of clients that were opened with Resume before
+	Resume    bool   // TLS sessions of clients that were opened with Resume before
+	Secret    string // of the app, for each client to be subscribed to three channels; empty: it is to none
 }
 
 // Opened is what came of it.
@@ -121,7 +122,7 @@ func (g *Generator) connectAll(o Open, addresses []netip.AddrPort) ([]*client, e
 	for range min(atOnce, o.Clients) {
 		wg.Go(func() {
 			for i, ok := turn(); ok; i, ok = turn() {
-				c, err := open(i, addresses[i%len(addresses)], config, o.App)
+				c, err := open(i, addresses[i%len(addresses)], config, o)
 				mu.Lock()
 				if err != nil {
 					failed = err
@@ -163,12 +164,12 @@ func (g *Generator) sessionsOf(app string) tls.ClientSessionCache {
 }
 
 // open opens the client number i, from one of 200 networks.
-func open(i int, to netip.AddrPort, config *tls.Config, app string) (*client, error) {
+func open(i int, to netip.AddrPort, config *tls.Config, o Open) (*client, error) {
 	s, err := dial(netip.AddrFrom4([4]byte{127, 1, byte(i % 200), 1}), to)
 	if err != nil {
 		return nil, err
 	}
-	c, err := connect(s, config, app)
+	c, err := connect(s, config, o, i+1) // a user 0 is nobody for Reverb
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -231,7 +232,7 @@ func (g *Generator) Receive(r Receive, got *int) error {
 		if left <= 0 {
 			return fmt.Errorf("got %d of %d messages within %v", *got, r.Messages, r.Within)
 		}
-		if err := g.receive(left, a, func([]byte) { *got++ }); err != nil {
+		if err := g.receive(left, a, func(*client, []byte) { *got++ }); err != nil {
 			return err
 		}
 	}
@@ -240,14 +241,14 @@ func (g *Generator) Receive(r Receive, got *int) error {
 
 // receive waits once, and reads from every client that has something. It calls
 // message for those of one app, and fails if that does.
-func (g *Generator) receive(timeout time.Duration, a *app, message func(payload []byte)) error {
+func (g *Generator) receive(timeout time.Duration, a *app, message func(of *client, payload []byte)) error {
 	events, err := g.poll.Wait(timeout)
 	if err != nil {
 		return err
 	}
 	for _, e := range events {
 		if c := g.byFD[int(e.Fd)]; c != nil && c.app == a {
-			g.receiveFrom(c, message)
+			g.receiveFrom(c, func(payload []byte) { message(c, payload) })
 		} else if c != nil {
 			g.receiveFrom(c, func([]byte) {})
 		}

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -23,7 +24,8 @@ import (
 type Trips struct {
 	App          string
 	Rate, Number int
-	Size         int // of a message, at least 16 bytes
+	Size         int  // of a message, at least 16 bytes
+	Ping         bool // each is a Pusher ping, and its answer a pong
 }
 
 // Tripped is what the round trips took.
@@ -77,7 +79,13 @@ type run struct {
 func newRun(g *Generator, a *app, t Trips) *run {
 	r := &run{Trips: t, generator: g, app: a, order: slices.Clone(a.clients)}
 	rand.Shuffle(len(r.order), func(i, j int) { r.order[i], r.order[j] = r.order[j], r.order[i] })
-	r.message = frame.AppendMasked(nil, frame.Text, make([]byte, t.Size), key)
+	r.message = frame.AppendMasked(nil, frame.Text, make([]byte, t.Size), mask)
+	if t.Ping {
+		r.message = frame.AppendMasked(nil, frame.Text, []byte(`{"event":"pusher:ping","data":{}}`), mask)
+		for _, c := range r.order {
+			c.asked = nil
+		}
+	}
 	r.trips = make([]time.Duration, 0, t.Number)
 	r.late = make([]time.Duration, 0, t.Number)
 	return r
@@ -117,9 +125,8 @@ func (r *run) sendDue() error {
 		if due > now {
 			return nil
 		}
-		r.frame = append(r.frame[:0], r.message...)
-		stamp(r.frame[len(r.frame)-r.Size:], due)
-		if _, err := r.order[r.sent%len(r.order)].stream.Write(r.frame); err != nil {
+		c := r.order[r.sent%len(r.order)]
+		if _, err := c.stream.Write(r.frameOf(c, due)); err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
 		r.late = append(r.late, now-due)
@@ -128,7 +135,25 @@ func (r *run) sendDue() error {
 	return nil
 }
 
-func (r *run) back(payload []byte) {
+// frameOf is a client's next message. A pong has no stamp: they come in the order
+// of the pings.
+func (r *run) frameOf(c *client, due time.Duration) []byte {
+	if r.Ping {
+		c.asked = append(c.asked, due)
+		return r.message
+	}
+	r.frame = append(r.frame[:0], r.message...)
+	stamp(r.frame[len(r.frame)-r.Size:], due)
+	return r.frame
+}
+
+func (r *run) back(c *client, payload []byte) {
+	if r.Ping {
+		if len(c.asked) > 0 && bytes.Contains(payload, []byte(`"pusher:pong"`)) {
+			r.trips, c.asked = append(r.trips, r.now()-c.asked[0]), c.asked[1:]
+		}
+		return
+	}
 	if due, err := readStamp(payload); err == nil && len(payload) == r.Size {
 		r.trips = append(r.trips, r.now()-due)
 	}
@@ -149,14 +174,14 @@ func (r *run) result() Tripped {
 // text must be UTF-8.
 const stampSize = 16
 
-var key = [4]byte{0x37, 0xfa, 0x21, 0x3d}
+var mask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
 // stamp overwrites the beginning of a masked payload.
 func stamp(payload []byte, due time.Duration) {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(due))
 	hex.Encode(payload, b[:])
-	frame.Mask(payload[:stampSize], key)
+	frame.Mask(payload[:stampSize], mask)
 }
 
 func readStamp(payload []byte) (time.Duration, error) {

@@ -17,13 +17,14 @@ type Report struct {
 	Rows     []*Row            `json:"rows"`
 }
 
-// Row is one measure of everybody; less is better.
+// Row is one measure of everybody; less is better, unless it says otherwise.
 type Row struct {
 	Name   string               `json:"name"`
 	Title  string               `json:"title"`
 	Unit   string               `json:"unit"`
-	Panel  int                  `json:"-"`      // its place in the chart, from 1 on; 0: none
-	Values map[string][]float64 `json:"values"` // by column, one for each round
+	Rivals []string             `json:"rivals,omitempty"` // of this row; nil: the report's
+	Panel  int                  `json:"-"`                // its place in the chart, from 1 on; 0: none
+	Values map[string][]float64 `json:"values"`           // by column, one for each round
 }
 
 // Add adds a round's value. The row is known by its name.
@@ -35,6 +36,13 @@ func (r *Report) Add(row Row, column string, value float64) {
 	}
 	values := r.Rows[i].Values
 	values[column] = append(values[column], value)
+}
+
+// Column adds a column, unless there is one of that name.
+func (r *Report) Column(name string) {
+	if !slices.Contains(r.Columns, name) {
+		r.Columns = append(r.Columns, name)
+	}
 }
 
 // Row finds a row, or returns nil.
@@ -50,9 +58,12 @@ func (r *Report) Row(name string) *Row {
 // Median of a column's rounds; NaN if it has none.
 func (r *Row) Median(column string) float64 { return Median(r.Values[column]) }
 
-// Ratio is a column's median divided by the best of the rivals;
-// NaN if there is none.
+// Ratio is a column's median divided by the best of the row's rivals or, where it
+// has none of its own, of these; NaN if there is none.
 func (r *Row) Ratio(column string, rivals []string) float64 {
+	if r.Rivals != nil {
+		rivals = r.Rivals
+	}
 	best := math.NaN()
 	for _, rival := range rivals {
 		if m := r.Median(rival); !math.IsNaN(m) && !(m > best) {

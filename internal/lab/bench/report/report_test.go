@@ -69,6 +69,22 @@ func TestTheTableShowsMediansAndRatios(t *testing.T) {
 	}
 }
 
+func TestARowMayHaveItsOwnRivals(t *testing.T) {
+	r := sample()
+	r.Column("sessions")
+	r.Column("nginx")
+	trip := Row{Name: "trip", Rivals: []string{"fermata"}}
+	r.Add(trip, "fermata", 50)
+	r.Add(trip, "sessions", 51)
+	r.Add(trip, "nginx", 100)
+	if got := r.Row("trip").Ratio("sessions", r.Rivals); got != 1.02 {
+		t.Errorf("got %v, want 1.02 of fermata's", got)
+	}
+	if got := strings.Join(r.Columns, " "); got != "fermata nginx haproxy sessions" {
+		t.Errorf("got columns %q, want each once", got)
+	}
+}
+
 func TestTheJSONHasEveryRound(t *testing.T) {
 	var b strings.Builder
 	if err := sample().JSON(&b); err != nil {

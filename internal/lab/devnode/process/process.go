@@ -16,15 +16,18 @@ import (
 	"fermata/internal/lab/devnode"
 )
 
-const role = "devnode"
+// Role is the one that such a process has, see package child.
+const Role = "devnode"
 
 // Become turns the process into a node, and never returns, if Start has
 // started it for that. In any other process it does nothing.
 func Become() {
-	child.Become(map[string]func() error{
-		role: func() error { return devnode.Main(os.Args[1:], os.Stdout) },
-	})
+	child.Become(map[string]func() error{Role: Main})
 }
+
+// Main is what a process in the role does. It is for programs with other roles
+// beside this one.
+func Main() error { return devnode.Main(os.Args[1:], os.Stdout) }
 
 // Process is a running node.
 type Process struct {
@@ -40,7 +43,7 @@ type Process struct {
 // devnode.Main, and returns when it listens. The caller ends it with Kill or
 // Terminate.
 func Start(flags ...string) (*Process, error) {
-	command, err := child.Command(context.Background(), role, flags...)
+	command, err := child.Command(context.Background(), Role, flags...)
 	if err != nil {
 		return nil, err
 	}
