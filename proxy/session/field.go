@@ -14,9 +14,24 @@ type field struct {
 	at  int    // where that begins in the object's text
 }
 
-// fields reads an object: its keys as they are written, unlike encoding/json, and
-// the last of equal ones. Other JSON has no fields. Their JSON is the text's.
-func fields(text []byte) (map[string]field, error) {
+// object is the fields of one, in their order.
+type object []pair
+
+// pair is a field with its key, which is a value of its own.
+type pair struct{ key, value field }
+
+// get is the last of those with a key, as it is written, unlike encoding/json.
+func (o object) get(key string) field {
+	for _, f := range slices.Backward(o) {
+		if f.key.says(key) {
+			return f.value
+		}
+	}
+	return field{}
+}
+
+// fields reads an object. Other JSON has no fields. Their JSON is the text's.
+func fields(text []byte) (object, error) {
 	if !readable(text) {
 		return nil, errUnlike
 	}
@@ -24,13 +39,13 @@ func fields(text []byte) (map[string]field, error) {
 	if text[i] != '{' {
 		return nil, nil
 	}
-	all := make(map[string]field)
+	all := make(object, 0, 4) // of all that a client sends, few have more
 	for i = space(text, i+1); text[i] != '}'; {
 		end := stringEnd(text, i)
-		key := field{raw: text[i:end]}.text()
+		key := field{text[i:end], i}
 		i = space(text, space(text, end)+1) // behind the colon
 		end = valueEnd(text, i)
-		all[key] = field{text[i:end], i}
+		all = append(all, pair{key, field{text[i:end], i}})
 		if i = space(text, end); text[i] == ',' {
 			i = space(text, i+1)
 		}
@@ -43,7 +58,11 @@ func fields(text []byte) (map[string]field, error) {
 func (f field) elements() map[string]field {
 	var list []json.RawMessage
 	if json.Unmarshal(f.raw, &list) != nil {
-		all, _ := fields(f.raw)
+		all := make(map[string]field)
+		members, _ := fields(f.raw)
+		for _, m := range members {
+			all[m.key.text()] = m.value
+		}
 		return all
 	}
 	all := make(map[string]field, len(list))
@@ -55,6 +74,14 @@ func (f field) elements() map[string]field {
 
 func (f field) isNone() bool { return len(f.raw) == 0 || f.raw[0] == 'n' }
 func (f field) isText() bool { return len(f.raw) > 0 && f.raw[0] == '"' }
+
+// says is whether the value is this text.
+func (f field) says(text string) bool {
+	if f.isText() && bytes.IndexByte(f.raw, '\\') < 0 {
+		return string(f.raw[1:len(f.raw)-1]) == text
+	}
+	return f.isText() && f.text() == text
+}
 
 // text is what the value says if it is text.
 func (f field) text() (text string) {

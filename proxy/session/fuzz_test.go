@@ -120,11 +120,13 @@ func FuzzFieldsAreThoseOfEncodingJSON(f *testing.F) {
 		if err != nil || json.Unmarshal(text, &want) != nil {
 			return
 		}
-		if len(got) != len(want) {
-			t.Fatalf("%s: got %d fields, want %d", text, len(got), len(want))
+		for _, f := range got {
+			if _, ok := want[f.key.text()]; !ok {
+				t.Errorf("%s: got a field %q, want none", text, f.key.text())
+			}
 		}
 		for key, raw := range want {
-			if f := got[key]; !bytes.Equal(f.raw, raw) || !bytes.HasPrefix(text[f.at:], raw) {
+			if f := got.get(key); !bytes.Equal(f.raw, raw) || !bytes.HasPrefix(text[f.at:], raw) {
 				t.Errorf("%s: %q: got %s at %d, want %s", text, key, f.raw, f.at, raw)
 			}
 		}

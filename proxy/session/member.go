@@ -34,8 +34,8 @@ func key(id json.RawMessage) string {
 // more than once that it has come.
 func userID(data string) string {
 	f, _ := fields([]byte(data))
-	id := key(f["user_id"].raw)
-	if n, err := strconv.Atoi(id); id == "0" || !f["user_id"].isText() && (err != nil || n == 0) {
+	id := key(f.get("user_id").raw)
+	if n, err := strconv.Atoi(id); id == "0" || !f.get("user_id").isText() && (err != nil || n == 0) {
 		return ""
 	}
 	return id
@@ -62,10 +62,10 @@ func readMembers(data field) (members, error) {
 // change follows a member_added or member_removed.
 func (all members) change(m message) {
 	who, err := fields(m.data.inside())
-	if err != nil || all == nil || who["user_id"].isNone() {
+	if err != nil || all == nil || who.get("user_id").isNone() {
 		return
 	}
-	id, info := bytes.Clone(who["user_id"].raw), bytes.Clone(who["user_info"].raw) // the text is the caller's
+	id, info := bytes.Clone(who.get("user_id").raw), bytes.Clone(who.get("user_info").raw) // the text is the caller's
 	switch m.event {
 	case pusher.EventMemberRemoved:
 		delete(all, key(id))

@@ -19,7 +19,7 @@ type message struct {
 // readMessage reads what is no message as one without an event.
 func readMessage(text []byte) message {
 	f, _ := fields(text)
-	return message{f["event"].text(), f["channel"].text(), f["data"]}
+	return message{f.get("event").text(), f.get("channel").text(), f.get("data")}
 }
 
 // eventMarker cannot be sent by a client: its name does not begin with "client-".

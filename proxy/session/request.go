@@ -34,11 +34,11 @@ func readRequest(text []byte) (request, error) {
 	if err != nil {
 		return request{}, err
 	}
-	r := request{event: message["event"].text()}
+	r := request{event: message.get("event").text()}
 	if r.event != pusher.EventSubscribe && r.event != pusher.EventUnsubscribe {
 		return request{}, nil
 	}
-	return r.with(message["data"])
+	return r.with(message.get("data"))
 }
 
 // with reads the data of the message.
@@ -47,16 +47,16 @@ func (r request) with(data field) (request, error) {
 		return request{}, nil // the node complains
 	}
 	inner, err := fields(data.inside())
-	if err != nil || inner["channel"].isNone() {
+	if err != nil || inner.get("channel").isNone() {
 		return request{}, err
 	}
 	for _, key := range []string{"channel", "auth", "channel_data"} {
-		if f := inner[key]; !f.isNone() && !f.isText() {
+		if f := inner.get(key); !f.isNone() && !f.isText() {
 			return request{}, errUnlike // PHP makes text of some of them
 		}
 	}
-	r.channel, r.data, r.auth = inner["channel"].text(), inner["channel_data"].text(), inner["auth"].text()
-	r.signed = inner["auth"].within(data)
+	r.channel, r.data, r.auth = inner.get("channel").text(), inner.get("channel_data").text(), inner.get("auth").text()
+	r.signed = inner.get("auth").within(data)
 	if r.channel == "" || r.channel == "0" || r.data == "0" {
 		return request{}, errUnlike // PHP takes "0" for empty, and a node's answers leave out what is empty
 	}
