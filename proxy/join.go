@@ -16,7 +16,7 @@ func (u *upgrade) join(a *answer) {
 		return
 	}
 	h.metrics.Connected(time.Since(c.live.Since))
-	hasSession := u.session != nil && u.session.begin(a)
+	hasSession := u.session != nil && u.session.begin(a, c.options.appOf(u.r.URL.Path))
 	pair := relay.Pair{
 		Client:   u.conn,
 		Node:     a.conn,

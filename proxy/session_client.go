@@ -22,7 +22,6 @@ import (
 type sessionClient struct {
 	client
 	relay.Relay                       // once it has joined
-	of          *session.App          // of the time when it came
 	target      unique.Handle[string] // path and query, as the client wrote them
 	origin      unique.Handle[string] // empty: it has none
 
@@ -32,10 +31,10 @@ type sessionClient struct {
 
 	// All below is the relay's goroutine's, once there is a relay, and of whoever
 	// has the turn while the client is held.
-	session *session.Session // nil: its node has greeted it with no socket id
-	moved   int32            // how many times
-	hasty   int8             // losses in a row soon after it had got its node
-	at      time.Duration    // when it got its node, after it had come
+	session session.Session
+	moved   int32         // how many times
+	hasty   int8          // losses in a row soon after it had got its node
+	at      time.Duration // when it got its node, after it had come
 }
 
 // arrive is told when the relay has its new node.
@@ -47,7 +46,7 @@ func (s *sessionClient) arrive(v *visit) {
 	s.session.Arrived(v.id)
 	s.moved++
 	s.at = time.Since(s.live.Since)
-	s.handler.aliases.set(s.of.ID, s.session.Told(), v.id, s.pick.Node)
+	s.handler.aliases.set(s.session.App().ID, s.session.Told(), v.id, s.pick.Node)
 }
 
 // Ended implements relay.Owner.
@@ -60,7 +59,7 @@ func (s *sessionClient) Ended(end relay.End) {
 }
 
 func (s *sessionClient) forgetAlias() {
-	s.handler.aliases.forget(s.of.ID, s.session.Told(), s.session.Present())
+	s.handler.aliases.forget(s.session.App().ID, s.session.Told(), s.session.Present())
 }
 
 // appOf is the known app of a client's path; nil: there is none.
@@ -98,20 +97,20 @@ func newSessionClient(r *http.Request, o *Options) *sessionClient {
 	if app == nil || !wantsUpgrade(r) || len(target) > mostKept || len(origin) > mostKept || cut(r.Host) != r.Host {
 		return nil
 	}
-	s := &sessionClient{of: app, target: unique.Make(target), origin: unique.Make(origin)}
+	s := &sessionClient{target: unique.Make(target), origin: unique.Make(origin)}
 	s.fill(r, o)
 	return s
 }
 
 // begin makes the session of a client that joins by this answer, if it can have
 // one: its node has told it a socket id, and compresses nothing.
-func (s *sessionClient) begin(a *answer) bool {
+func (s *sessionClient) begin(a *answer, app *session.App) bool {
 	id, err := a.socketID()
 	if err != nil || a.Header.Get("Sec-WebSocket-Extensions") != "" {
 		return false
 	}
 	o := s.options.Session
-	s.session = session.New(s.of, id, session.Options{MaxSubscriptions: o.MaxSubscriptions, Counts: s.handler.subs.of(s.of)})
+	s.session = *session.New(app, id, session.Options{MaxSubscriptions: o.MaxSubscriptions, Counts: s.handler.subs.of(app)})
 	s.at = time.Since(s.live.Since)
 	return true
 }

@@ -143,7 +143,7 @@ func (m *sessionMove) mark(ctx context.Context, p *visit, arriving *session.Arri
 	if err := m.silence.wait(ctx, h.options.Load().Session.Timeout, m.failed); err != nil {
 		return err
 	}
-	if err := h.markers.publish(ctx, lane{from, m.of.of}, m.channel, h.postMarkers); err != nil {
+	if err := h.markers.publish(ctx, lane{from, m.of.session.App()}, m.channel, h.postMarkers); err != nil {
 		return failed(moves.Publish, err)
 	}
 	if err := m.await(ctx, m.marked, "it has not sent the marker"); err != nil {

@@ -37,7 +37,7 @@ func (s *sessionClient) NodeLost(last string) relay.Close {
 // canRestore is whether the session can be made anew, and notes that it has to be.
 func (s *sessionClient) canRestore(now time.Time) bool {
 	o := s.handler.options.Load()
-	if s.session == nil || !o.Session.Move || o.Session.OnLoss != LossMove || !o.knows(s.of) || s.session.Movable() != nil {
+	if !o.Session.Move || o.Session.OnLoss != LossMove || !o.knows(s.session.App()) || s.session.Movable() != nil {
 		return false
 	}
 	if now.Sub(s.live.Since)-s.at < youngSession {

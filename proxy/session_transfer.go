@@ -86,9 +86,7 @@ var errGone = errors.New("the client has gone")
 
 func (s *sessionClient) transfer(ctx context.Context, lost bool) error {
 	switch o := s.handler.options.Load(); {
-	case s.session == nil:
-		return failed(moves.NotTracked, errNoSocketID)
-	case !o.Session.Move || lost && o.Session.OnLoss != LossMove || !o.knows(s.of):
+	case !o.Session.Move || lost && o.Session.OnLoss != LossMove || !o.knows(s.session.App()):
 		return failed(moves.Off, errOff)
 	case lost:
 		return s.leaveLost(ctx)

@@ -18,8 +18,8 @@ type silence struct {
 
 // silence begins when the client is held.
 func (s *sessionClient) silence() *silence {
-	q := &silence{of: s, over: s.handler.aliases.begin(s.of.ID, s.session.Told(), s.session.Present(), s.pick.Node)}
-	q.earlier, q.leave = s.handler.events.earlier(s.of.ID)
+	q := &silence{of: s, over: s.handler.aliases.begin(s.session.App().ID, s.session.Told(), s.session.Present(), s.pick.Node)}
+	q.earlier, q.leave = s.handler.events.earlier(s.session.App().ID)
 	return q
 }
 

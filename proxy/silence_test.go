@@ -8,7 +8,7 @@ import (
 
 func TestAClientThatGoesAsItsMoveBeginsIsNotRemembered(t *testing.T) {
 	h := &Handler{}
-	s := &sessionClient{of: &knownApp, session: session.New(&knownApp, "1.1", session.Options{})}
+	s := &sessionClient{session: *session.New(&knownApp, "1.1", session.Options{})}
 	s.handler = h
 	s.session.Arrived("2.2") // by a move before
 	s.ended.Store(true)

@@ -29,10 +29,10 @@ func (s *Session) asked(text []byte, r request) (instead []byte) {
 	switch {
 	case !pusher.IsSigned(r.channel):
 	case pusher.VerifySubscription(s.app.Secret, r.auth, s.told, r.channel, r.data):
-		if s.present != s.told {
-			instead = r.signed.replace(text, pusher.SignSubscription(s.app.Key, s.app.Secret, s.present, r.channel, r.data))
+		if s.Present() != s.told {
+			instead = r.signed.replace(text, pusher.SignSubscription(s.app.Key, s.app.Secret, s.Present(), r.channel, r.data))
 		}
-	case !pusher.VerifySubscription(s.app.Secret, r.auth, s.present, r.channel, r.data):
+	case !pusher.VerifySubscription(s.app.Secret, r.auth, s.Present(), r.channel, r.data):
 		return nil
 	}
 	s.keep(r.channel, r.data)

@@ -20,7 +20,7 @@ type Leaving struct {
 // change until the move is over. channel is where the marker will be published,
 // a name from NewChannel. Only a session that is Movable can leave.
 func (s *Session) Leave(channel string) *Leaving {
-	l := &Leaving{app: s.app, present: s.present, subscriptions: slices.Collect(s.subscriptions.all())}
+	l := &Leaving{app: s.app, present: s.Present(), subscriptions: slices.Collect(s.subscriptions.all())}
 	l.questions = questions{marker: channel, channels: []string{channel}, lists: make(map[string]members)}
 	for _, p := range l.presence() {
 		l.channels = append(l.channels, p.channel)

@@ -35,7 +35,8 @@ const (
 // Session is one client of an app. All its methods are for one goroutine.
 type Session struct {
 	app           *App
-	told, present string
+	told          string
+	elsewhere     *string // the id that its node knows; nil: the one that it was told
 	subscriptions list
 	counts        *Counts
 	room          int32 // how many more subscriptions
@@ -48,7 +49,7 @@ type Session struct {
 func New(app *App, told string, o Options) *Session {
 	subscriptions := cmp.Or(o.MaxSubscriptions, defaultSubscriptions)
 	bytes := cmp.Or(o.MaxBytes, max(64*subscriptions, minDefaultBytes))
-	return &Session{app: app, told: told, present: told, room: int32(subscriptions), bytes: int32(bytes), counts: o.Counts}
+	return &Session{app: app, told: told, room: int32(subscriptions), bytes: int32(bytes), counts: o.Counts}
 }
 
 // App is the client's.
@@ -58,7 +59,12 @@ func (s *Session) App() *App { return s.app }
 func (s *Session) Told() string { return s.told }
 
 // Present is the socket id that the client's node knows.
-func (s *Session) Present() string { return s.present }
+func (s *Session) Present() string {
+	if s.elsewhere != nil {
+		return *s.elsewhere
+	}
+	return s.told
+}
 
 // loss is why a session cannot be moved.
 type loss uint8
@@ -111,7 +117,7 @@ func (s *Session) Again(id string) (toNode [][]byte) {
 }
 
 // Arrived tells that the session is on another node from now on, with that id.
-func (s *Session) Arrived(id string) { s.present = id }
+func (s *Session) Arrived(id string) { s.elsewhere = &id }
 
 // subscribe asks for every subscription, signed for id.
 func (a *App) subscribe(subscriptions iter.Seq[subscription], id string) (toNode [][]byte) {
