@@ -56,7 +56,7 @@ mutate:
 		grep -vE '^ +(KILLED|RUNNABLE)' mutants.txt; rm -f mutants.txt; \
 	done
 
-# What a client costs Fermata, nginx, HAProxy and Caddy, in about nine minutes;
+# What a client costs Fermata, nginx, HAProxy and Caddy, in about twelve minutes;
 # BENCH has its flags, such as -only idle/plain.
 bench:
 	.ci/setup-bench

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -61,9 +62,18 @@ func (b *bench) sessionMemory(ctx context.Context, part string) error {
 	return nil
 }
 
-// subscribed is the memory that a client takes, in KiB.
+// subscribed is the memory that a client takes, in KiB. What is done only once is
+// done before, by a few.
 func (b *bench) subscribed(ctx context.Context, r *running, o load.Open) (each float64, err error) {
-	if err := command.Pause(ctx, b.settle*3/4); err != nil {
+	o.App = cmp.Or(o.App, r.name)
+	goAway := func() error { return b.load.Call(ctx, "Close", o.App, new(int)) }
+	defer func() { err = errors.Join(err, goAway()) }()
+	first := o
+	first.Clients = 10 * few
+	if _, err := b.open(ctx, r, first); err != nil {
+		return 0, err
+	}
+	if err := errors.Join(goAway(), command.Pause(ctx, b.settle*3/2)); err != nil {
 		return 0, err
 	}
 	before, err := r.memory()
@@ -73,7 +83,6 @@ func (b *bench) subscribed(ctx context.Context, r *running, o load.Open) (each f
 	if _, err := b.open(ctx, r, o); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, b.load.Call(ctx, "Close", o.App, new(int))) }()
 	if err := command.Pause(ctx, b.settle); err != nil {
 		return 0, err
 	}
