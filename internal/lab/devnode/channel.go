@@ -91,10 +91,12 @@ func (ch *channel) users() map[userID]bool {
 }
 
 // welcome is the data of subscription_succeeded: who is there on a presence
-// channel, and else nothing.
-func (ch *channel) welcome() any {
+// channel, and else nothing but the node's name, where it has one.
+func (ch *channel) welcome(node string) any {
 	if !isPresence(ch.name) {
-		return struct{}{}
+		return struct {
+			Node string `json:"node,omitempty"`
+		}{node}
 	}
 	ids, infos := []json.RawMessage{}, []info{}
 	for _, who := range ch.members() {

@@ -138,6 +138,14 @@ func TestAPrivateChannelNeedsASignature(t *testing.T) {
 	p.wantError(errAuth)
 }
 
+func TestANodeWithANameTellsItToSubscribers(t *testing.T) {
+	p := greeted(t, start(t, Options{Name: "reverb-1"}))
+	p.send(`{"event":"pusher:subscribe","data":{"channel":"news"}}`)
+	if got := p.want("pusher_internal:subscription_succeeded"); !strings.Contains(string(got.Data), "reverb-1") {
+		t.Errorf("got %+v, want the node's name", got)
+	}
+}
+
 func TestAnAuthIsItsSignatureWhateverTheKeyBeforeIt(t *testing.T) {
 	n := start(t, Options{})
 	p := greeted(t, n)

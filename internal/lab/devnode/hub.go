@@ -9,6 +9,8 @@ import (
 // hub knows a node's clients and what they subscribe to. As in Reverb, the
 // members of a presence channel are the node's own.
 type hub struct {
+	node string // its name; empty: none
+
 	mu         sync.Mutex
 	clients    map[*client]*presence
 	subscribed int // clients with a subscription
@@ -22,8 +24,8 @@ type presence struct {
 	pinged   bool            // since then
 }
 
-func newHub() hub {
-	return hub{clients: make(map[*client]*presence), channels: make(map[string]*channel)}
+func newHub(node string) hub {
+	return hub{node: node, clients: make(map[*client]*presence), channels: make(map[string]*channel)}
 }
 
 func (h *hub) join(c *client) {
@@ -81,7 +83,7 @@ func (h *hub) subscribe(c *client, name string, who member) {
 	if isNew {
 		ch.send(encode("pusher_internal:member_added", name, who.data), c.id)
 	}
-	c.send(encode("pusher_internal:subscription_succeeded", name, ch.welcome()))
+	c.send(encode("pusher_internal:subscription_succeeded", name, ch.welcome(h.node)))
 	if isCached(name) {
 		c.send(ch.last())
 	}

@@ -50,7 +50,7 @@ type Node struct {
 func New(o Options) *Node {
 	n := &Node{
 		options: withDefaults(o),
-		hub:     newHub(),
+		hub:     newHub(o.Name),
 		record:  newRecord(),
 		ended:   make(chan struct{}),
 		done:    make(chan struct{}),

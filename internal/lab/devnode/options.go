@@ -11,8 +11,9 @@ const (
 
 // Options say what a node is. The zero value is a working node.
 type Options struct {
-	// Name is told to clients in the connection_established data; empty: it
-	// is left out, as Reverb has no such field.
+	// Name is told to clients in the data of connection_established and, but on
+	// presence channels, of subscription_succeeded; empty: it is left out, as Reverb
+	// has no such field.
 	Name string
 	// AppID, AppKey and AppSecret are the one app; empty: the defaults above.
 	AppID, AppKey, AppSecret string
