@@ -12,6 +12,7 @@ export function start(config, platform) {
   const clients = [];
   const arrived = new Set();
   const channels = new Set(config.channels);
+  for (let n = 0; n < config.clients; n++) rooms(config, n).forEach((name) => channels.add(name));
   const counts = Array.from({ length: config.clients }, () => new Sequences());
   const next = () => clients.length < config.clients && clients.push(make(config, followed, clients.length));
   const followed = {
@@ -19,7 +20,7 @@ export function start(config, platform) {
     channels,
     emit(line) {
       if (isNumbered(config, line)) return counts[line.client].take(line.channel, line.event, line.data);
-      platform.emit(line);
+      if (!config.untold.includes(line.type)) platform.emit(line);
       if (line.type !== 'established' || arrived.has(line.client)) return;
       arrived.add(line.client);
       next();
@@ -32,6 +33,11 @@ export function start(config, platform) {
     if (method === 'subscribe') channels.add(channel);
     return clients[client][method](channel, event, data);
   };
+}
+
+// rooms are the presence channels that a client has with a few others.
+function rooms({ room, name }, client) {
+  return room ? [`presence-${name}.${Math.floor(client / room)}`] : [];
 }
 
 // isNumbered is whether the line is an event that is counted, be it a whisper or
@@ -138,7 +144,7 @@ function pusherClient(config, { Pusher, emit }, client) {
   const pusher = new Pusher(config.key, pusherOptions(config, client));
   followConnection(pusher, client, emit);
   const subscribe = (name) => pusher.subscribe(name).bind_global((event, data) => heard(client, name, event, data, emit));
-  config.channels.forEach(subscribe);
+  [...config.channels, ...rooms(config, client)].forEach(subscribe);
   return {
     subscribe,
     whisper: (name, event, data) => pusher.channel(name).trigger(`client-${event}`, data),
@@ -158,7 +164,7 @@ function views(pusher) {
 function heard(client, channel, event, data, emit) {
   switch (event) {
     case 'pusher:subscription_succeeded':
-      emit({ client, type: 'subscribed', channel });
+      emit({ client, type: 'subscribed', channel, node: data.node });
       if (channel.startsWith('presence-')) emit({ client, type: 'here', channel, members: Object.values(data.members).map(({ name }) => name) });
       return;
     case 'pusher:subscription_error':
@@ -178,7 +184,7 @@ function echoClient(config, { Echo, Pusher, emit }, client) {
   followConnection(echo.connector.pusher, client, emit);
   const joined = new Map();
   const subscribe = (name) => joined.set(name, listen(echoChannel(echo, name), name, config, client, emit));
-  config.channels.forEach(subscribe);
+  [...config.channels, ...rooms(config, client)].forEach(subscribe);
   return {
     subscribe,
     whisper: (name, event, data) => joined.get(name).whisper(event, data),

@@ -45,6 +45,12 @@ type Options struct {
 	// what is before their names. Their data is {"n": 1}, {"n": 2} and so on, with
 	// a "from" where several send such. See Sequence.
 	Numbered []string `json:"numbered"`
+	// Room is how many clients of this process share a presence channel that each of
+	// them subscribes to besides, presence-NAME.0, …1 and so on, NAME as above; 0: there
+	// is none.
+	Room int `json:"room"`
+	// Untold are types of lines that are left out.
+	Untold []string `json:"untold"`
 	// Cookies makes clients in node keep the cookie of their 101, as browsers
 	// do anyway.
 	Cookies bool `json:"cookies"`
@@ -75,6 +81,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Numbered == nil {
 		o.Numbered = []string{}
+	}
+	if o.Untold == nil {
+		o.Untold = []string{}
 	}
 	if o.Channels == nil {
 		o.Channels = []string{}

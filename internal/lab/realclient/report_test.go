@@ -71,6 +71,25 @@ func reportWhatCame(t *testing.T, library string, start startFunc) {
 	}
 }
 
+func TestClientsShareRoomsWithAFew(t *testing.T) {
+	node := startNode(t)
+	clients := realclient.Start(t, realclient.Options{
+		URL: "ws://" + node.Addr().String(), Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret,
+		Clients: 3, Name: "page", Channels: []string{"news"}, Room: 2, Untold: []string{"here", "joining"},
+	})
+	clients.WaitAll(t, "both subscriptions", func(c *realclient.Client) bool { return len(c.Subscribed) == 2 })
+	node.Publish("news", "ended", `{}`) // comes after all that the nodes tell of members
+	clients.WaitAll(t, "an event", func(c *realclient.Client) bool { return c.Has("news", "ended") })
+	reports := clients.Report(t)
+	for i, users := range [][]string{{"page-0", "page-1"}, {"page-0", "page-1"}, {"page-2"}} {
+		room := fmt.Sprintf("presence-page.%d", i/2)
+		if got := reports[i].Views[room]; !slices.Equal(got, users) {
+			t.Errorf("client %d: got %v in %s, want %v", i, got, room, users)
+		}
+	}
+	clients.WaitAll(t, "nothing that is untold", func(c *realclient.Client) bool { return len(c.Events) == 1 })
+}
+
 // eventAs is the name under which Laravel sends the event.
 func eventAs(library, event string) string {
 	if library == realclient.Echo {
