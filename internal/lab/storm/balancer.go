@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"fermata/internal/lab/rival"
@@ -20,6 +21,7 @@ var configs embed.FS
 type balancer struct {
 	report.Balancer
 	program rival.Program
+	apps    bool // it is told the app
 	// drain and undrain do what an operator does before and after the restart
 	// of a node; nil: nothing.
 	drain, undrain func(ctx context.Context, r *running, node int) error
@@ -34,8 +36,16 @@ func allBalancers() []*balancer {
 		{
 			Balancer: report.Balancer{
 				Name:  "fermata",
-				Setup: "its defaults, and the reverb check (every 2 s, 1 s for the answer, fall 2)",
+				Setup: "its defaults, apps, session on_loss: move, and the reverb check (every 2 s, 1 s for the answer, fall 2)",
 				Drain: "fermata drain --wait at the default rate, the node is restarted, fermata undrain",
+			},
+			drain: drainFermata, undrain: undrainFermata, apps: true,
+		},
+		{
+			Balancer: report.Balancer{
+				Name:  "fermata-no-apps",
+				Setup: "the same without apps and session, so that clients are closed and come back",
+				Drain: "the same",
 			},
 			drain: drainFermata, undrain: undrainFermata,
 		},
@@ -64,7 +74,7 @@ func allBalancers() []*balancer {
 		},
 	}
 	for _, b := range all {
-		b.program = rival.Named(b.Name)
+		b.program = rival.Named(strings.TrimSuffix(b.Name, "-no-apps"))
 	}
 	return all
 }
@@ -75,7 +85,7 @@ func chosen(names []string) (balancers []*balancer, err error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(b *balancer) bool { return b.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("got balancer %q, want fermata, nginx, haproxy or none", name)
+			return nil, fmt.Errorf("got balancer %q, want fermata, fermata-no-apps, nginx, haproxy or none", name)
 		}
 		balancers = append(balancers, all[i])
 	}

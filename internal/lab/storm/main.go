@@ -43,6 +43,7 @@ type options struct {
 	scenarios []*scenario
 	balancers []*balancer
 	patience  time.Duration
+	events    float64
 }
 
 func parse(args []string, stderr io.Writer) (*storm, error) {
@@ -50,15 +51,16 @@ func parse(args []string, stderr io.Writer) (*storm, error) {
 	flags := flag.NewFlagSet("storm", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	only := flags.String("only", "a,b,c,d", "the `SCENARIOS` to play: a (drain), b (kill), c (freeze), d (restart)")
-	balancers := flags.String("balancers", "fermata,nginx,haproxy,none", "the `NAMES` of whom to compare")
+	balancers := flags.String("balancers", "fermata,fermata-no-apps,nginx,haproxy,none", "the `NAMES` of whom to compare")
 	libraries := flags.String("library", "pusher-js,pusher-js-8-1", "what the clients are, in equal parts: pusher-js (8.6), pusher-js-8-1, or both")
 	flags.IntVar(&s.clients, "clients", 5000, "how many")
 	flags.DurationVar(&s.patience, "patience", 75*time.Second, "how long a case is watched, at most")
+	flags.Float64Var(&s.events, "events", 1, "how many are published a second: to the public channel, the private one and the presence channels in turn")
 	s.Define(flags, 25*time.Minute)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	if flags.NArg() > 0 || s.clients < 1 || s.patience <= 0 {
+	if flags.NArg() > 0 || s.clients < 1 || s.patience <= 0 || s.events <= 0 {
 		return nil, errors.New("got an argument or a number that makes no sense; see -help")
 	}
 	var errs [3]error

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/devnode/process"
 )
 
@@ -22,6 +23,9 @@ const (
 
 // nodes are the nodes of one case.
 type nodes struct {
+	bus       *devnode.Bus     // that they share
+	publisher *process.Process // a node to which nothing happens, and that has no clients
+
 	mu  sync.Mutex
 	all []*process.Process
 }
@@ -31,14 +35,25 @@ type nodes struct {
 // while its node is away.
 func startNodes() (*nodes, error) {
 	n := new(nodes)
+	var err error
+	if n.bus, err = devnode.StartBus("127.0.0.1:0"); err != nil {
+		return n, err
+	}
+	if n.publisher, err = n.start("publisher", "127.0.0.10:0"); err != nil {
+		return n, err
+	}
 	for i := range nodeCount {
-		p, err := process.Start("-name", nodeName(i), "-listen", fmt.Sprintf("127.0.0.%d:0", 11+i))
+		p, err := n.start(nodeName(i), fmt.Sprintf("127.0.0.%d:0", 11+i))
 		if err != nil {
 			return n, err
 		}
 		n.all = append(n.all, p)
 	}
 	return n, nil
+}
+
+func (n *nodes) start(name, address string) (*process.Process, error) {
+	return process.Start("-name", name, "-listen", address, "-bus", n.bus.Addr())
 }
 
 func nodeName(i int) string { return fmt.Sprintf("reverb-%d", i+1) }
@@ -69,7 +84,7 @@ func (n *nodes) restart(ctx context.Context, i int) error {
 	if err := command.Pause(ctx, booting); err != nil {
 		return err
 	}
-	p, err := process.Start("-name", nodeName(i), "-listen", old.Address)
+	p, err := n.start(nodeName(i), old.Address)
 	if err != nil {
 		return fmt.Errorf("restart %s: %w", nodeName(i), err)
 	}
@@ -81,7 +96,12 @@ func (n *nodes) restart(ctx context.Context, i int) error {
 
 // stop kills them, frozen or not.
 func (n *nodes) stop() {
-	for _, p := range n.list() {
-		p.Kill()
+	for _, p := range append(n.list(), n.publisher) {
+		if p != nil {
+			p.Kill()
+		}
+	}
+	if n.bus != nil {
+		n.bus.Stop()
 	}
 }

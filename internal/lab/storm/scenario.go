@@ -84,6 +84,7 @@ func restartAll(ctx context.Context, s *stage) error {
 		restarting.Go(func() {
 			err := command.Pause(ctx, time.Duration(i)*5*time.Second/nodeCount)
 			if err == nil {
+				s.crowd.Lose(nodeName(i), time.Now())
 				err = s.nodes.restart(ctx, i)
 			}
 			errs[i] = err

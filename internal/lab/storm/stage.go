@@ -31,6 +31,7 @@ type stage struct {
 	nodes   *nodes
 	running *running
 	crowd   *crowd.Crowd
+	stream  *stream
 	stops   []func()  // of all that was started, in that order
 	struck  time.Time // when it began
 	members int       // the clients that were there then
@@ -67,7 +68,7 @@ func (s *stage) set(ctx context.Context, b *balancer) (err error) {
 	if err != nil {
 		return err
 	}
-	at, err := newPlace(s.nodes.addresses())
+	at, err := newPlace(s.nodes.addresses(), b.apps)
 	if err != nil {
 		return err
 	}
@@ -97,15 +98,21 @@ func (s *stage) explain(err error) error {
 // fill starts the clients, and waits until all are subscribed or do not become
 // more. fail is called if they end.
 func (s *stage) fill(ctx context.Context, o *options, fail func(error)) error {
-	c, stop, err := crowd.Start(ctx, crowd.Options{
+	who := crowd.Options{
 		Clients: o.clients, Libraries: o.libraries, Hosts: s.running.hosts(),
-		Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret, Failed: fail,
-	})
+		Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret, Numbered: numbered, Failed: fail,
+	}
+	c, stop, err := crowd.Start(ctx, who)
 	s.crowd, s.stops = c, append(s.stops, stop)
 	if err != nil {
 		return err
 	}
-	return s.arrive(ctx, o.clients)
+	if err := s.arrive(ctx, o.clients); err != nil {
+		return err
+	}
+	s.stream = startStream(ctx, s.nodes.publisher.URL(), who.Kinds(), o.events)
+	s.stops = append(s.stops, func() { s.stream.end() })
+	return command.Pause(ctx, quiet)
 }
 
 func (s *stage) arrive(ctx context.Context, clients int) error {
@@ -146,7 +153,12 @@ func (s *stage) measure(ctx context.Context, scenario *scenario, patience time.D
 	s.crowd.Result(result, time.Now())
 	cancel()
 	result.PeakUpgrades = peaks.highest()
-	return result, nil
+	published, err := s.stream.end()
+	if err != nil {
+		return nil, err
+	}
+	result.Deliveries, err = s.crowd.Deliveries(ctx, published)
+	return result, err
 }
 
 // over waits until nobody is away but those who have given up.

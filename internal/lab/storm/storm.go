@@ -31,7 +31,7 @@ func (s *storm) run(ctx context.Context) (*report.Report, error) {
 	defer os.RemoveAll(dir)
 	s.report = report.Report{
 		Head:    sheet.Begin(),
-		Clients: s.clients, Libraries: s.libraries, Patience: s.patience,
+		Clients: s.clients, Libraries: s.libraries, Events: s.events, Patience: s.patience,
 	}
 	defer s.report.End()
 	if err := s.find(ctx, dir); err != nil {
@@ -55,7 +55,7 @@ func (s *storm) find(ctx context.Context, dir string) error {
 	s.balancers = nil
 	for _, b := range wanted {
 		if err := b.program.Find(ctx, dir, s.Fermata); err != nil {
-			if b.Name == rival.Fermata {
+			if b.program.Name == rival.Fermata {
 				return err
 			}
 			s.remark("%v", err)

@@ -31,7 +31,7 @@ func TestARestartOfAllNodesIsReported(t *testing.T) {
 	jsonFile, svgFile := filepath.Join(dir, "storm.json"), filepath.Join(dir, "storm.svg")
 	var out, progress strings.Builder
 	err := run(t.Context(), []string{
-		"-clients", "20", "-balancers", "fermata", "-only", "d", "-json", jsonFile, "-svg", svgFile,
+		"-clients", "20", "-balancers", "fermata,fermata-no-apps", "-only", "d", "-json", jsonFile, "-svg", svgFile,
 	}, &out, &progress)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
@@ -41,11 +41,19 @@ func TestARestartOfAllNodesIsReported(t *testing.T) {
 	if text, err := os.ReadFile(jsonFile); err != nil || json.Unmarshal(text, &r) != nil {
 		t.Fatalf("got %s (%v), want the report", text, err)
 	}
-	if len(r.Cases) != 1 || len(r.Remarks) != 0 {
-		t.Fatalf("got %d cases and remarks %q, want one without", len(r.Cases), r.Remarks)
+	if len(r.Cases) != 2 || len(r.Remarks) != 0 {
+		t.Fatalf("got %d cases and remarks %q, want two without", len(r.Cases), r.Remarks)
 	}
-	if c := r.Cases[0]; c.Hit != 20 || len(c.Lost) != 0 || c.PeakUpgrades == 0 || len(c.Curve) == 0 {
-		t.Errorf("got %+v, want 20 clients that were hit and came back", c)
+	for _, c := range r.Cases {
+		if c.Hit != 20 || len(c.Lost) != 0 || c.PeakUpgrades == 0 || len(c.Curve) == 0 {
+			t.Errorf("got %+v, want 20 clients that were hit and came back", c)
+		}
+		if d := c.Deliveries; d.Due == 0 || d.Missed == d.Due || d.Twice != 0 {
+			t.Errorf("got %+v, want deliveries, none of them doubled", d)
+		}
+	}
+	if moved, closed := r.Cases[0], r.Cases[1]; moved.Kept != 20 || closed.Kept != 0 || closed.Reconnects < 20 {
+		t.Errorf("got %d and %d clients that kept their connection and %d reconnects, want 20, none and at least 20", moved.Kept, closed.Kept, closed.Reconnects)
 	}
 	if _, err := os.Stat(svgFile); err != nil {
 		t.Error(err)

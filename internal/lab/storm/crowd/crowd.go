@@ -5,6 +5,7 @@
 package crowd
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -20,23 +21,13 @@ type Crowd struct {
 	last    time.Time // when somebody went or came back
 	in      int       // how many are subscribed
 	refused int       // attempts without a 101, since the event
+	greeted int       // and those with a greeting
 	closes  map[int]int
 	curve   []change
-}
 
-// client is one of them. What is below member is counted since the event.
-type client struct {
-	library string
-	node    string // that greeted it last
-	open    bool   // its socket has had its 101
-	in      bool   // it is subscribed
-	failed  bool   // it will never try again
-
-	member bool // it was subscribed at the event
-	hit    bool
-	left   time.Time     // since when it is not subscribed
-	away   time.Duration // for how long it was not, before that
-	back   time.Duration // when it was subscribed again, from the event on
+	reports  int            // that have come
+	ask      []func() error // ask the clients of a process for a report
+	channels int            // that each has
 }
 
 // change says that from then on, so many clients were subscribed.
@@ -45,8 +36,8 @@ type change struct {
 	in    int
 }
 
-func newCrowd(libraries []string) *Crowd {
-	c := &Crowd{clients: make([]client, len(libraries)), closes: map[int]int{}, last: time.Now()}
+func newCrowd(libraries []string, channels int) *Crowd {
+	c := &Crowd{channels: channels, clients: make([]client, len(libraries)), closes: map[int]int{}, last: time.Now()}
 	for i, library := range libraries {
 		c.clients[i].library = library
 	}
@@ -60,22 +51,34 @@ func newCrowd(libraries []string) *Crowd {
 func (c *Crowd) Strike(node string, at time.Time) (members int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at, c.last, c.refused, c.closes, c.curve = at, at, 0, map[int]int{}, nil
+	c.at, c.last, c.refused, c.greeted, c.closes, c.curve = at, at, 0, 0, map[int]int{}, nil
 	c.in = 0
 	for i := range c.clients {
 		client := &c.clients[i]
-		client.member, client.hit, client.away, client.back = client.in, false, 0, 0
+		client.strike()
 		if client.in {
 			c.in++
 		}
 	}
 	members = c.in
+	c.lose(node, at)
+	return members
+}
+
+// Lose is the end of another node, after the event. Its clients are away from now
+// on, though they do not know it yet, and may never.
+func (c *Crowd) Lose(node string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose(node, at)
+}
+
+func (c *Crowd) lose(node string, at time.Time) {
 	for i := range c.clients {
 		if client := &c.clients[i]; client.member && client.node == node {
 			c.leave(client, at)
 		}
 	}
-	return members
 }
 
 // Subscribed is how many are, and since when that has not changed.
@@ -108,12 +111,19 @@ func (c *Crowd) take(number int, l realclient.Line, at time.Time) {
 		client.open = true
 	case "established":
 		client.node = l.Node
+		c.greeted++
 	case "subscribed":
-		c.enter(client, at)
+		client.node = cmp.Or(l.Node, client.node)
+		if client.subscribed(c.channels, at, c.at) {
+			c.count(client, +1, at)
+		}
 	case "closed":
 		c.close(client, l.Code, at)
 	case "state":
 		client.failed = l.State == "failed"
+	case "report":
+		client.sequences = l.Sequences
+		c.reports++
 	}
 }
 
@@ -123,30 +133,14 @@ func (c *Crowd) close(client *client, code int, at time.Time) {
 	} else {
 		c.refused++
 	}
-	client.open = false
+	client.open, client.closed = false, true
 	c.leave(client, at)
 }
 
-// enter is for a client that has subscribed.
-func (c *Crowd) enter(client *client, at time.Time) {
-	if client.in {
-		return
-	}
-	client.in = true
-	if client.member {
-		client.away += at.Sub(client.left)
-		client.back = at.Sub(c.at)
-	}
-	c.count(client, +1, at)
-}
-
-// leave is for a client that has lost its subscription.
 func (c *Crowd) leave(client *client, at time.Time) {
-	if !client.in {
-		return
+	if client.leave(at) {
+		c.count(client, -1, at)
 	}
-	client.in, client.hit, client.left = false, true, at
-	c.count(client, -1, at)
 }
 
 // count counts everybody before the event, and then those who were there.

@@ -20,7 +20,7 @@ type stageplay struct {
 // newPlay has four clients on two nodes, the third with a library of its
 // own, and a fifth that never came in.
 func newPlay(t *testing.T, struck string) *stageplay {
-	s := &stageplay{newCrowd([]string{"new", "new", "old", "new", "new"}), t, time.Now()}
+	s := &stageplay{newCrowd([]string{"new", "new", "old", "new", "new"}, 1), t, time.Now()}
 	for i, node := range []string{"one", "one", "two", "two"} {
 		s.comes(i, node, -1)
 	}
@@ -85,6 +85,55 @@ func TestClientsOfAStruckNodeAreAwayBeforeTheyKnow(t *testing.T) {
 	}
 	if first := c.Curve[0]; first != (report.Point{T: 0, Share: 0.5}) {
 		t.Errorf("got a curve from %v, want half of the clients at once", first)
+	}
+}
+
+func TestClientsThatKeepTheirConnectionAreAwayUntilTheyAreSubscribedElsewhere(t *testing.T) {
+	s := newPlay(t, "")
+	at := func(after float64) time.Time { return s.event.Add(time.Duration(after * float64(time.Second))) }
+	again := realclient.Line{Type: "subscribed", Node: "three"}
+	s.Lose("two", at(1))
+	s.waits(2)
+	s.says(2, again, 2)
+	s.says(3, again, 3)
+	s.Lose("three", at(4))
+	s.says(2, again, 5)
+	s.waits(1)
+	s.says(3, again, 7)
+	s.says(0, again, 8) // it was moved, and we do not know from when on
+	s.waits(0)
+	c := s.result(10)
+	if c.Hit != 3 || c.Kept != 3 || c.Reconnects != 0 || *c.Back[2] != 8 || *c.Away[2] != 5 || c.AwayAtOnce != 2 {
+		t.Errorf("got %+v, back after %v and away for %v, want 3 hit and kept, back after 8 s, away for 5 s", c, *c.Back[2], *c.Away[2])
+	}
+}
+
+func TestAClientIsBackWhenItHasAllItsChannels(t *testing.T) {
+	s := &stageplay{newCrowd([]string{"new"}, 2), t, time.Now()}
+	s.comes(0, "one", -1)
+	if got := s.Strike("", s.event); got != 0 {
+		t.Errorf("got %d clients that are there with one of two channels, want none", got)
+	}
+	s.says(0, realclient.Line{Type: "subscribed"}, 1)
+	if got := s.Strike("", s.event); got != 1 {
+		t.Errorf("got %d clients that are there, want 1", got)
+	}
+}
+
+func TestDeliveriesAreCountedAgainstWhatWasPublished(t *testing.T) {
+	s := newPlay(t, "")
+	s.says(0, realclient.Line{Type: "report", Sequences: []realclient.Sequence{{Count: 3}, {Count: 2}}}, 1)
+	s.says(1, realclient.Line{Type: "report", Sequences: []realclient.Sequence{{Count: 4, Twice: 1, Late: 1}, {Count: 1}}}, 1)
+	all := s.deliveries([]int{3, 2}) // the third and the fourth have got nothing
+	if want := (report.Deliveries{Due: 20, Missed: 11, Twice: 1, Late: 1, Clients: 3}); all != want {
+		t.Errorf("got %+v, want %+v", all, want)
+	}
+}
+
+func TestEachClientHasAChannelOfEachKind(t *testing.T) {
+	kinds := Options{Clients: 45, Libraries: []string{"a", "b"}}.Kinds()
+	if len(kinds) != 3 || len(kinds[2]) != 4 || kinds[2][1] != "presence-a.1" || kinds[2][3] != "presence-b.1" {
+		t.Errorf("got %v, want a public and a private channel, and two presence channels for 23 and for 22 clients", kinds)
 	}
 }
 

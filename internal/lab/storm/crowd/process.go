@@ -26,6 +26,8 @@ type Options struct {
 	// Hosts take turns, HOST:PORT.
 	Hosts       []string
 	Key, Secret string // of the app
+	// Numbered is what the events are called that are counted, see Take.
+	Numbered string
 	// Failed is called, once or more, when clients end before they are
 	// stopped; nil: nothing is.
 	Failed func(error)
@@ -34,7 +36,7 @@ type Options struct {
 // Start starts the clients, which connect at once. stop, which is never nil,
 // ends them and waits.
 func Start(ctx context.Context, o Options) (c *Crowd, stop func(), err error) {
-	c = newCrowd(split(o))
+	c = newCrowd(split(o), len(shared)+1)
 	ctx, cancel := context.WithCancel(ctx)
 	var all []*process
 	stop = func() {
@@ -85,7 +87,8 @@ type process struct {
 func (c *Crowd) start(ctx context.Context, o Options, library string, first, count int) (*process, error) {
 	command, err := realclient.Command(ctx, realclient.Options{
 		URL: "ws://" + o.Hosts[0], Hosts: o.Hosts, Network: &first, Key: o.Key, Secret: o.Secret,
-		Library: library, Clients: count, Channels: []string{"news"}, Cookies: true,
+		Library: library, Clients: count, Name: library, Channels: shared, Room: room, Cookies: true,
+		Numbered: []string{o.Numbered}, Untold: []string{"here", "joining", "leaving", "cookie"},
 	})
 	if err != nil {
 		return nil, err
@@ -94,7 +97,7 @@ func (c *Crowd) start(ctx context.Context, o Options, library string, first, cou
 	// Ctrl-C is for us alone, and the clients end with us too if we die.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.command.Stderr = &p.stderr
-	_, inErr := p.command.StdinPipe() // its end would end the clients
+	stdin, inErr := p.command.StdinPipe() // its end would end the clients
 	stdout, outErr := p.command.StdoutPipe()
 	if err := errors.Join(inErr, outErr); err != nil {
 		return nil, err
@@ -102,6 +105,7 @@ func (c *Crowd) start(ctx context.Context, o Options, library string, first, cou
 	if err := p.command.Start(); err != nil {
 		return nil, fmt.Errorf("start node: %w", err)
 	}
+	c.ask = append(c.ask, func() error { return askForReports(stdin, count) })
 	go func() {
 		defer close(p.done)
 		if err := c.follow(ctx, p, stdout, first, count); err != nil && o.Failed != nil {

@@ -17,7 +17,7 @@ func (c *Crowd) Result(to *report.Case, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	to.Watched = now.Sub(c.at).Seconds()
-	to.Refused, to.Closes = c.refused, maps.Clone(c.closes)
+	to.Refused, to.Reconnects, to.Closes = c.refused, c.greeted, maps.Clone(c.closes)
 	to.Lost, to.Failed = map[string]int{}, map[string]int{}
 	var back, away []float64
 	members := 0
@@ -38,6 +38,9 @@ func (c *Crowd) Result(to *report.Case, now time.Time) {
 			fallthrough
 		default:
 			to.Lost[client.library]++
+		}
+		if !client.closed {
+			to.Kept++
 		}
 		to.Hit++
 	}

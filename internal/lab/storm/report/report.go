@@ -15,8 +15,9 @@ import (
 type Report struct {
 	sheet.Head
 	Clients   int           `json:"clients"`
-	Libraries []string      `json:"libraries"` // they take turns
-	Patience  time.Duration `json:"patience"`  // how long a case was watched at most
+	Libraries []string      `json:"libraries"`         // they take turns
+	Events    float64       `json:"events_per_second"` // to a channel of each kind in turn
+	Patience  time.Duration `json:"patience"`          // how long a case was watched at most
 	Scenarios []Scenario    `json:"scenarios"`
 	Balancers []Balancer    `json:"balancers"`
 	Cases     []*Case       `json:"cases"`
@@ -47,6 +48,8 @@ type Case struct {
 	Watched float64 `json:"watched"`
 	// Hit is how many clients lost their connection, or their node.
 	Hit int `json:"hit"`
+	// Kept is how many of them kept their connection all the same.
+	Kept int `json:"kept"`
 	// Back is after how long Percents of those hit were subscribed again for
 	// good; nil: not while we watched.
 	Back [3]*float64 `json:"back"`
@@ -63,10 +66,24 @@ type Case struct {
 	Failed map[string]int `json:"failed"`
 	// Refused is how many attempts to connect got no 101.
 	Refused int `json:"refused"`
+	// Reconnects is how many attempts were greeted by a node.
+	Reconnects int `json:"reconnects"`
 	// Closes counts what the other sockets ended with, by code.
 	Closes map[int]int `json:"closes"`
+	// Deliveries are those of the numbered events, the quiet seconds at the end
+	// included.
+	Deliveries Deliveries `json:"deliveries"`
 	// Curve is the part of all clients that is subscribed, 0 to 1.
 	Curve []Point `json:"curve"`
+}
+
+// Deliveries are those of events to clients that were subscribed at first.
+type Deliveries struct {
+	Due     int `json:"due"` // had nothing happened
+	Missed  int `json:"missed"`
+	Twice   int `json:"twice"`
+	Late    int `json:"late"`    // after one that was published later
+	Clients int `json:"clients"` // that have missed something
 }
 
 // Point says that from T on, Share of the clients were subscribed.

@@ -32,8 +32,9 @@ func sample() *Report {
 		Scenarios: []Scenario{{"kill", "a node is killed & gone"}},
 		Balancers: []Balancer{{Name: "fermata", Version: "fermata 1.0", Setup: "as it is", Drain: "drain"}, {Name: "none", Setup: "none", Drain: "none"}},
 		Cases: []*Case{{
-			Scenario: "kill", Balancer: "fermata", Watched: 12, Hit: 3,
-			Back: [3]*float64{&half, &half, nil}, Away: [3]*float64{&half, &half, nil},
+			Scenario: "kill", Balancer: "fermata", Watched: 12, Hit: 3, Kept: 2, Reconnects: 6,
+			Deliveries: Deliveries{Due: 90, Missed: 8, Twice: 7, Late: 9, Clients: 1},
+			Back:       [3]*float64{&half, &half, nil}, Away: [3]*float64{&half, &half, nil},
 			AwayAtOnce: 2, PeakUpgrades: 17, Lost: map[string]int{"pusher-js": 1}, Failed: map[string]int{},
 			Refused: 4, Closes: map[int]int{4100: 5, 1006: 1}, Curve: []Point{{0.1, 0.7}, {0.5, 0.9}},
 		}},
@@ -46,7 +47,7 @@ func TestTheTableHasEveryMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"after  0.5 / 0.5 / never s  -\n", "for           0.5 / 0.5 / - s      -\n", "17", "1 (pusher-js 1)",
+		"after  0.5 / 0.5 / never s  -\n", "for           0.5 / 0.5 / - s      -\n", "17", "8 of 90", "7 / 9", "1 (pusher-js 1)",
 		"1006 × 1, 4100 × 5", "10 clients (pusher-js)", "This is fermata 1.0.\n", "! nginx is not there\n",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -30,6 +30,7 @@ const curveStyle = `.grid { stroke: #8b949e; opacity: .25 }
 // and dashes tell them apart where colours do not.
 var strokes = []string{
 	`stroke="#e0662b"`,
+	`stroke="#b58a2a" stroke-dasharray="12 3"`,
 	`stroke="#2f9e5b" stroke-dasharray="7 3"`,
 	`stroke="#4c8dd6" stroke-dasharray="2 3"`,
 	`stroke="#8b949e"`,
@@ -51,12 +52,13 @@ func (r *Report) SVG(w io.Writer) error {
 }
 
 func (r *Report) legend(b *strings.Builder) {
+	x := plotLeft
 	for i, balancer := range r.Balancers {
-		x := plotLeft + i*110
 		fmt.Fprintf(b, "<path class=\"%s\" %s d=\"M%d 10h24\"/>\n", curveClass(i), strokes[i%len(strokes)], x)
 		fmt.Fprintf(b, "<text x=\"%d\" y=\"14\">%s</text>\n", x+30, html.EscapeString(balancer.Name))
+		x += 44 + 13*len(balancer.Name)/2
 	}
-	fmt.Fprintf(b, "<text x=\"%d\" y=\"14\" text-anchor=\"end\">share of %d clients subscribed; early seconds are drawn wider</text>\n", sheet.Width-6, r.Clients)
+	fmt.Fprintf(b, "<text x=\"%d\" y=\"14\" text-anchor=\"end\">share of %d clients subscribed; early seconds drawn wider</text>\n", sheet.Width-6, r.Clients)
 }
 
 func curveClass(i int) string {

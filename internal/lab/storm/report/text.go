@@ -19,8 +19,8 @@ func (r *Report) Text(w io.Writer) error {
 		r.table(&b, scenario)
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "%d clients (%s) on 5 nodes; each case was watched for %v at most; %s; took %v\n",
-		r.Clients, strings.Join(r.Libraries, " and "), r.Patience, r.Machine, r.Took.Round(time.Second))
+	fmt.Fprintf(&b, "%d clients (%s) on 5 nodes, each with a public, a private and a presence channel of 20; %v events a second; each case was watched for %v at most; %s; took %v\n",
+		r.Clients, strings.Join(r.Libraries, " and "), r.Events, r.Patience, r.Machine, r.Took.Round(time.Second))
 	for _, balancer := range r.Balancers {
 		fmt.Fprintf(&b, "%s: %s. Drain: %s.", balancer.Name, balancer.Setup, balancer.Drain)
 		if balancer.Version != "" {
@@ -39,14 +39,26 @@ var measures = []struct {
 	cell  func(*Case) string
 }{
 	{"clients hit", func(c *Case) string { return fmt.Sprint(c.Hit) }},
-	{"50 / 95 / 100 % of them subscribed again after", func(c *Case) string { return seconds(c.Back, "never") }},
+	{"of them kept their connection", func(c *Case) string { return fmt.Sprint(c.Kept) }},
+	{"50 / 95 / 100 % of them subscribed again after", backAfter},
 	{"50 / 95 / 100 % of them were away for", func(c *Case) string { return seconds(c.Away, "-") }},
 	{"away at once, at most", func(c *Case) string { return fmt.Sprint(c.AwayAtOnce) }},
 	{"upgrades per second at a node, at most", func(c *Case) string { return fmt.Sprint(c.PeakUpgrades) }},
 	{"still away in the end", func(c *Case) string { return byLibrary(c.Lost) }},
 	{"of them given up by pusher-js", func(c *Case) string { return byLibrary(c.Failed) }},
 	{"attempts to connect without a 101", func(c *Case) string { return fmt.Sprint(c.Refused) }},
+	{"reconnects", func(c *Case) string { return fmt.Sprint(c.Reconnects) }},
+	{"deliveries missed", func(c *Case) string { return fmt.Sprintf("%d of %d", c.Deliveries.Missed, c.Deliveries.Due) }},
+	{"by so many clients", func(c *Case) string { return fmt.Sprint(c.Deliveries.Clients) }},
+	{"deliveries doubled / out of order", func(c *Case) string { return fmt.Sprintf("%d / %d", c.Deliveries.Twice, c.Deliveries.Late) }},
 	{"closes, by code", func(c *Case) string { return byCode(c.Closes) }},
+}
+
+func backAfter(c *Case) string {
+	if c.Hit == 0 {
+		return "-"
+	}
+	return seconds(c.Back, "never")
 }
 
 func (r *Report) table(b *strings.Builder, scenario Scenario) {
