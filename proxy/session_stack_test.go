@@ -32,6 +32,19 @@ type subscriber struct {
 
 type devnodeMessage struct{ Event, Channel, Data string }
 
+func readMessage(text []byte) (devnodeMessage, error) {
+	var m struct {
+		Event, Channel string
+		Data           json.RawMessage
+	}
+	err := json.Unmarshal(text, &m)
+	var data string
+	if json.Unmarshal(m.Data, &data) != nil {
+		data = string(m.Data) // of a client event
+	}
+	return devnodeMessage{m.Event, m.Channel, data}, err
+}
+
 func subscribe(t *testing.T, s *apptest.Stack, channels ...string) *subscriber {
 	t.Helper()
 	return subscribeAs(t, s.Dial(), channels...)
@@ -55,7 +68,7 @@ func (c *subscriber) read() {
 		_, text, err := c.Read(context.Background())
 		var m devnodeMessage
 		if err == nil {
-			err = json.Unmarshal(text, &m)
+			m, err = readMessage(text)
 		}
 		c.mu.Lock()
 		if err == nil {
