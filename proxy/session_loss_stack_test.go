@@ -129,3 +129,18 @@ func TestAClientWhoseNodeDiesInAMoveIsClosedAsBefore(t *testing.T) {
 		s.wantNothingLeft()
 	})
 }
+
+func TestAClientWhoseNewNodeDiesAtTheMarkerStays(t *testing.T) {
+	s := newStage(t, 3, "")
+	c := s.subscribe("news", "private-orders", "presence-room")
+	old, first := s.next(c)
+	held := s.midway(old.name)
+	end := s.stream(old)
+	first.Kill()
+	held.open()
+	s.wantOutcome(old.name, 1)
+	c.wantAll(end())
+	c.leave()
+	s.wantResults("moved", "moved", "moved")
+	s.wantNothingLeft()
+}

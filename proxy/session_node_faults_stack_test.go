@@ -77,6 +77,30 @@ func TestANodeThatFreezesAtTheMarkerClosesTheClientAsBefore(t *testing.T) {
 	of("new", func(_, other *checkpoint) *checkpoint { return other })
 }
 
+// A node that turns a session away is a failed pick: the next one is asked.
+func TestAMoveTriesTheNextNode(t *testing.T) {
+	of := func(name string, faults devnode.Faults) {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, 3, "session: {timeout: 30s}\n")
+			c := s.subscribe("news", "private-orders", "presence-room")
+			from, first := s.next(c)
+			first.SetFaults(faults)
+			end := s.stream(from)
+			s.Drain(from.name, admin.DrainRequest{})
+			s.wantOutcome(from.name, 1)
+			c.wantAll(end())
+			c.leave()
+			s.wantResults("moved", "moved", "moved")
+			s.wantNothingLeft()
+		})
+	}
+	of("over quota", devnode.Faults{Unwelcome: 4004})
+	of("another origin", devnode.Faults{Unwelcome: 4009})
+	of("it ends clients", devnode.Faults{EndAfter101: true})
+	of("it refuses a subscription", devnode.Faults{Forbid: 4009})
+	of("it dies", devnode.Faults{DieAtSubscribe: true})
+}
+
 // next is the client's node, and the one to which it would move.
 func (s *stage) next(c *subscriber) (its, first *checkpoint) {
 	s.T.Helper()

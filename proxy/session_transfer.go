@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -96,12 +97,24 @@ func (s *sessionClient) transfer(ctx context.Context, lost bool) error {
 	return s.move(ctx)
 }
 
-// move moves the session to another node while its own still works.
-func (s *sessionClient) move(ctx context.Context) error {
-	v, err := s.visit(ctx, s.pick.Node)
-	if err != nil {
-		return err
+// move moves the session to another node while its own still works. A node that
+// fails it is a failed pick: the next one is asked.
+func (s *sessionClient) move(ctx context.Context) (err error) {
+	not := []*balancer.Node{s.pick.Node}
+	for {
+		v, none := s.visit(ctx, not...)
+		if none != nil {
+			return cmp.Or(err, none)
+		}
+		if err = s.moveBy(ctx, v); err == nil || v.failed == nil || ctx.Err() != nil {
+			return err
+		}
+		not = append(not, v.pick.Node)
 	}
+}
+
+// moveBy moves the session to the node of the visit.
+func (s *sessionClient) moveBy(ctx context.Context, v *visit) error {
 	defer v.abandon()
 	m := newSessionMove(s)
 	if !s.Hold(m, s.handler.options.Load().Session.MaxHeldBytes) {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -25,6 +26,8 @@ type visit struct {
 	conversation
 	id   string // that the node has given it
 	done func() bool
+
+	failed error // why the node cannot take the session; nil: it can
 }
 
 // visit asks nodes but these for a place, as the client itself has done.
@@ -35,18 +38,33 @@ func (s *sessionClient) visit(ctx context.Context, not ...*balancer.Node) (*visi
 	r := s.again().WithContext(ctx)
 	v := &visit{upgrade: &upgrade{client: c, h: h, r: r, head: upgradeHead(r, c), reason: reasonMoved}}
 	c.handler = h
-	a, err := v.findNode(not...)
-	if err != nil {
-		v.end()
-		return nil, failed(moves.NoNode, err)
+	for unwelcome := error(nil); ; {
+		a, err := v.findNode(not...)
+		if err != nil {
+			v.end()
+			return nil, failed(moves.NoNode, cmp.Or(unwelcome, err))
+		}
+		if unwelcome = v.enter(ctx, a); unwelcome == nil {
+			return v, nil
+		}
+		not = append(not, v.pick.Node)
+		v.giveBack()
 	}
-	v.conversation = conversation{conn: a.conn, in: a.rest, most: c.options.Session.MaxHeldBytes}
+}
+
+// enter begins to talk with a node. An error is that it takes no session.
+func (v *visit) enter(ctx context.Context, a *answer) (err error) {
+	v.conversation = conversation{conn: a.conn, in: a.rest, most: v.options.Session.MaxHeldBytes}
 	v.done = v.within(ctx)
-	if v.id, err = v.greeted(a); err != nil {
-		v.abandon()
-		return nil, failed(moves.NoNode, err)
-	}
-	return v, nil
+	v.id, err = v.greeted(a)
+	return err
+}
+
+// giveBack gives the place back for one at another node.
+func (v *visit) giveBack() {
+	v.done()
+	v.closeBoth()
+	v.leave(atNode)
 }
 
 // greeted takes the node's greeting, and is the socket id in it.
@@ -76,11 +94,16 @@ func (v *visit) settled() balancer.Pick {
 
 // subscribe subscribes to all that the session has.
 func (v *visit) subscribe(a *session.Arriving) error {
-	err := v.say(a.Messages())
-	if err == nil {
-		err = v.listen(a, a.Answered)
+	if err := v.say(a.Messages()); err != nil {
+		return v.fail(err)
 	}
-	return err
+	return v.listen(a, a.Answered)
+}
+
+// fail is why this node cannot take the session, though another one may.
+func (v *visit) fail(err error) error {
+	v.failed = fmt.Errorf("node %s: %w", v.pick.Node.Name(), err)
+	return v.failed
 }
 
 // listen shows the node's messages until something is so.
@@ -88,10 +111,10 @@ func (v *visit) listen(to *session.Arriving, until func() bool) error {
 	for !until() {
 		text, err := v.hear()
 		if err != nil {
-			return fmt.Errorf("node %s: %w", v.pick.Node.Name(), err)
+			return v.fail(err)
 		}
 		if err := to.FromNode(text); err != nil {
-			return failed(moves.Refused, fmt.Errorf("node %s: %w", v.pick.Node.Name(), err))
+			return failed(moves.Refused, v.fail(err))
 		}
 	}
 	return nil
