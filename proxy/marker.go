@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -119,12 +120,15 @@ func (h *Handler) postMarkers(at lane, channels []string) error {
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("publish through node %s: %w", at.node.Name(), err)
+		return fmt.Errorf("publish through node %s: %w: %w", at.node.Name(), errUnpublished, err)
 	case status != http.StatusOK:
 		return fmt.Errorf("publish through node %s: got %d %s, want 200", at.node.Name(), status, cut(said))
 	}
 	return nil
 }
+
+// errUnpublished is a node that has not answered at all.
+var errUnpublished = errors.New("it has not answered")
 
 // post sends a request that is signed for that path.
 func (h *Handler) post(ctx context.Context, at lane, signed string, body []byte) (status int, said string, err error) {

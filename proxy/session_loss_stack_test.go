@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -113,6 +114,23 @@ func TestAStopSendsClientsAwayThatAreBeingMadeAnew(t *testing.T) {
 	})
 }
 
+func TestAClientWhoseNodeDiesInAMoveIsKept(t *testing.T) {
+	bothWays(t, func(t *testing.T, listen string) {
+		s := newStage(t, 2, onLoss+listen)
+		c := s.subscribe("news", "presence-room")
+		held := s.midway(c.Node)
+		old, other := s.of(c.Node)
+		old.Kill()
+		held.open()
+		c.anew(1, "presence-room")
+		other.Publish("news", "after", "1")
+		c.wait("an event after the loss", func(all []devnodeMessage) bool { return count(all, "after", "news") == 1 })
+		s.wantOutcome(old.name, 1)
+		c.leave()
+		s.wantNothingLeft()
+	})
+}
+
 func TestAClientWhoseNodeDiesInAMoveIsClosedAsBefore(t *testing.T) {
 	bothWays(t, func(t *testing.T, listen string) {
 		s := newStage(t, 2, listen)
@@ -142,5 +160,24 @@ func TestAClientWhoseNewNodeDiesAtTheMarkerStays(t *testing.T) {
 	c.wantAll(end())
 	c.leave()
 	s.wantResults("moved", "moved", "moved")
+	s.wantNothingLeft()
+}
+
+func TestANodeThatFreezesInsideOfAMessageClosesItsClients(t *testing.T) {
+	nodes, _ := apptest.StartNodes(t, 3)
+	s := newStageOf(t, nodes, apptest.Even+known+onLoss+
+		"health: {type: http, interval: 1s, timeout: 1s, rise: 1, fall: 1, reverb: {delivery: {interval: 0s}}}\n")
+	c := s.subscribe("news")
+	old, _ := s.of(c.Node)
+	stop := old.holdUp("STOP")
+	old.Publish("news", "large", strings.Repeat("x", 70_000)+strings.Repeat("STOP", 10_000))
+	stop.wait(t)
+	old.Freeze()
+	wait(t, c.done, "the client is closed")
+	if upgrades := nodes[0].Stats().Upgrades + nodes[1].Stats().Upgrades + nodes[2].Stats().Upgrades; upgrades > 3 {
+		t.Errorf("got %d upgrades, want no more than one move", upgrades-1)
+	}
+	stop.open()
+	old.Thaw()
 	s.wantNothingLeft()
 }

@@ -93,8 +93,14 @@ func (s *sessionClient) transfer(ctx context.Context, lost bool) error {
 		return s.leaveLost(ctx)
 	case s.handler.lacksBus(time.Now()):
 		return failed(moves.NoSharedBus, errNoBus)
+	case o.Session.OnLoss != LossMove:
+		return s.move(ctx)
 	}
-	return s.move(ctx)
+	err := s.move(ctx)
+	if errors.Is(err, errUnpublished) && ctx.Err() == nil { // its node ends just now
+		return s.leaveLost(ctx)
+	}
+	return err
 }
 
 // move moves the session to another node while its own still works. A node that
@@ -181,6 +187,9 @@ func (s *sessionClient) replace(v *visit, toClient, toNode [][]byte) error {
 	})
 	if err := <-done; err != nil {
 		v.leave(atNode)
+		if errors.Is(err, relay.ErrUnderWay) {
+			return failed(moves.Failed, err)
+		}
 		return failed(moves.Gone, err)
 	}
 	return nil

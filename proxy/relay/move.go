@@ -65,6 +65,9 @@ func (r *Replacement) refuse(err error) {
 	r.Done(err)
 }
 
+// ErrUnderWay is why a node is not replaced now whose relay goes on.
+var ErrUnderWay = errors.New("a large frame is under way")
+
 // Why a relay cannot be held, or its node not be replaced.
 var (
 	errEnded   = errors.New("the relay has ended")

@@ -1,7 +1,7 @@
 package relay
 
 import (
-	"errors"
+	"fmt"
 	"net"
 )
 
@@ -34,8 +34,8 @@ func (c *epollRelay) replace(r Replacement) {
 
 // Why a node cannot be replaced now.
 var (
-	errInsideClient = errors.New("a large frame of the client is under way")
-	errInsideNode   = errors.New("a large frame of the node is under way")
+	errInsideClient = fmt.Errorf("%w from the client", ErrUnderWay)
+	errInsideNode   = fmt.Errorf("%w from the node", ErrUnderWay)
 )
 
 // irreplaceable is why the node cannot be replaced; nil: it can.
