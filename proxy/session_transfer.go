@@ -128,11 +128,13 @@ func (s *sessionClient) moveBy(ctx context.Context, v *visit) error {
 	}
 	defer m.over()
 	arriving, err := m.cut(ctx, v)
+	if err == nil {
+		err = s.replace(v, session.Difference(m.leaving, arriving), arriving.Settle())
+	}
 	if err != nil {
 		m.giveUp()
-		return err
 	}
-	return s.replace(v, session.Difference(m.leaving, arriving), arriving.Settle())
+	return err
 }
 
 // leaveLost makes the session anew elsewhere, while its node holds the connection
@@ -147,11 +149,14 @@ func (s *sessionClient) leaveLost(ctx context.Context) error {
 	if !s.Hold(m, 0) {
 		return failed(moves.Off, errEngine)
 	}
-	if err := m.await(ctx, m.begun, "the client has not come to the end of a message"); err != nil {
-		m.giveUp()
-		return err
+	err = m.await(ctx, m.begun, "the client has not come to the end of a message")
+	if err == nil {
+		err = s.replace(v, lifeSign, s.session.Again(v.id))
 	}
-	return s.replace(v, lifeSign, s.session.Again(v.id))
+	if err != nil {
+		m.giveUp()
+	}
+	return err
 }
 
 // restore makes the session anew for a client that has no node.
