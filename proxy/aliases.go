@@ -6,11 +6,11 @@ import (
 	"fermata/balancer"
 )
 
-// aliases are the socket ids of clients that were moved, or are being moved: the one
-// that a client was told, and so its app knows, and the one that its present node
-// knows. Two nodes may tell two clients the same id, with a chance of one in
-// a million million for a million clients; the one that moved last has it then. The
-// zero value is ready. The methods may be called concurrently.
+// aliases are the socket ids of clients with a session: the one that a client was
+// told, and so its app knows, and the one that its present node knows, which is the
+// same until it moves. Two nodes may tell two clients the same id, with a chance of
+// one in a million million for a million clients; the one that came to its node last
+// has it then. The zero value is ready. The methods may be called concurrently.
 type aliases struct {
 	mu   sync.RWMutex
 	told map[toldID]alias
@@ -26,44 +26,38 @@ type alias struct {
 	moving  chan struct{}  // closed when the move that is under way is over; nil: there is none
 }
 
-// set is for a client of the app with that id, which has moved to a node.
+// set is for a client of the app with that id, which has come to a node.
 func (a *aliases) set(app, told, present string, node *balancer.Node) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.put(toldID{app, told}, alias{present, node, a.told[toldID{app, told}].moving})
-}
-
-// begin is for a client that is being moved off a node, until over is called.
-// Whether it has moved is told by set.
-func (a *aliases) begin(app, told, present string, node *balancer.Node) (over func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	moving := make(chan struct{})
-	a.put(toldID{app, told}, alias{present, node, moving})
-	return func() {
-		a.end(toldID{app, told}, moving)
-		close(moving)
-	}
-}
-
-// put sets an alias. mu is held.
-func (a *aliases) put(client toldID, is alias) {
 	if a.told == nil {
 		a.told = make(map[toldID]alias)
 	}
-	a.told[client] = is
+	a.told[toldID{app, told}] = alias{present, node, a.told[toldID{app, told}].moving}
 }
 
-// end is for a move that is over. A client that has its first node still needs no
-// alias.
+// begin is for a client that is being moved off its node, until over is called.
+// Whether it has moved is told by set. One that has gone stays forgotten.
+func (a *aliases) begin(app, told, present string) (over func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	is, known := a.told[toldID{app, told}]
+	if !known || is.present != present {
+		return func() {}
+	}
+	is.moving = make(chan struct{})
+	a.told[toldID{app, told}] = is
+	return func() {
+		a.end(toldID{app, told}, is.moving)
+		close(is.moving)
+	}
+}
+
+// end is for a move that is over.
 func (a *aliases) end(client toldID, moving chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch is := a.told[client]; {
-	case is.moving != moving: // it has gone
-	case is.present == client.id:
-		delete(a.told, client)
-	default:
+	if is := a.told[client]; is.moving == moving { // else it has gone
 		is.moving = nil
 		a.told[client] = is
 	}
@@ -79,7 +73,7 @@ func (a *aliases) forget(app, told, present string) {
 	}
 }
 
-// of is where a client is that was moved, or is being moved; false for all others.
+// of is where a client is; false: there is none that was told the id.
 func (a *aliases) of(app, told string) (is alias, known bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -87,7 +81,7 @@ func (a *aliases) of(app, told string) (is alias, known bool) {
 	return is, known
 }
 
-// none is whether nobody was moved, or is being moved.
+// none is whether there is no client with a session.
 func (a *aliases) none() bool {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

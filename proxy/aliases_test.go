@@ -18,7 +18,7 @@ func wantAlias(t *testing.T, a *aliases, told, want string, moving bool) {
 	}
 }
 
-func TestAMovedClientHasAnAliasUntilItGoes(t *testing.T) {
+func TestAClientHasAnAliasUntilItGoes(t *testing.T) {
 	var a aliases
 	a.forget("1", "1.1", "2.2")
 	wantAlias(t, &a, "1.1", "", false)
@@ -36,12 +36,13 @@ func TestAMovedClientHasAnAliasUntilItGoes(t *testing.T) {
 
 func TestAClientIsKnownToMoveUntilItsMoveIsOver(t *testing.T) {
 	var a aliases
-	over := a.begin("1", "1.1", "1.1", nil)
+	a.set("1", "1.1", "1.1", nil)
+	over := a.begin("1", "1.1", "1.1")
 	wantAlias(t, &a, "1.1", "1.1", true)
 	over() // given up
-	wantAlias(t, &a, "1.1", "", false)
+	wantAlias(t, &a, "1.1", "1.1", false)
 
-	over = a.begin("1", "1.1", "1.1", nil)
+	over = a.begin("1", "1.1", "1.1")
 	first, _ := a.of("1", "1.1")
 	a.set("1", "1.1", "2.2", nil)
 	wantAlias(t, &a, "1.1", "2.2", true)
@@ -49,14 +50,15 @@ func TestAClientIsKnownToMoveUntilItsMoveIsOver(t *testing.T) {
 	<-first.moving
 	wantAlias(t, &a, "1.1", "2.2", false)
 
-	over = a.begin("1", "1.1", "2.2", nil)
-	wantAlias(t, &a, "1.1", "2.2", true)
-	over() // given up, where it had moved to
+	over = a.begin("1", "1.1", "1.1") // another client, which was told the same
 	wantAlias(t, &a, "1.1", "2.2", false)
+	over()
 
-	over = a.begin("1", "1.1", "2.2", nil)
+	over = a.begin("1", "1.1", "2.2")
 	a.forget("1", "1.1", "2.2") // it has gone meanwhile
 	over()
+	wantAlias(t, &a, "1.1", "", false)
+	a.begin("1", "1.1", "2.2")()
 	wantAlias(t, &a, "1.1", "", false)
 }
 
@@ -67,7 +69,8 @@ func TestAliasesAreSetAndLookedUpTogether(t *testing.T) {
 		all.Go(func() {
 			id := fmt.Sprint(i)
 			for range 1000 {
-				over := a.begin("1", id, id, nil)
+				a.set("1", id, id, nil)
+				over := a.begin("1", id, id)
 				a.set("1", id, "new"+id, nil)
 				if got, _ := a.of("1", id); got.present != "new"+id || a.none() {
 					t.Errorf("got %q, want %q", got.present, "new"+id)

@@ -58,25 +58,28 @@ func (h *Handler) settled(ctx context.Context, p publishing, b *body) (s senders
 	}
 }
 
-// senders are the clients that a request names and that were moved, or are being
-// moved.
+// senders are the clients with a session that a request names.
 type senders struct {
 	edits  []edit         // where the ids belong that their nodes know
-	node   *balancer.Node // of the first one; nil: there is none
+	node   *balancer.Node // that the request had best go to; nil: any
 	moving chan struct{}  // closed when a move of one of them is over; nil: none is under way
 }
 
 func (h *Handler) senders(p publishing, b *body) (s senders) {
 	s.edits = findSocketIDs(b.pieces, p.batch, func(told string) (string, bool) {
 		is, known := h.aliases.of(p.app.ID, told)
-		s.node, s.moving = cmp.Or(s.node, is.node), cmp.Or(is.moving, s.moving)
+		s.moving = cmp.Or(is.moving, s.moving)
+		if !p.batch {
+			s.node = is.node
+		}
 		return is.present, known && is.present != told
 	})
 	return s
 }
 
 // senderKey carries the node of the client that a request names: Reverb up to 1.10.2
-// leaves it out only if the request reaches that node.
+// leaves it out only if the request reaches that node. A batch gets no such help:
+// there, that node answers 500.
 type senderKey struct{}
 
 // senderNode is that node; nil: any is as good.

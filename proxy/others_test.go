@@ -214,7 +214,11 @@ func TestAMovedClientDoesNotGetWhatItsOwnPageHasSentToOthers(t *testing.T) {
 	f := startFront(t, 2)
 	moved, present := f.subscribed(t)
 	other, _ := f.subscribed(t)
-	f.h.aliases.set(devnode.DefaultAppID, "1.2", present, nil)
+	is, _ := f.h.aliases.of(devnode.DefaultAppID, present)
+	f.h.aliases.set(devnode.DefaultAppID, "1.2", present, is.node)
+	for _, n := range f.nodes {
+		n.SetFaults(devnode.Faults{CarrySender: true}) // else one of them answers 500 to the batch
+	}
 	for range 4 { // each node gets some
 		f.publish(t, appPath+"/events", toOthers)
 		f.publish(t, appPath+"/batch_events", inBatch)
@@ -227,6 +231,56 @@ func TestAMovedClientDoesNotGetWhatItsOwnPageHasSentToOthers(t *testing.T) {
 	f.publish(t, appPath+"/events", toAll)
 	if got := f.hears(t, moved); !bytes.Contains(got, []byte("to all")) {
 		t.Errorf("the client itself: got %s, want the event that is for all", got)
+	}
+}
+
+// Up to Reverb 1.10.2 only the client's own node can leave it out, and other requests
+// go to the nodes in turn.
+func TestNoPageGetsWhatItHasSentToOthersWhicheverItsNodeIs(t *testing.T) {
+	f := startFront(t, 3)
+	var clients []*websocket.Conn
+	var ids []string
+	for range 4 {
+		client, id := f.subscribed(t)
+		clients, ids = append(clients, client), append(ids, id)
+	}
+	for range 3 {
+		for _, id := range ids {
+			f.publish(t, appPath+"/events", `{"name":"shipped","data":"from `+id+`","channel":"orders","socket_id":"`+id+`"}`)
+		}
+	}
+	for range f.nodes {
+		f.publish(t, appPath+"/events", toAll)
+	}
+	for i, client := range clients {
+		for others, all := 0, 0; all < len(f.nodes) || others < 9; {
+			switch got := f.hears(t, client); {
+			case bytes.Contains(got, []byte("from "+ids[i])):
+				t.Fatalf("client %d: got its own event", i)
+			case bytes.Contains(got, []byte("shipped")):
+				others++
+			default:
+				all++
+			}
+		}
+	}
+}
+
+// Its sender's node would answer 500.
+func TestABatchGoesToTheNodesInTurnWhoeverHasSentIt(t *testing.T) {
+	f := startFront(t, 3)
+	_, id := f.subscribed(t)
+	body := `{"batch":[{"name":"shipped","data":"{}","channel":"orders","socket_id":"` + id + `"}]}`
+	for _, n := range f.nodes {
+		n.SetFaults(devnode.Faults{CarrySender: true})
+	}
+	for range f.nodes {
+		f.publish(t, appPath+"/batch_events", body)
+	}
+	for i, n := range f.nodes {
+		if got := string(n.LastRequest(appPath + "/batch_events").Content); got != body {
+			t.Errorf("node %d: got %q, want %s", i, got, body)
+		}
 	}
 }
 

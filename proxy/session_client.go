@@ -120,6 +120,7 @@ func (s *sessionClient) start(pair relay.Pair) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.handler.tallies.sessions(s.tally, 1)
+	s.handler.aliases.set(s.session.App().ID, s.session.Told(), s.session.Present(), s.pick.Node)
 	pair.Owner = s
 	s.Relay = s.handler.engine.Start(pair)
 	s.live.Relay = s

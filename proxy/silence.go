@@ -11,14 +11,13 @@ import (
 // So requests that name the client wait from silence until end, and the marker waits
 // for those that nodes have already.
 type silence struct {
-	of          *sessionClient
 	earlier     <-chan struct{} // closed when those are answered
 	leave, over func()
 }
 
 // silence begins when the client is held.
 func (s *sessionClient) silence() *silence {
-	q := &silence{of: s, over: s.handler.aliases.begin(s.session.App().ID, s.session.Told(), s.session.Present(), s.pick.Node)}
+	q := &silence{over: s.handler.aliases.begin(s.session.App().ID, s.session.Told(), s.session.Present())}
 	q.earlier, q.leave = s.handler.events.earlier(s.session.App().ID)
 	return q
 }
@@ -46,12 +45,8 @@ func (q *silence) wait(ctx context.Context, most time.Duration, failed <-chan er
 	}
 }
 
-// end lets requests go on that name the client. It may have gone before silence
-// began, and then must not be remembered.
+// end lets requests go on that name the client.
 func (q *silence) end() {
 	q.leave()
 	q.over()
-	if q.of.ended.Load() {
-		q.of.forgetAlias()
-	}
 }

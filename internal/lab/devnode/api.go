@@ -13,6 +13,7 @@ var (
 	errUnreadable = errors.New("no JSON")
 	errInvalid    = errors.New("invalid event")
 	errMissing    = errors.New("no such channel on this node")
+	errSender     = errors.New("a batch names a client of this node")
 	errNoPresence = errors.New("only a presence channel has users")
 )
 
@@ -46,7 +47,7 @@ func respond(w http.ResponseWriter, h func(*http.Request, []byte) (any, error), 
 		http.Error(w, err.Error(), http.StatusNotFound)
 	case errors.Is(err, errNoPresence):
 		http.Error(w, err.Error(), http.StatusBadRequest)
-	case errors.Is(err, errUnreadable):
+	case errors.Is(err, errUnreadable), errors.Is(err, errSender):
 		http.Error(w, "Internal server error.", http.StatusInternalServerError)
 	default:
 		writeJSON(w, answer)
@@ -120,6 +121,9 @@ func (n *Node) postBatch(_ *http.Request, body []byte) (any, error) {
 		}
 	}
 	for _, e := range batch.Batch {
+		if !n.faults.Load().CarrySender && n.hub.has(e.SocketID) {
+			return nil, errSender // those before it are published
+		}
 		n.dispatch(e)
 	}
 	n.settle()
@@ -131,6 +135,9 @@ func (n *Node) dispatch(e event) {
 	channels := e.Channels
 	if len(channels) == 0 {
 		channels = []string{e.Channel}
+	}
+	if !n.faults.Load().CarrySender && !n.hub.has(e.SocketID) {
+		e.SocketID = ""
 	}
 	m := &message{Event: e.Name, Data: quote(*e.Data)}
 	n.publish(busMessage{Kind: busEvent, Channels: channels, Message: m, Except: e.SocketID})

@@ -39,6 +39,27 @@ func TestAnEventOnOneNodeReachesTheClientsOfAll(t *testing.T) {
 	}
 }
 
+func TestANodeExcludesNoClientOfAnother(t *testing.T) {
+	bus := startBus(t)
+	a, b := start(t, Options{Bus: bus.Addr()}), start(t, Options{Bus: bus.Addr()})
+	p := greeted(t, a)
+	p.subscribe(a, "news", "")
+	publish := func(n *Node, name string) {
+		t.Helper()
+		body := `{"name":"` + name + `","channel":"news","data":"","socket_id":"` + p.id + `"}`
+		if got, answer := call(t, n, "POST", "/apps/"+DefaultAppID+"/events", nil, body); got != 200 {
+			t.Fatalf("got %d %s", got, answer)
+		}
+	}
+	publish(a, "excluded")
+	publish(b, "by another node")
+	p.want("by another node")
+	b.SetFaults(Faults{CarrySender: true})
+	publish(b, "excluded, too")
+	b.Publish("news", "last", "")
+	p.want("last")
+}
+
 func TestCountsAreSumsOverTheNodes(t *testing.T) {
 	bus := startBus(t)
 	a, b := start(t, Options{Bus: bus.Addr()}), start(t, Options{Bus: bus.Addr()})

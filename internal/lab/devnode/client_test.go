@@ -97,6 +97,27 @@ func TestABatchIsSeveralEvents(t *testing.T) {
 	p.want("two")
 }
 
+// Up to Reverb 1.10.2 its controller takes a subscription for a connection.
+func TestABatchThatNamesAClientOfTheNodeIsA500(t *testing.T) {
+	n := start(t, Options{})
+	p := greeted(t, n)
+	p.subscribe(n, "a", "")
+	f := func(socketID string, want int) {
+		t.Helper()
+		body := `{"batch":[{"name":"one","channel":"a","data":"1"},{"name":"two","channel":"a","data":"2","socket_id":"` + socketID + `"}]}`
+		if got, answer := call(t, n, "POST", "/apps/"+DefaultAppID+"/batch_events", nil, body); got != want {
+			t.Errorf("got %d %s, want %d", got, answer, want)
+		}
+		p.want("one")
+	}
+	f(p.id, http.StatusInternalServerError)
+	n.SetFaults(Faults{CarrySender: true})
+	f(p.id, http.StatusOK)
+	n.SetFaults(Faults{})
+	f("1.2", http.StatusOK)
+	p.want("two")
+}
+
 func TestAnEventWithoutNameDataOrChannelIs422(t *testing.T) {
 	n := start(t, Options{})
 	f := func(body string, want int) {

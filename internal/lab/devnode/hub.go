@@ -153,6 +153,18 @@ func (h *hub) subscribers(name string) int {
 	return 0
 }
 
+// has is whether a client with that socket id has a subscription.
+func (h *hub) has(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c, p := range h.clients {
+		if c.id == id && len(p.channels) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // deliver sends to all of a channel but the socket that is excepted.
 func (h *hub) deliver(name string, m []byte, except string) {
 	h.mu.Lock()

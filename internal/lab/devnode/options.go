@@ -74,6 +74,10 @@ type Faults struct {
 	// DieAt ends the whole node, silently, when so many connections are open,
 	// as PHP's select() does at 1,017; 0: never.
 	DieAt int
+	// CarrySender has the other nodes exclude a socket_id, too, as Reverb does
+	// after 1.10.2. Up to that, only the node that gets the request can, if the
+	// client is its own; and a batch that names such a client is a 500.
+	CarrySender bool
 	// Up is the status of GET /up; 0: 200.
 	Up int
 
