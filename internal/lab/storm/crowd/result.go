@@ -39,7 +39,7 @@ func (c *Crowd) Result(to *report.Case, now time.Time) {
 		default:
 			to.Lost[client.library]++
 		}
-		if !client.closed {
+		if client.in && !client.closed {
 			to.Kept++
 		}
 		to.Hit++

@@ -48,7 +48,7 @@ type Case struct {
 	Watched float64 `json:"watched"`
 	// Hit is how many clients lost their connection, or their node.
 	Hit int `json:"hit"`
-	// Kept is how many of them kept their connection all the same.
+	// Kept is how many of them were subscribed again and kept their connection.
 	Kept int `json:"kept"`
 	// Back is after how long Percents of those hit were subscribed again for
 	// good; nil: not while we watched.

@@ -19,7 +19,7 @@ func (r *Report) Text(w io.Writer) error {
 		r.table(&b, scenario)
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "%d clients (%s) on 5 nodes, each with a public, a private and a presence channel of 20; %v events a second; each case was watched for %v at most; %s; took %v\n",
+	fmt.Fprintf(&b, "%d clients (%s) on 5 nodes, each with a public, a private and a presence channel of 20; numbered events: %v a second; each case was watched for %v at most; %s; took %v\n",
 		r.Clients, strings.Join(r.Libraries, " and "), r.Events, r.Patience, r.Machine, r.Took.Round(time.Second))
 	for _, balancer := range r.Balancers {
 		fmt.Fprintf(&b, "%s: %s. Drain: %s.", balancer.Name, balancer.Setup, balancer.Drain)
