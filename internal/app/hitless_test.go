@@ -188,11 +188,9 @@ func (h *hitless) wantAllTogether() {
 	h.each(func(g *pages, i int, _ string) { want = append(want, fmt.Sprintf("%s-%d", g.name, i)) })
 	slices.Sort(want)
 	for _, g := range h.groups {
-		for i, r := range g.Report(h.T) {
-			if got := r.Views["presence-room"]; !slices.Equal(got, want) {
-				h.T.Errorf("%s %d: got the users %v, want %v", g.name, i, got, want)
-			}
-		}
+		h.Eventually(fmt.Sprintf("each of %s sees the users %v", g.name, want), func() bool {
+			return !slices.ContainsFunc(g.Report(h.T), func(r realclient.Report) bool { return !slices.Equal(r.Views["presence-room"], want) })
+		})
 	}
 }
 
