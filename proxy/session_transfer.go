@@ -44,6 +44,9 @@ func (s *sessionClient) Transfer(ctx context.Context, from *balancer.Node, lost 
 	}
 	began := time.Now()
 	err := because(ctx, s.transfer(ctx, lost))
+	if err != nil && s.held.Load() {
+		return nil // its node has ended meanwhile, and it is made anew
+	}
 	s.handler.noteTransfer(s, err, time.Since(began))
 	return err
 }
