@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"sync"
 	"time"
+
+	"fermata/proxy/relay"
 )
 
 // conversation is what is said with a node that a session moves to, before the
@@ -42,7 +43,7 @@ func (c *conversation) within(ctx context.Context) (done func() bool) {
 func (c *conversation) say(messages [][]byte) error {
 	var b []byte
 	for _, text := range messages {
-		b = appendToNode(b, opText, text)
+		b = relay.AppendToNode(b, opText, text)
 	}
 	_, err := c.conn.Write(b)
 	return err
@@ -59,7 +60,7 @@ func (c *conversation) hear() ([]byte, error) {
 		case f.opcode == opClose:
 			return nil, fmt.Errorf("the node has sent a Close frame %d", f.status())
 		case f.opcode == opPing:
-			if _, err := c.conn.Write(appendToNode(nil, opPong, f.payload)); err != nil {
+			if _, err := c.conn.Write(relay.AppendToNode(nil, opPong, f.payload)); err != nil {
 				return nil, err
 			}
 		case f.opcode == opText && f.final && f.payload != nil:
@@ -75,22 +76,6 @@ const (
 	opPing  = 0x9
 	opPong  = 0xa
 )
-
-// appendToNode appends a frame as a node may be sent it. Its mask is zero: a mask
-// protects from what others have chosen, and between these two there is nobody.
-func appendToNode(b []byte, opcode byte, payload []byte) []byte {
-	const final, masked = 0x80, 0x80
-	b = append(b, final|opcode)
-	switch size := len(payload); {
-	case size < 126:
-		b = append(b, masked|byte(size))
-	case size <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, masked|126), uint16(size))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, masked|127), uint64(size))
-	}
-	return append(append(b, 0, 0, 0, 0), payload...)
-}
 
 // nodeFrame is one frame of a node.
 type nodeFrame struct {

@@ -137,7 +137,8 @@ func (m *sessionMove) cut(ctx context.Context, p *visit) (*session.Arriving, err
 	return arriving, m.mark(ctx, p, arriving)
 }
 
-// mark publishes the marker, after all events in the name of the client, and waits until it has come from both nodes.
+// mark publishes the marker, after all events in the name of the client, and waits
+// until it has come from both nodes.
 func (m *sessionMove) mark(ctx context.Context, p *visit, arriving *session.Arriving) error {
 	h, from := m.of.handler, m.of.pick.Node
 	if err := m.silence.wait(ctx, h.options.Load().Session.Timeout, m.failed); err != nil {

@@ -62,13 +62,19 @@ func appendMaskedClose(b []byte, code int) []byte {
 	return binary.BigEndian.AppendUint16(b, uint16(code))
 }
 
-// appendText appends a text message in one frame. The mask is zero, as above.
+// AppendToNode appends a whole frame as a node may be sent it, with an opcode of
+// RFC 6455 section 5.2, to b. The mask is zero, as above.
+func AppendToNode(b []byte, opcode byte, payload []byte) []byte {
+	b = appendHeader(b, bitFIN|opcode, masked, len(payload))
+	return append(append(b, 0, 0, 0, 0), payload...)
+}
+
+// appendText appends a text message in one frame.
 func appendText(b []byte, mask bool, text []byte) []byte {
-	b = appendHeader(b, bitFIN|opText, mask, len(text))
 	if mask {
-		b = append(b, 0, 0, 0, 0)
+		return AppendToNode(b, opText, text)
 	}
-	return append(b, text...)
+	return append(appendHeader(b, bitFIN|opText, unmasked, len(text)), text...)
 }
 
 // appendHeader appends what stands before the mask; first is FIN, RSV, opcode.
