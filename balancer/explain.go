@@ -109,7 +109,7 @@ func (c Candidate) Explain() string {
 	case ReasonDown:
 		return words + ": " + c.Status.Reason
 	case ReasonFull:
-		return fmt.Sprintf("%s: %d of %d clients", words, c.Connections, c.MaxConnections)
+		return fmt.Sprintf("%s: %d of %d clients", words, c.Connections, c.Quota)
 	case ReasonLoad:
 		return fmt.Sprintf("%s: %d of %d", words, c.Connections, c.Bound)
 	case ReasonShed:

@@ -2,7 +2,8 @@ package balancer
 
 import "fmt"
 
-// Load is how many clients a node has, and how many it is going to have.
+// Load is how many clients a node has, those of the peers with them, and how many
+// it is going to have.
 type Load struct {
 	Node           string
 	Connections    int
@@ -46,7 +47,8 @@ func (s *seat) emptier(other *seat) bool {
 }
 
 func (n *Node) seat() *seat {
-	return &seat{Load{n.name, n.connections, n.connections, int(n.options.MaxConnections)}, float64(n.options.Weight)}
+	all := n.connections + n.elsewhere
+	return &seat{Load{n.name, all, all, int(n.options.MaxConnections)}, float64(n.options.Weight)}
 }
 
 // forecast gives the clients of leaving, and of all nodes that cannot keep
@@ -57,7 +59,7 @@ func (p *Pool) forecast(leaving *Node) (loads []Load, homeless int) {
 	clients := 0
 	for _, n := range p.nodes {
 		if n == leaving || !n.serves() {
-			clients += n.connections
+			clients += n.connections + n.elsewhere
 			continue
 		}
 		s := n.seat()

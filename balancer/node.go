@@ -30,6 +30,9 @@ type Node struct {
 	avoided     bool          // still to be drained: only for clients that can go nowhere else
 	shed        int           // clients that are to go elsewhere when they come
 	connections int
+	elsewhere   int  // clients that the peers have there
+	shared      bool // max_connections is shared with the peers
+	quota       int  // this Fermata's part of it, when it is
 
 	requests int     // plain ones that it has now
 	allowed  float64 // how many of those it may have; 0: it has answered none
@@ -50,7 +53,10 @@ func (n *Node) configure(o NodeOptions) {
 }
 
 func (n *Node) full() bool {
-	return n.options.MaxConnections > 0 && n.connections+n.requests >= int(n.options.MaxConnections)
+	if n.options.MaxConnections == 0 {
+		return false
+	}
+	return n.connections+n.requests >= n.most()
 }
 
 // serves is whether the node takes clients, or would if it were not full.
@@ -91,6 +97,8 @@ type Status struct {
 	Avoided        bool          // still to be drained in a roll
 	Shed           int           // clients that are to go elsewhere when they come
 	Connections    int
+	Requests       int // plain ones that it has now
+	Quota          int // what this Fermata may have of MaxConnections: all, where it shares the node with nobody
 }
 
 func (n *Node) status() Status {
@@ -109,6 +117,8 @@ func (n *Node) status() Status {
 		Avoided:        n.avoided,
 		Shed:           n.shed,
 		Connections:    n.connections,
+		Requests:       n.requests,
+		Quota:          n.most(),
 	}
 	if !n.up {
 		s.Fault = n.fault

@@ -38,15 +38,18 @@ func (p *Pool) judge() {
 	}
 }
 
-// tooMany is whether so many nodes fail that the checks are not believed. mu is
-// held.
+// tooMany is whether so many nodes fail that the checks are not believed. Where
+// there are peers, all checks of all of them count: one that alone cannot reach the
+// nodes believes its own, and has no usable node then, so that whatever stands
+// before it sends clients to the others. mu is held.
 func (p *Pool) tooMany(fails func(*Node) bool) bool {
 	nodes, failing := 0, 0
 	for _, n := range p.nodes {
 		if n.drain != nil || n.removed || n.gone || n.restarts {
 			continue
 		}
-		nodes++
+		checks, down := p.failingAt(n)
+		nodes, failing = nodes+1+checks, failing+down
 		if fails(n) {
 			failing++
 		}

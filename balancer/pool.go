@@ -30,6 +30,8 @@ type Pool struct {
 	pins   map[string]*Node // by every accepted cookie value; none with by: ip
 	turn   int              // where Next begins
 
+	peers []Peer
+
 	avoided []string // names of nodes, in the order in which they are to be drained
 
 	ranking ranking // of the last pick, whose memory the next one uses; a node that is gone may be in it until then
@@ -76,6 +78,7 @@ func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) {
 		}
 	}
 	p.markAvoided()
+	p.countElsewhere()
 	p.judge()
 }
 
@@ -240,7 +243,7 @@ func (p *Pool) Drain(name string, d Drain) (Status, error) {
 	if n.drain != nil {
 		d.Started, d.Initial = n.drain.Started, n.drain.Initial
 	} else if d.Initial == 0 {
-		d.Initial = n.connections
+		d.Initial = n.connections + n.elsewhere
 	}
 	n.drain = &d
 	p.judge()
@@ -254,8 +257,11 @@ func (p *Pool) drainable(name string, d Drain) (*Node, error) {
 	if n == nil {
 		return nil, fmt.Errorf("node %q: %w", name, ErrUnknownNode)
 	}
-	if d.Force || !n.serves() {
+	switch {
+	case d.Force, n.drain != nil, n.removed:
 		return n, nil
+	case !n.up:
+		return n, p.spared(n, d)
 	}
 	left := p.usableBeside(n)
 	_, homeless := p.forecast(n)
@@ -267,7 +273,7 @@ func (p *Pool) drainable(name string, d Drain) (*Node, error) {
 	case homeless > 0:
 		return nil, fmt.Errorf("drain node %q: %w: %d too many for their max_connections", name, ErrNoRoom, homeless)
 	}
-	return n, nil
+	return n, p.spared(n, d)
 }
 
 // Undrain makes a node ready again; one that is ready stays so. The error is

@@ -21,7 +21,7 @@ func TestANewNodeIsUpUntilACheckSaysOtherwise(t *testing.T) {
 	p := New(all, DefaultSticky())
 	got, err := p.Node("a")
 	want := Status{
-		Node: got.Node, Name: "a", Address: "10.0.0.0:8080", Weight: 1, MaxConnections: 900,
+		Node: got.Node, Name: "a", Address: "10.0.0.0:8080", Weight: 1, MaxConnections: 900, Quota: 900,
 		Up: true, Reason: "not checked yet",
 	}
 	if err != nil || got != want {

@@ -62,7 +62,7 @@ func (p *Pool) lasting() (bound float64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, n := range p.nodes {
-		if n.avoided || n.shed > 0 || n.connections > 0 && !n.serves() {
+		if n.avoided || n.shed > 0 || n.connections+n.elsewhere > 0 && !n.serves() {
 			return 0, false
 		}
 	}

@@ -99,7 +99,8 @@ func (p *Pool) choice(n *Node, tried []*Node) choice {
 // that is full of clients still has a few, since events are published there.
 func (n *Node) places(d Demand) int {
 	places := n.window(d.Most)
-	if most := int(n.options.MaxConnections); most > 0 {
+	if n.options.MaxConnections > 0 {
+		most := n.most()
 		places = min(places, max(most-n.connections, 1+most/64))
 	}
 	if !d.Signed {

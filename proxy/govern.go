@@ -23,6 +23,8 @@ type governor struct {
 // allowance is what the governor knows of one node.
 type allowance struct {
 	limiter *rate.Limiter
+	others  float64       // the part of its upgrades that other Fermatas have
+	asked   int           // upgrades that have wanted the node
 	back    time.Time     // when the node came back; zero: it has not been away
 	prompt  int           // answers since then that did not take long
 	answer  time.Duration // the smoothed time that it takes to answer
@@ -31,6 +33,7 @@ type allowance struct {
 // wait returns when the node may get another upgrade. The error says that
 // this cannot be before ctx ends.
 func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
+	g.ask(n)
 	if l.UpgradesPerSecond == 0 {
 		return nil
 	}
@@ -62,7 +65,7 @@ func (g *governor) limiter(n *balancer.Node, l Limits, now time.Time) (limiter *
 	defer g.mu.Unlock()
 	a := g.allowance(n)
 	a.limiter.SetLimitAt(now, rate.Limit(a.rate(l, now)))
-	a.limiter.SetBurstAt(now, max(1, l.UpgradesPerSecond/10))
+	a.limiter.SetBurstAt(now, max(1, int(a.full(l)/10)))
 	return a.limiter, a.started(l, now) < 1
 }
 
@@ -94,8 +97,11 @@ func (a *allowance) steady(l Limits) float64 {
 	if a.answer > promptly {
 		share = max(least, float64(promptly)/float64(a.answer))
 	}
-	return share * float64(l.UpgradesPerSecond)
+	return share * a.full(l)
 }
+
+// full is this Fermata's part of the upgrades of a node that answers promptly.
+func (a *allowance) full(l Limits) float64 { return (1 - a.others) * float64(l.UpgradesPerSecond) }
 
 // started is the share that a node gets which has come back: more by the time,
 // or one upgrade a second more with each prompt answer, whichever is more. So a
@@ -107,8 +113,25 @@ func (a *allowance) started(l Limits, now time.Time) float64 {
 	}
 	const first = 0.2
 	byTime := float64(since) / float64(l.SlowStart)
-	byAnswers := first + float64(a.prompt)/float64(l.UpgradesPerSecond)
+	byAnswers := first + float64(a.prompt)/max(1, a.full(l))
 	return min(1, max(byTime, byAnswers))
+}
+
+// ask counts an upgrade that wants the node.
+func (g *governor) ask(n *balancer.Node) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.allowance(n).asked++
+}
+
+// share gives this Fermata a part of the node's upgrades, from 0 to 1, and returns
+// how many have wanted the node so far.
+func (g *governor) share(n *balancer.Node, part float64) (asked int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.allowance(n)
+	a.others = 1 - min(1, max(0, part))
+	return a.asked
 }
 
 // hold is how long a client whose node has vanished is held open before it is
@@ -151,7 +174,8 @@ func (g *governor) answered(n *balancer.Node, took time.Duration) {
 func (g *governor) returned(n *balancer.Node, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	*g.allowance(n) = allowance{limiter: rate.NewLimiter(0, 1), back: now}
+	a := g.allowance(n)
+	*a = allowance{limiter: rate.NewLimiter(0, 1), back: now, others: a.others, asked: a.asked}
 }
 
 // forget drops what is known of a node that is gone.

@@ -197,3 +197,23 @@ func TestANodeThatCameBackAndAnswersSlowlyIsSparedByItsCrowd(t *testing.T) {
 		}
 	})
 }
+
+func TestTwoFermatasGiveANodeNoMoreUpgradesThanOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		n := new(balancer.Node)
+		if asked := g.share(n, 0.25); asked != 0 {
+			t.Errorf("got %d upgrades that wanted the node, want none yet", asked)
+		}
+		seconds, _ := admitted(t, &g, n, Limits{UpgradesPerSecond: 100}, 400)
+		for second, got := range seconds[:8] {
+			if got < 22 || got > 28 {
+				t.Errorf("second %d: got %d upgrades, want about 25", second, got)
+			}
+		}
+		g.returned(n, time.Now())
+		if asked := g.share(n, 1); asked != 400 {
+			t.Errorf("got %d upgrades that wanted the node, want 400", asked)
+		}
+	})
+}

@@ -147,6 +147,11 @@ func (h *Handler) ConnState(c net.Conn, state http.ConnState) {
 // first.
 func (h *Handler) Returned(n *balancer.Node) { h.govern.returned(n, time.Now()) }
 
+// Share gives this Fermata a part, from 0 to 1, of the upgrades that a node gets by
+// Limits.UpgradesPerSecond, where others have the rest, and returns how many upgrades
+// have wanted the node so far. Before it is called the part is 1.
+func (h *Handler) Share(n *balancer.Node, part float64) (asked int) { return h.govern.share(n, part) }
+
 // Forget drops what is known of a node that is gone for good.
 func (h *Handler) Forget(n *balancer.Node) {
 	h.govern.forget(n)

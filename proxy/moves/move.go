@@ -23,6 +23,10 @@ type Move struct {
 	Alone bool
 	// Close closes clients with a session, too.
 	Close bool
+	// Share is which part of the rate is to be used now, from 0 to 1, where other
+	// Fermatas move clients of the node, too. It is called often, and concurrently;
+	// nil: all of it.
+	Share func() float64
 }
 
 // move is a Move under way.
@@ -121,6 +125,9 @@ func (m *Moves) empty(ctx context.Context, n *balancer.Node, how Move, p *pace) 
 		case <-clock.C:
 		}
 		can, now := m.pool.CanMove(n), time.Now()
+		if how.Share != nil {
+			p.take(how.Share(), now)
+		}
 		m.close(ctx, n, m.share(how, p, can, now), how, can)
 		clock.Reset(min(max(p.next.Sub(now), shortNap), longNap))
 	}

@@ -1,6 +1,7 @@
 package moves
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -76,5 +77,40 @@ func TestASlowPaceMakesUpForNothing(t *testing.T) {
 		if got := q.due(start.Add(at)); got != want {
 			t.Errorf("after %s: got %d clients, want %d", at, got, want)
 		}
+	}
+}
+
+func TestTwoPacesThatShareARateKeepItTogether(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rate := rapid.IntRange(1, 1000).Draw(t, "rate")
+		now := time.Unix(0, 0)
+		one, other := newPace(rate, now), newPace(rate, now)
+		gone := 0
+		for range 40 * 5 { // 20 seconds
+			now = now.Add(100 * time.Millisecond)
+			share := rapid.Float64Range(0.1, 0.9).Draw(t, "share")
+			one.take(share, now)
+			other.take(1-share, now)
+			gone += one.due(now) + other.due(now)
+		}
+		if gone > 20*(rate+rate/20)+2 {
+			t.Fatalf("got %d in 20 seconds, want no more than %d a second", gone, rate)
+		}
+	})
+}
+
+func TestAPaceWhosePartGrowsDoesNotWaitAsItWouldHave(t *testing.T) {
+	now := time.Unix(0, 0)
+	p := newPace(10, now)
+	p.take(0, now) // one in ten seconds
+	now = now.Add(5 * time.Second)
+	p.take(1, now) // half of the wait is over
+	if early, due := p.due(now.Add(40*time.Millisecond)), p.due(now.Add(60*time.Millisecond)); early != 0 || due != 1 {
+		t.Errorf("got %d and %d clients, want none before 50 ms and one then", early, due)
+	}
+	all := newPace(0, now)
+	all.take(0.5, now)
+	if got := all.due(now); got != math.MaxInt {
+		t.Errorf("got %d, want all at once whatever the part is", got)
 	}
 }
