@@ -66,9 +66,9 @@ func (f *adminFlags) completeNodes(cmd *cobra.Command, args []string, prefix str
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
 	defer cancel()
-	nodes, _ := client.Nodes(ctx) // a shell that completes shows no errors
+	list, _ := client.Nodes(ctx, false) // a shell that completes shows no errors
 	var names []cobra.Completion
-	for _, node := range nodes {
+	for _, node := range list.Nodes {
 		if strings.HasPrefix(node.Name, prefix) && !slices.Contains(args, node.Name) {
 			names = append(names, cobra.CompletionWithDesc(node.Name, node.Health+", "+node.State))
 		}

@@ -177,14 +177,14 @@ func pageOptions(a *app.App, nodes *demo.Nodes) demo.PageOptions {
 		API:       "https://" + clients[0].String(),
 		Client:    insecureClient(),
 		AppID:     demo.AppID, AppKey: demo.AppKey, AppSecret: demo.AppSecret,
-		Nodes:  func() any { return a.Nodes() },
+		Nodes:  func() any { return a.Nodes(false).Nodes },
 		NodeOf: nodes.Of,
 		Drain: func(node string) error {
 			_, err := a.Drain(node, admin.DrainRequest{})
 			return err
 		},
 		Undrain: func(node string) error {
-			_, err := a.Undrain(node)
+			_, err := a.Undrain(node, admin.UndrainRequest{})
 			return err
 		},
 	}

@@ -44,7 +44,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 NODE      CONNECTIONS  AFTER  MAX
 reverb-2  20           50     none
 `, "")
-	if got := control.Nodes()[0].State; got != admin.StateReady {
+	if got := control.Nodes(false).Nodes[0].State; got != admin.StateReady {
 		t.Errorf("got the state %s, want ready", got)
 	}
 }
@@ -105,7 +105,7 @@ func TestADrainTellsHowManyWereMovedAndWhyTheOthersWereClosed(t *testing.T) {
 	running(t, control, "")
 	outcomesAre(control, some)
 	fermata(t.Context(), "drain", "reverb-1").has(t, 0, "reverb-1 is draining: 30 clients to move, 100/s, until ", "")
-	control.Nodes()
+	control.Nodes(false)
 	fermata(t.Context(), "drain", "reverb-1").has(t, 0, "; 22 moved, 8 closed: 6 without a session, 2 timed out\n", "")
 	fermata(t.Context(), "drain", "reverb-1", "--wait", "--timeout", "1ns").
 		has(t, 3, "reverb-1: 30 of 30 left, 100/s; 22 moved, 8 closed: 6 without a session, 2 timed out\n", "")
@@ -151,7 +151,7 @@ func TestInterruptingTheWaitLeavesTheDrainRunning(t *testing.T) {
 	control.Looked = cancel
 	_, err := waiting(ctx, t, 0)
 	wantEnd(t, err, 3, "interrupted: reverb-1 still has 30 clients; the drain goes on (fermata undrain reverb-1 ends it)")
-	if got := control.Nodes()[0].State; got != admin.StateDraining {
+	if got := control.Nodes(false).Nodes[0].State; got != admin.StateDraining {
 		t.Errorf("got the state %s, want draining", got)
 	}
 }
@@ -175,7 +175,7 @@ func TestADrainBehindItsDeadlineIsExitCode3(t *testing.T) {
 func TestAnUndrainByAnotherEndsTheWait(t *testing.T) {
 	control := threeNodes()
 	running(t, control, "")
-	control.Looked = func() { control.Undrain("reverb-1") }
+	control.Looked = func() { control.Undrain("reverb-1", admin.UndrainRequest{}) }
 	_, err := waiting(t.Context(), t, 0)
 	wantEnd(t, err, 1, "reverb-1 was undrained meanwhile, it has 30 clients")
 }

@@ -75,7 +75,7 @@ func empty(node admin.Node) bool {
 func (d drainWait) look(ctx context.Context, name string) (admin.Node, error) {
 	until := time.Now().Add(patience)
 	for {
-		node, err := d.client.Node(ctx, name)
+		node, err := d.client.Node(ctx, name, false)
 		var api *admin.APIError
 		switch {
 		case errors.As(err, &api) && api.Status == http.StatusNotFound:

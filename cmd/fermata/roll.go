@@ -63,7 +63,7 @@ func (f *rollFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if f.cancel {
-		roll, err := client.SetRoll(cmd.Context(), nil)
+		roll, err := client.SetRoll(cmd.Context(), admin.Roll{})
 		warn(cmd.ErrOrStderr(), "roll", roll.Warning)
 		return err
 	}
@@ -117,11 +117,11 @@ func (f *rollFlags) nodes(ctx context.Context, r *roller, args []string) ([]stri
 		return nil, &exitError{exitRefused, fmt.Errorf("another roll is under way, or stopped, and has still to do %s: "+
 			"go on with --resume, or forget it with fermata roll --cancel", list(left.Nodes))}
 	}
-	nodes, err := r.client.Nodes(ctx)
+	nodes, err := r.client.Nodes(ctx, false)
 	if err != nil || len(args) > 0 {
-		return args, errors.Join(err, unknown(args, nodes))
+		return args, errors.Join(err, unknown(args, nodes.Nodes))
 	}
-	return r.ready(nodes), nil
+	return r.ready(nodes.Nodes), nil
 }
 
 func unknown(names []string, nodes []admin.Node) error {

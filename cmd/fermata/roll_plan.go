@@ -22,7 +22,7 @@ func (r *roller) plan(ctx context.Context) error {
 		if err != nil {
 			refused = err
 			forecast = "now: " + err.Error()
-			if node, err = r.client.Node(ctx, name); err != nil {
+			if node, err = r.client.Node(ctx, name, false); err != nil {
 				return err
 			}
 		}
@@ -45,11 +45,11 @@ func (r *roller) dryRun() admin.DrainRequest {
 // sayHowOften says whose clients move twice: where every node is to be
 // drained, those of the first one have nowhere else to go.
 func (r *roller) sayHowOften(ctx context.Context) {
-	nodes, err := r.client.Nodes(ctx)
+	nodes, err := r.client.Nodes(ctx, false)
 	if err != nil || len(r.nodes) < 2 {
 		return
 	}
-	spare := slices.ContainsFunc(nodes, func(n admin.Node) bool {
+	spare := slices.ContainsFunc(nodes.Nodes, func(n admin.Node) bool {
 		return n.Health == admin.HealthUp && n.State == admin.StateReady && !slices.Contains(r.nodes, n.Name)
 	})
 	if !spare {

@@ -46,7 +46,7 @@ func (r *roller) run(ctx context.Context) error {
 
 // leave tells Fermata which nodes are left.
 func (r *roller) leave(ctx context.Context, nodes []string) error {
-	roll, err := r.client.SetRoll(ctx, nodes)
+	roll, err := r.client.SetRoll(ctx, admin.Roll{Nodes: nodes})
 	warn(r.errOut, "roll", roll.Warning)
 	return err
 }
@@ -76,7 +76,7 @@ func (r *roller) roll(ctx context.Context, name string) error {
 	if err := r.healthy(ctx, wait, name); err != nil {
 		return err
 	}
-	node, err = r.client.Undrain(ctx, name)
+	node, err = r.client.Undrain(ctx, name, admin.UndrainRequest{})
 	warn(r.errOut, name, node.Warning)
 	return err
 }
@@ -121,7 +121,7 @@ func (r *roller) stopped(ctx context.Context, at int, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	node, unknown := r.client.Node(ctx, r.nodes[at])
+	node, unknown := r.client.Node(ctx, r.nodes[at], false)
 	untouched := unknown == nil && node.State == admin.StateReady && at == 0 && !r.resumed
 	if untouched && r.leave(ctx, nil) == nil {
 		return &exitError{code, fmt.Errorf("%s: %w; nothing was done", node.Name, err)}

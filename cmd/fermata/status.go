@@ -55,11 +55,11 @@ type status struct {
 }
 
 func (s status) once(ctx context.Context) error {
-	nodes, err := s.client.Nodes(ctx)
+	list, err := s.client.Nodes(ctx, false)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(s.out, s.text(nodes))
+	_, err = io.WriteString(s.out, s.text(list))
 	return err
 }
 
@@ -73,14 +73,14 @@ func (s status) watch(ctx context.Context, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for seen := false; ; seen = true {
-		nodes, err := s.client.Nodes(ctx)
+		list, err := s.client.Nodes(ctx, false)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case seen && errors.Is(err, admin.ErrUnreachable):
-			err = show(nil, err.Error()+"\n")
+			err = show(admin.NodeList{}, err.Error()+"\n")
 		case err == nil:
-			err = show(nodes, s.text(nodes))
+			err = show(list, s.text(list))
 		}
 		if err != nil {
 			return err
@@ -94,14 +94,14 @@ func (s status) watch(ctx context.Context, every time.Duration) error {
 }
 
 // printChanges prints the text when the nodes differ from those before.
-func (s status) printChanges() func([]admin.Node, string) error {
-	first, last := true, []admin.Node(nil)
-	return func(nodes []admin.Node, text string) error {
-		nodes = steady(nodes)
-		if !first && reflect.DeepEqual(nodes, last) {
+func (s status) printChanges() func(admin.NodeList, string) error {
+	first, last := true, admin.NodeList{}
+	return func(list admin.NodeList, text string) error {
+		list.Nodes = steady(list.Nodes)
+		if !first && reflect.DeepEqual(list, last) {
 			return nil
 		}
-		first, last = false, nodes
+		first, last = false, list
 		_, err := io.WriteString(s.out, text)
 		return err
 	}
@@ -120,21 +120,21 @@ func steady(nodes []admin.Node) []admin.Node {
 }
 
 // redraw writes each text over the one before.
-func (s status) redraw() func([]admin.Node, string) error {
+func (s status) redraw() func(admin.NodeList, string) error {
 	start := "\x1b[2J\x1b[H"
-	return func(_ []admin.Node, text string) error {
+	return func(_ admin.NodeList, text string) error {
 		_, err := io.WriteString(s.out, start+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[J")
 		start = "\x1b[H"
 		return err
 	}
 }
 
-func (s status) text(nodes []admin.Node) string {
+func (s status) text(list admin.NodeList) string {
 	if !s.json {
-		return table(statusRows(nodes), console.Painter(s.out)) + outcomes(nodes)
+		return table(statusRows(list.Nodes), console.Painter(s.out)) + outcomes(list.Nodes)
 	}
 	var text strings.Builder
-	admin.Encode(&text, admin.NodeList{Nodes: nodes}) // cannot fail: the nodes came as JSON
+	admin.Encode(&text, list) // cannot fail: it came as JSON
 	return text.String()
 }
 

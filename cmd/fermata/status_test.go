@@ -29,7 +29,7 @@ func TestStatusAsJSONIsTheAPIsAnswer(t *testing.T) {
 	control := threeNodes()
 	running(t, control, "")
 	var want bytes.Buffer
-	if err := admin.Encode(&want, admin.NodeList{Nodes: control.Nodes()}); err != nil {
+	if err := admin.Encode(&want, control.Nodes(false)); err != nil {
 		t.Fatal(err)
 	}
 	fermata(t.Context(), "status", "--json").want(t, 0, want.String(), "")

@@ -21,7 +21,7 @@ func newUndrainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			node, err := client.Undrain(cmd.Context(), args[0])
+			node, err := client.Undrain(cmd.Context(), args[0], admin.UndrainRequest{})
 			if err != nil {
 				return err
 			}

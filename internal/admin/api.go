@@ -12,11 +12,13 @@ import (
 // Control is what the API can see and do; the running Fermata is it. Its
 // methods may be called concurrently.
 type Control interface {
-	Nodes() []Node
-	// Drain errors with ErrUnknownNode or ErrRefused.
+	// Nodes are all of them: in a cluster with the numbers of all members, or with
+	// local with this one's own.
+	Nodes(local bool) NodeList
+	// Drain errors with ErrUnknownNode, ErrRefused, ErrRollLost or ErrAway.
 	Drain(node string, request DrainRequest) (Node, error)
-	// Undrain errors with ErrUnknownNode.
-	Undrain(node string) (Node, error)
+	// Undrain errors with ErrUnknownNode, ErrRollLost or ErrAway.
+	Undrain(node string, request UndrainRequest) (Node, error)
 	// Reload errors with what is wrong in the file; then nothing has changed.
 	Reload() (Reloaded, error)
 	// Explain says which node a client would get now; it takes no place there.
@@ -25,10 +27,12 @@ type Control interface {
 	Explain(ip netip.Addr, cookie string) Explanation
 	// Roll is the one that has been begun and not ended.
 	Roll() Roll
-	// SetRoll replaces it; one without nodes is none. It errors with
-	// ErrUnknownNode.
+	// SetRoll begins one, when its Fence is 0; goes on with the one that has the
+	// Fence; or ends it, when it has no nodes: whoever runs it, when Fence is 0. It
+	// errors with ErrUnknownNode, ErrRefused while somebody else runs one,
+	// ErrRollLost or ErrAway.
 	SetRoll(Roll) (Roll, error)
-	// Rebalance errors with ErrRefused.
+	// Rebalance errors with ErrRefused or ErrAway.
 	Rebalance(RebalanceRequest) (Rebalance, error)
 	// Ready is false with no usable node, and while Fermata stops.
 	Ready() bool
@@ -38,6 +42,11 @@ type Control interface {
 var (
 	ErrUnknownNode = errors.New("no such node")
 	ErrRefused     = errors.New("refused")
+	// ErrRollLost is for a step of a roll that was ended, or is run by somebody
+	// else now.
+	ErrRollLost = errors.New("the roll is not run from here any more")
+	// ErrAway is for what all members of a cluster must know, and cannot.
+	ErrAway = errors.New("the cluster's Redis cannot be reached")
 )
 
 // Node is a node as the API shows it.
@@ -68,6 +77,9 @@ type Node struct {
 	// one and the other way round, and else down; left out: that is not known. In
 	// what Control.Nodes returns.
 	Delivery string `json:"delivery,omitempty"`
+	// Members are how each member of the cluster has the node; left out: there is
+	// no cluster, or only this one was asked for.
+	Members []MemberNode `json:"members,omitempty"`
 	// Warning is, in the answer to a drain or an undrain, why a restart of Fermata
 	// will forget it, and to a drain or its dry run, which nodes would get more
 	// clients than they may survive; left out: neither.
@@ -97,7 +109,8 @@ const (
 
 // NodeList is the answer of /v1/nodes.
 type NodeList struct {
-	Nodes []Node `json:"nodes"`
+	Nodes   []Node   `json:"nodes"`
+	Cluster *Cluster `json:"cluster,omitempty"` // nil: this Fermata is alone
 }
 
 // Drain is a node's drain, under way or done.
@@ -136,15 +149,36 @@ type DrainRequest struct {
 	Force     bool      `json:"force,omitempty"`   // whatever that does to the other nodes
 	Close     *bool     `json:"close,omitempty"`   // close clients with a session, too; nil for a new drain: move them
 	DryRun    bool      `json:"dry_run,omitempty"` // only say whether it would be done
+	Local     bool      `json:"local,omitempty"`   // decide it here alone when the cluster's Redis is away
+	Fence     uint64    `json:"fence,omitempty"`   // of the roll that this is a step of; 0: of none
+}
+
+// UndrainRequest is the body of an undrain.
+type UndrainRequest struct {
+	Local bool   `json:"local,omitempty"` // decide it here alone when the cluster's Redis is away
+	Fence uint64 `json:"fence,omitempty"` // of the roll that this is a step of; 0: of none
 }
 
 // Roll is a rolling deploy: the nodes that are still to be drained, in that
 // order. They are avoided: they get clients only when no other node can.
 type Roll struct {
 	Nodes []string `json:"nodes"`
+	// Runner is who does it, HOST:PID for fermata roll; nobody else can begin one
+	// before Until, which each SetRoll with a Runner sets anew. Empty: nobody runs
+	// it, and anybody may begin one in its place.
+	Runner string    `json:"runner,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // never taken from a request
+	// Fence is the number of the roll, which all of its steps carry. It grows with
+	// each that begins; 0 in a request begins one.
+	Fence uint64 `json:"fence,omitempty"`
+	// Local, in a request, decides it here alone when the cluster's Redis is away.
+	Local bool `json:"local,omitempty"`
 	// Warning is as in Node; it is never in a request.
 	Warning string `json:"warning,omitempty"`
 }
+
+// RollLease is how long a roll is its runner's after each SetRoll.
+const RollLease = 30 * time.Second
 
 // Reloaded is the answer to a reload.
 type Reloaded struct {
@@ -160,6 +194,7 @@ type RebalanceRequest struct {
 	// Rate is how many clients are moved per second, 0: all at once; nil: 20.
 	Rate   *int `json:"rate,omitempty"`
 	DryRun bool `json:"dry_run,omitempty"` // only say what it would do
+	Local  bool `json:"local,omitempty"`   // decide it here alone when the cluster's Redis is away
 }
 
 // Rebalance is what a rebalance does, or would do.

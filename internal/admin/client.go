@@ -79,18 +79,27 @@ func isHostPort(s string) bool {
 	return err == nil && host != "" && port != "" && !strings.ContainsAny(s, "/?#@ ")
 }
 
-// Nodes returns all nodes.
-func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
+// Nodes returns all nodes: of a cluster, or with local of this member alone.
+func (c *Client) Nodes(ctx context.Context, local bool) (NodeList, error) {
 	var list NodeList
-	err := c.call(ctx, http.MethodGet, "/v1/nodes", nil, &list)
-	return list.Nodes, err
+	err := c.call(ctx, http.MethodGet, "/v1/nodes"+localQuery(local), nil, &list)
+	return list, err
 }
 
-// Node returns one node.
-func (c *Client) Node(ctx context.Context, name string) (Node, error) {
+// Node returns one node; local is as in Nodes.
+func (c *Client) Node(ctx context.Context, name string, local bool) (Node, error) {
 	var node Node
-	err := c.call(ctx, http.MethodGet, nodePath(name), nil, &node)
+	err := c.call(ctx, http.MethodGet, nodePath(name)+localQuery(local), nil, &node)
 	return node, err
+}
+
+// localQuery asks for nothing that a Fermata of before would not know, unless it
+// is needed.
+func localQuery(local bool) string {
+	if local {
+		return "?local=1"
+	}
+	return ""
 }
 
 // Drain starts a drain, and returns at once with the node as it is then.
@@ -101,9 +110,9 @@ func (c *Client) Drain(ctx context.Context, name string, request DrainRequest) (
 }
 
 // Undrain gives the node clients again.
-func (c *Client) Undrain(ctx context.Context, name string) (Node, error) {
+func (c *Client) Undrain(ctx context.Context, name string, request UndrainRequest) (Node, error) {
 	var node Node
-	err := c.call(ctx, http.MethodPost, nodePath(name)+"/undrain", nil, &node)
+	err := c.call(ctx, http.MethodPost, nodePath(name)+"/undrain", request, &node)
 	return node, err
 }
 
@@ -114,14 +123,15 @@ func (c *Client) Roll(ctx context.Context) (Roll, error) {
 	return roll, err
 }
 
-// SetRoll says which nodes are still to be drained; none ends the roll.
-func (c *Client) SetRoll(ctx context.Context, nodes []string) (roll Roll, err error) {
-	if len(nodes) == 0 {
-		err = c.call(ctx, http.MethodDelete, "/v1/roll", nil, &roll)
+// SetRoll says which nodes are still to be drained; none ends the roll. See
+// Control.
+func (c *Client) SetRoll(ctx context.Context, roll Roll) (is Roll, err error) {
+	if len(roll.Nodes) == 0 {
+		err = c.call(ctx, http.MethodDelete, "/v1/roll", endRoll{roll.Local, roll.Fence}, &is)
 	} else {
-		err = c.call(ctx, http.MethodPut, "/v1/roll", Roll{Nodes: nodes}, &roll)
+		err = c.call(ctx, http.MethodPut, "/v1/roll", roll, &is)
 	}
-	return roll, err
+	return is, err
 }
 
 // Rebalance starts a rebalance and returns at once with what it will do.

@@ -30,16 +30,16 @@ func TestTheClientCanDoAllThatTheAPICan(t *testing.T) {
 	control := twoNodes()
 	c := client(t, start(t, server(control, "secret")), "secret")
 	ctx := t.Context()
-	if nodes, err := c.Nodes(ctx); err != nil || len(nodes) != 2 || nodes[0].Name != "reverb-1" {
+	if nodes, err := c.Nodes(ctx, false); err != nil || len(nodes.Nodes) != 2 || nodes.Nodes[0].Name != "reverb-1" {
 		t.Errorf("Nodes: got %v, %v", nodes, err)
 	}
 	if node, err := c.Drain(ctx, "reverb-1", admin.DrainRequest{Rate: new(5)}); err != nil || node.Drain.Rate != 5 {
 		t.Errorf("Drain: got %v, %v", node, err)
 	}
-	if node, err := c.Node(ctx, "reverb-1"); err != nil || node.State != admin.StateDraining {
+	if node, err := c.Node(ctx, "reverb-1", false); err != nil || node.State != admin.StateDraining {
 		t.Errorf("Node: got %v, %v", node, err)
 	}
-	if node, err := c.Undrain(ctx, "reverb-1"); err != nil || node.State != admin.StateReady {
+	if node, err := c.Undrain(ctx, "reverb-1", admin.UndrainRequest{}); err != nil || node.State != admin.StateReady {
 		t.Errorf("Undrain: got %v, %v", node, err)
 	}
 	if got, err := c.Explain(ctx, "10.0.0.1", "a&b"); err != nil || got.Reason != `ip 10.0.0.1, cookie "a&b"` {
@@ -58,11 +58,11 @@ func TestTheClientSpeaksOverAUnixSocketAndABareAddress(t *testing.T) {
 	web.Listener = listener
 	web.Start()
 	defer web.Close()
-	if nodes, err := client(t, "unix:"+path, "").Nodes(t.Context()); err != nil || len(nodes) != 2 {
+	if nodes, err := client(t, "unix:"+path, "").Nodes(t.Context(), false); err != nil || len(nodes.Nodes) != 2 {
 		t.Errorf("got %v, %v, want two nodes", nodes, err)
 	}
 	bare := strings.TrimPrefix(start(t, server(twoNodes(), "")), "http://")
-	if nodes, err := client(t, bare, "").Nodes(t.Context()); err != nil || len(nodes) != 2 {
+	if nodes, err := client(t, bare, "").Nodes(t.Context(), false); err != nil || len(nodes.Nodes) != 2 {
 		t.Errorf("got %v, %v, want two nodes", nodes, err)
 	}
 }
@@ -76,18 +76,18 @@ func TestTheClientsErrorsAreTyped(t *testing.T) {
 			t.Errorf("got %#v, want %d %s", err, status, code)
 		}
 	}
-	_, err := client(t, base, "wrong").Nodes(t.Context())
+	_, err := client(t, base, "wrong").Nodes(t.Context(), false)
 	check(err, 401, "unauthorized")
 	_, err = client(t, base, "secret").Drain(t.Context(), "only", admin.DrainRequest{})
 	check(err, 409, "refused")
-	_, err = client(t, base, "secret").Undrain(t.Context(), "../reload")
+	_, err = client(t, base, "secret").Undrain(t.Context(), "../reload", admin.UndrainRequest{})
 	check(err, 404, "unknown_node")
 }
 
 func TestAnEndpointThatCannotBeReachedIsNamed(t *testing.T) {
 	check := func(address, why string) {
 		t.Helper()
-		_, err := client(t, address, "").Nodes(t.Context())
+		_, err := client(t, address, "").Nodes(t.Context(), false)
 		want := "cannot reach the admin endpoint " + address + ": " + why
 		if !errors.Is(err, admin.ErrUnreachable) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
@@ -100,7 +100,7 @@ func TestAnEndpointThatCannotBeReachedIsNamed(t *testing.T) {
 func TestACancelledCallIsNotAnEndpointThatIsAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := client(t, start(t, server(twoNodes(), "")), "").Nodes(ctx)
+	_, err := client(t, start(t, server(twoNodes(), "")), "").Nodes(ctx, false)
 	if !errors.Is(err, context.Canceled) || errors.Is(err, admin.ErrUnreachable) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
@@ -119,7 +119,7 @@ func TestSomethingElseThatAnswersIsSaidToBeNotFermata(t *testing.T) {
 	}))
 	defer other.Close()
 	c := client(t, other.URL, "secret")
-	_, nodes := c.Nodes(t.Context())
+	_, nodes := c.Nodes(t.Context(), false)
 	_, reload := c.Reload(t.Context())
 	for _, err := range []error{nodes, reload, c.Events(t.Context(), func(admin.Event) {})} {
 		if err == nil || !strings.Contains(err.Error(), "Fermata") {

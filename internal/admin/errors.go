@@ -43,6 +43,10 @@ func classify(err error) (status int, code string) {
 		return http.StatusMethodNotAllowed, "method_not_allowed"
 	case errors.Is(err, ErrRefused):
 		return http.StatusConflict, "refused"
+	case errors.Is(err, ErrRollLost):
+		return http.StatusConflict, "roll_lost"
+	case errors.Is(err, ErrAway):
+		return http.StatusServiceUnavailable, "cluster_away"
 	case errors.As(err, new(configError)):
 		return http.StatusUnprocessableEntity, "bad_configuration"
 	}

@@ -79,6 +79,8 @@ func wanted(t reflect.Type) string {
 		return "a JSON object"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Uint64:
+		return "a whole number, 0 or more"
 	case reflect.Int:
 		return "a whole number"
 	case reflect.Float64:
@@ -133,5 +135,28 @@ func (r Roll) check() error {
 			return badInput("nodes: got %q twice, want it once", name)
 		}
 	}
+	if len(r.Runner) > maxRunner {
+		return badInput("runner: got %d bytes, want at most %d", len(r.Runner), maxRunner)
+	}
 	return nil
+}
+
+const maxRunner = 255 // bytes
+
+// localOf reads ?local=, whether only this member of a cluster is meant.
+func localOf(r *http.Request) (bool, error) {
+	values := r.URL.Query()["local"]
+	switch {
+	case len(values) == 0:
+		return false, nil
+	case len(values) > 1:
+		return false, badInput("local: got it %d times, want it once", len(values))
+	}
+	switch values[0] {
+	case "1", "true":
+		return true, nil
+	case "0", "false":
+		return false, nil
+	}
+	return false, badInput("local: got %q, want 1 or 0", values[0])
 }

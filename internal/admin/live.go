@@ -10,14 +10,19 @@ const lookEvery = time.Second
 
 // Look is the nodes at a moment, by Fermata's clock.
 type Look struct {
-	Time  time.Time `json:"time"`
-	Nodes []Node    `json:"nodes"`
+	Time time.Time `json:"time"`
+	NodeList
 }
 
 // live streams what the dashboard shows, as server-sent events: "sample" for
 // each one that the history has or gets, "nodes" each second (a Look), and
 // without a type what /v1/events sends.
 func (s *Server) live(w http.ResponseWriter, r *http.Request) {
+	local, err := localOf(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
 	missed, events, leave := s.feed.follow(s.feed.number(r.Header.Get("Last-Event-ID")))
 	defer leave()
 	out := stream{w: w, control: http.NewResponseController(w), epoch: s.feed.epoch}
@@ -31,7 +36,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for shown := (time.Time{}); s.show(out, &shown); {
+	for shown := (time.Time{}); s.show(out, local, &shown); {
 		select {
 		case <-r.Context().Done():
 			return
@@ -45,12 +50,12 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 }
 
 // show sends the nodes, and the samples that are younger than shown.
-func (s *Server) show(out stream, shown *time.Time) bool {
+func (s *Server) show(out stream, local bool, shown *time.Time) bool {
 	for _, sample := range s.history.after(*shown) {
 		*shown = sample.Time
 		if !out.sendAs("sample", sample) {
 			return false
 		}
 	}
-	return out.sendAs("nodes", Look{time.Now().UTC(), append([]Node{}, s.control.Nodes()...)})
+	return out.sendAs("nodes", Look{time.Now().UTC(), s.control.Nodes(local).orEmpty()})
 }

@@ -79,13 +79,13 @@ func TestADryRunAnswersWithTheForecast(t *testing.T) {
 func TestTheClientRollsAndRebalances(t *testing.T) {
 	c := client(t, start(t, server(twoNodes(), "secret")), "secret")
 	ctx := t.Context()
-	if _, err := c.SetRoll(ctx, []string{"reverb-1"}); err != nil {
+	if _, err := c.SetRoll(ctx, admin.Roll{Nodes: []string{"reverb-1"}}); err != nil {
 		t.Errorf("SetRoll: got %v", err)
 	}
 	if got, err := c.Roll(ctx); err != nil || !slices.Equal(got.Nodes, []string{"reverb-1"}) {
 		t.Errorf("Roll: got %v, %v", got, err)
 	}
-	if _, err := c.SetRoll(ctx, nil); err != nil {
+	if _, err := c.SetRoll(ctx, admin.Roll{}); err != nil {
 		t.Errorf("SetRoll of none: got %v", err)
 	}
 	if got, err := c.Roll(ctx); err != nil || len(got.Nodes) != 0 {

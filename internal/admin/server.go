@@ -98,13 +98,27 @@ func (a answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, value)
 }
 
-func (s *Server) nodes(*http.Request) (any, error) {
-	return NodeList{Nodes: append([]Node{}, s.control.Nodes()...)}, nil
+func (s *Server) nodes(r *http.Request) (any, error) {
+	local, err := localOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.control.Nodes(local).orEmpty(), nil
+}
+
+// orEmpty makes the JSON of no nodes a list too.
+func (l NodeList) orEmpty() NodeList {
+	l.Nodes = append([]Node{}, l.Nodes...)
+	return l
 }
 
 func (s *Server) node(r *http.Request) (any, error) {
 	name := r.PathValue("name")
-	for _, node := range s.control.Nodes() {
+	local, err := localOf(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, node := range s.control.Nodes(local).Nodes {
 		if node.Name == name {
 			return node, nil
 		}
@@ -124,10 +138,11 @@ func (s *Server) drain(r *http.Request) (any, error) {
 }
 
 func (s *Server) undrain(r *http.Request) (any, error) {
-	if err := readBody(r, &struct{}{}); err != nil {
+	var request UndrainRequest
+	if err := readBody(r, &request); err != nil {
 		return nil, err
 	}
-	return s.control.Undrain(r.PathValue("name"))
+	return s.control.Undrain(r.PathValue("name"), request)
 }
 
 func (s *Server) rebalance(r *http.Request) (any, error) {
@@ -156,11 +171,18 @@ func (s *Server) setRoll(r *http.Request) (any, error) {
 }
 
 func (s *Server) endRoll(r *http.Request) (any, error) {
-	if err := readBody(r, &struct{}{}); err != nil {
+	var end endRoll
+	if err := readBody(r, &end); err != nil {
 		return nil, err
 	}
-	roll, err := s.control.SetRoll(Roll{})
+	roll, err := s.control.SetRoll(Roll{Local: end.Local, Fence: end.Fence})
 	return roll.orEmpty(), err
+}
+
+// endRoll is the body of DELETE /v1/roll.
+type endRoll struct {
+	Local bool   `json:"local,omitempty"`
+	Fence uint64 `json:"fence,omitempty"` // of the roll that is to be ended; 0: whichever it is
 }
 
 // orEmpty makes the JSON of no nodes a list too.

@@ -12,8 +12,8 @@ import (
 var _ admin.Control = (*App)(nil)
 
 // Nodes implements admin.Control.
-func (a *App) Nodes() []admin.Node {
-	var nodes []admin.Node
+func (a *App) Nodes(bool) admin.NodeList {
+	var list admin.NodeList
 	apps := make(map[string]map[string]int)
 	for _, t := range a.handler.Tallies() {
 		apps[t.Node] = t.Apps
@@ -22,9 +22,9 @@ func (a *App) Nodes() []admin.Node {
 		v := a.view(n)
 		v.Apps = apps[n.Name]
 		a.delivery.show(&v)
-		nodes = append(nodes, v)
+		list.Nodes = append(list.Nodes, v)
 	}
-	return nodes
+	return list
 }
 
 // view is a node as the API shows it.

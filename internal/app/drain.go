@@ -69,7 +69,7 @@ func (a *App) rehearse(name string, request admin.DrainRequest) (admin.Node, err
 }
 
 // Undrain implements admin.Control.
-func (a *App) Undrain(name string) (admin.Node, error) {
+func (a *App) Undrain(name string, _ admin.UndrainRequest) (admin.Node, error) {
 	n, save, err := a.undrain(name)
 	if err != nil {
 		return admin.Node{}, controlError(err)

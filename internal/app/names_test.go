@@ -94,7 +94,7 @@ func (f *front) until(name, what string, so func(admin.Node) bool) {
 	defer tick.Stop()
 	for end := time.After(waiting); ; {
 		var last admin.Node
-		for _, n := range f.Nodes() {
+		for _, n := range f.Nodes(false).Nodes {
 			if n.Name == name {
 				last = n
 			}

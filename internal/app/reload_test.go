@@ -38,10 +38,10 @@ func TestAFileThatIsNeverReadHoldsUpItsReloadAlone(t *testing.T) {
 	within(t, "the reload begins", file.reading)
 
 	does(t, "a drain", func() error { _, err := a.Drain("a", admin.DrainRequest{Force: true}); return err })
-	does(t, "an undrain", func() error { _, err := a.Undrain("a"); return err })
+	does(t, "an undrain", func() error { _, err := a.Undrain("a", admin.UndrainRequest{}); return err })
 	does(t, "a roll", func() error { _, err := a.SetRoll(admin.Roll{Nodes: []string{"b"}}); return err })
 	does(t, "a change of health", func() error { a.checked("a", health.Result{Up: true, Changed: true, Reason: "test"}); return nil })
-	does(t, "a look", func() error { a.Nodes(); a.Roll(); return nil })
+	does(t, "a look", func() error { a.Nodes(false); a.Roll(); return nil })
 	stop()
 	if err := within(t, "the reload ends with the stop", reloaded); !errors.Is(err, errNotServing) {
 		t.Errorf("got %v, want %v", err, errNotServing)
@@ -63,7 +63,7 @@ func TestAReloadTakesOverWhatItHasReadAtLast(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := a.Nodes()[0]; got.State == admin.StateReady {
+	if got := a.Nodes(false).Nodes[0]; got.State == admin.StateReady {
 		t.Errorf("got %s, want the drain to outlast the reload", got.State)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"fermata/internal/admin"
 	"fermata/internal/app/apptest"
 )
 
@@ -15,7 +16,7 @@ func TestAnUndrainDoesNotKeepAStopFromEnding(t *testing.T) {
 	s.Wire(apptest.WireUpgrade + "\r\n").Answer() // never answers a Close frame, so that the stop lasts
 	stopped := s.Stopped()
 	s.Logs.Wait(t, "stopping")
-	s.API().Undrain(t.Context(), "reverb-1") // whether it is answered in time does not matter
+	s.API().Undrain(t.Context(), "reverb-1", admin.UndrainRequest{}) // whether it is answered in time does not matter
 	<-stopped
 }
 

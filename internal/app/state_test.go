@@ -95,15 +95,15 @@ func TestWhatIsNotSavedIsDoneAndSaid(t *testing.T) {
 	wants("drain", n.Warning, err)
 	roll, err := a.SetRoll(admin.Roll{Nodes: []string{"b"}})
 	wants("roll", roll.Warning, err)
-	n, err = a.Undrain("a")
+	n, err = a.Undrain("a", admin.UndrainRequest{})
 	wants("undrain", n.Warning, err)
 	if n.State != admin.StateReady {
 		t.Errorf("got %s, want the node to be ready all the same", n.State)
 	}
-	n, err = a.Undrain("a")
+	n, err = a.Undrain("a", admin.UndrainRequest{})
 	wants("the undrain again", n.Warning, err)
 	os.Remove(dir)
-	if n, err = a.Undrain("a"); n.Warning != "" || err != nil {
+	if n, err = a.Undrain("a", admin.UndrainRequest{}); n.Warning != "" || err != nil {
 		t.Errorf("the undrain once it works: got %q, %v, want no warning", n.Warning, err)
 	}
 }
@@ -120,7 +120,7 @@ func TestAFileSystemThatDoesNotAnswerHoldsUpNoUndrain(t *testing.T) {
 	a.state.drains.mu.Lock() // as while a write hangs
 	answered := make(chan admin.Node, 1)
 	go func() {
-		n, _ := a.Undrain("a")
+		n, _ := a.Undrain("a", admin.UndrainRequest{})
 		answered <- n
 	}()
 	does(t, "another change", func() error { _, err := a.SetRoll(admin.Roll{Nodes: []string{"b"}}); return err })
@@ -128,7 +128,7 @@ func TestAFileSystemThatDoesNotAnswerHoldsUpNoUndrain(t *testing.T) {
 		t.Errorf("got %s with %q, want ready, and a warning", n.State, n.Warning)
 	}
 	a.state.drains.mu.Unlock()
-	if n, err := a.Undrain("a"); n.Warning != "" || err != nil {
+	if n, err := a.Undrain("a", admin.UndrainRequest{}); n.Warning != "" || err != nil {
 		t.Errorf("once it answers: got %q, %v, want no warning", n.Warning, err)
 	}
 }
@@ -147,7 +147,7 @@ func TestValuesThatNoCommandCouldHaveSetAreRefusedAloneAndNamed(t *testing.T) {
 	}
 	configured := twoNodes(dir)
 	a, log, stop := run(t, func() (*config.Config, error) { return configured, nil })
-	nodes, roll := a.Nodes(), a.Roll()
+	nodes, roll := a.Nodes(false).Nodes, a.Roll()
 	if d := nodes[0].Drain; d == nil || d.Rate != configured.Drain.Rate || d.CloseCode != 4200 || !d.Force {
 		t.Errorf("a: got %+v, want a drain with the configuration's values for those that are refused", d)
 	}
@@ -177,10 +177,10 @@ func TestWhatIsRememberedIsRecalled(t *testing.T) {
 	if _, err := a.Drain("a", admin.DrainRequest{Force: true, Rate: &rate, Close: new(true)}); err != nil {
 		t.Fatal(err)
 	}
-	before := a.Nodes()[0].Drain
+	before := a.Nodes(false).Nodes[0].Drain
 	stop()
 	a, log, stop := run(t, load)
-	after := a.Nodes()[0].Drain
+	after := a.Nodes(false).Nodes[0].Drain
 	stop()
 	if got, want := asJSON(t, after), asJSON(t, before); got != want {
 		t.Errorf("got %s, want %s", got, want)

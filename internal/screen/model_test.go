@@ -39,7 +39,7 @@ func newPerson(t *testing.T, nodes ...admin.Node) *person {
 	return p
 }
 
-func (p *person) look() { p.looked(admin.Look{Time: noon, Nodes: p.control.Nodes()}) }
+func (p *person) look() { p.looked(admin.Look{Time: noon, NodeList: p.control.Nodes(false)}) }
 
 // presses presses the keys, each when what the one before has begun is done.
 func (p *person) presses(keys string) {
@@ -53,7 +53,7 @@ func (p *person) presses(keys string) {
 
 func (p *person) wantState(node, want string) {
 	p.t.Helper()
-	nodes := p.control.Nodes()
+	nodes := p.control.Nodes(false).Nodes
 	if i := slices.IndexFunc(nodes, func(n admin.Node) bool { return n.Name == node }); nodes[i].State != want {
 		p.t.Errorf("%s: got %s, want %s", node, nodes[i].State, want)
 	}
@@ -157,9 +157,9 @@ func TestWhatGoesWrongIsShown(t *testing.T) {
 func TestANoticeGoesAfterAWhile(t *testing.T) {
 	p := newPerson(t, twoNodes()...)
 	p.presses("u")
-	p.looked(admin.Look{Time: noon.Add(noticed), Nodes: p.control.Nodes()})
+	p.looked(admin.Look{Time: noon.Add(noticed), NodeList: p.control.Nodes(false)})
 	wantText(t, p.model, "reverb-1 is not drained")
-	p.looked(admin.Look{Time: noon.Add(noticed + time.Second), Nodes: p.control.Nodes()})
+	p.looked(admin.Look{Time: noon.Add(noticed + time.Second), NodeList: p.control.Nodes(false)})
 	wantText(t, p.model, "d drain   u undrain")
 }
 
@@ -171,7 +171,7 @@ func TestTheSelectionFollowsItsNodeAndOutlivesIt(t *testing.T) {
 		for _, name := range names {
 			nodes = append(nodes, admin.Node{Name: name})
 		}
-		m.looked(admin.Look{Nodes: nodes})
+		m.looked(admin.Look{NodeList: admin.NodeList{Nodes: nodes}})
 		if m.selected != want {
 			t.Errorf("got %q selected, want %q", m.selected, want)
 		}

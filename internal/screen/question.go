@@ -101,7 +101,7 @@ func undrain(name string) task {
 	return func(ctx context.Context, client *admin.Client) change {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		node, err := client.Undrain(ctx, name)
+		node, err := client.Undrain(ctx, name, admin.UndrainRequest{})
 		return func(m *model) {
 			if err != nil {
 				m.complain(err)

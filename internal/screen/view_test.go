@@ -21,12 +21,12 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.Local)
 // down.
 func threeNodes() *model {
 	m := &model{address: "unix:/run/fermata/admin.sock"}
-	m.looked(admin.Look{Time: noon, Nodes: []admin.Node{
+	m.looked(admin.Look{Time: noon, NodeList: admin.NodeList{Nodes: []admin.Node{
 		{Name: "reverb-1", Health: admin.HealthUp, Reason: "pong in 2ms", State: admin.StateDraining, Connections: 190, MaxConnections: 950,
 			Drain: &admin.Drain{Initial: 760, Remaining: 190, Rate: 20, Deadline: noon.Add(8 * time.Minute)}},
 		{Name: "reverb-2", Health: admin.HealthUp, Reason: "pong in 1ms", State: admin.StateReady, Connections: 950, MaxConnections: 950},
 		{Name: "reverb-3", Health: admin.HealthDown, Reason: "dial refused", State: admin.StateReady, MaxConnections: 950},
-	}})
+	}}})
 	m.sampled(admin.Sample{Opened: 12.25, Closed: map[string]float64{"client": 2, "drain": 20}})
 	m.happened(admin.Event{Time: noon.Add(-50 * time.Second), Type: "node_down", Node: "reverb-3", Message: "dial refused"})
 	m.happened(admin.Event{Time: noon.Add(-40 * time.Second), Type: "drain", Node: "reverb-1", Message: "760 clients to move"})
@@ -116,7 +116,7 @@ func TestALowScreenShowsTheSelectedNodeAndHowManyThereAreAround(t *testing.T) {
 	for i := range 30 {
 		nodes = append(nodes, admin.Node{Name: fmt.Sprintf("reverb-%d", i+1), Health: admin.HealthUp, State: admin.StateReady})
 	}
-	m.looked(admin.Look{Nodes: nodes})
+	m.looked(admin.Look{NodeList: admin.NodeList{Nodes: nodes}})
 	m.selectAt(20)
 	for height := 3; height < 40; height++ {
 		text := textOf(m.lines(60, height))
@@ -189,7 +189,7 @@ func drawModel(t *rapid.T) *model {
 		return n
 	})
 	m := &model{address: text.Draw(t, "address"), help: rapid.Bool().Draw(t, "help")}
-	m.looked(admin.Look{Time: moment("time"), Nodes: rapid.SliceOfN(node, 0, 30).Draw(t, "nodes")})
+	m.looked(admin.Look{Time: moment("time"), NodeList: admin.NodeList{Nodes: rapid.SliceOfN(node, 0, 30).Draw(t, "nodes")}})
 	for range rapid.IntRange(0, 30).Draw(t, "events") {
 		m.happened(admin.Event{Time: moment("event"), Type: text.Draw(t, "type"), Node: text.Draw(t, "of"), Message: text.Draw(t, "message")})
 	}

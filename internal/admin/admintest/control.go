@@ -27,10 +27,14 @@ type Control struct {
 	Unready bool
 	// Looked, when set, is called after each look at the nodes.
 	Looked func()
+	// Cluster, when set, is the one that the nodes' Members are of. While it is
+	// Away, nothing is decided but what is Local.
+	Cluster *admin.Cluster
 
 	mu         sync.Mutex
 	nodes      []admin.Node
 	roll       admin.Roll
+	fences     uint64 // given so far
 	requests   []admin.DrainRequest
 	rebalances []admin.RebalanceRequest
 }
@@ -56,17 +60,22 @@ func fill(field *string, value string) {
 }
 
 // Nodes moves every drain a Step on and returns what there is then.
-func (c *Control) Nodes() []admin.Node {
+func (c *Control) Nodes(local bool) admin.NodeList {
 	c.mu.Lock()
 	for i := range c.nodes {
 		c.move(&c.nodes[i])
 	}
-	nodes := slices.Clone(c.nodes)
+	list := admin.NodeList{Nodes: slices.Clone(c.nodes), Cluster: c.Cluster}
 	c.mu.Unlock()
+	if local {
+		for i := range list.Nodes {
+			c.own(&list.Nodes[i])
+		}
+	}
 	if c.Looked != nil {
 		c.Looked()
 	}
-	return nodes
+	return list
 }
 
 func (c *Control) move(n *admin.Node) {
@@ -88,6 +97,9 @@ func (c *Control) Drain(name string, request admin.DrainRequest) (admin.Node, er
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, request)
 	n := c.find(name)
+	if err := c.decides(request.Local || request.DryRun, request.Fence); err != nil {
+		return admin.Node{}, err
+	}
 	switch {
 	case n == nil:
 		return admin.Node{}, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
@@ -142,9 +154,12 @@ func (c *Control) usableWithout(name string) bool {
 }
 
 // Undrain makes the node ready.
-func (c *Control) Undrain(name string) (admin.Node, error) {
+func (c *Control) Undrain(name string, request admin.UndrainRequest) (admin.Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.decides(request.Local, request.Fence); err != nil {
+		return admin.Node{}, err
+	}
 	n := c.find(name)
 	if n == nil {
 		return admin.Node{}, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
@@ -196,33 +211,15 @@ func (c *Control) Explain(ip netip.Addr, cookie string) admin.Explanation {
 	return admin.Explanation{Node: c.nodes[0].Name, Reason: fmt.Sprintf("ip %s, cookie %q", ip, cookie)}
 }
 
-// Roll is what was set.
-func (c *Control) Roll() admin.Roll {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.roll
-}
-
-// SetRoll knows its nodes.
-func (c *Control) SetRoll(roll admin.Roll) (admin.Roll, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, name := range roll.Nodes {
-		if c.find(name) == nil {
-			return c.roll, fmt.Errorf("%w: %q", admin.ErrUnknownNode, name)
-		}
-	}
-	c.roll = roll
-	roll.Warning = c.Warning
-	return roll, nil
-}
-
 // Rebalance moves a tenth of the first node's clients to the second.
 func (c *Control) Rebalance(request admin.RebalanceRequest) (admin.Rebalance, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.nodes) < 2 {
 		return admin.Rebalance{}, fmt.Errorf("%w: there is one node only", admin.ErrRefused)
+	}
+	if err := c.decides(request.Local || request.DryRun, 0); err != nil {
+		return admin.Rebalance{}, err
 	}
 	c.rebalances = append(c.rebalances, request)
 	from, to := c.nodes[0], c.nodes[1]

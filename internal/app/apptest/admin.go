@@ -23,9 +23,9 @@ func (s *Stack) API() *admin.Client {
 // NodesNow are the nodes as the API shows them.
 func (s *Stack) NodesNow() map[string]admin.Node {
 	s.T.Helper()
-	list := call(s, "nodes", func(ctx context.Context, c *admin.Client) ([]admin.Node, error) { return c.Nodes(ctx) })
+	list := call(s, "nodes", func(ctx context.Context, c *admin.Client) (admin.NodeList, error) { return c.Nodes(ctx, false) })
 	nodes := make(map[string]admin.Node)
-	for _, n := range list {
+	for _, n := range list.Nodes {
 		nodes[n.Name] = n
 	}
 	return nodes
@@ -47,7 +47,9 @@ func (s *Stack) DrainWhole(node string, o admin.DrainRequest) {
 // Undrain gives a node clients again.
 func (s *Stack) Undrain(node string) {
 	s.T.Helper()
-	call(s, "undrain "+node, func(ctx context.Context, c *admin.Client) (admin.Node, error) { return c.Undrain(ctx, node) })
+	call(s, "undrain "+node, func(ctx context.Context, c *admin.Client) (admin.Node, error) {
+		return c.Undrain(ctx, node, admin.UndrainRequest{})
+	})
 }
 
 // Rebalance starts a rebalance.

@@ -1,0 +1,35 @@
+package admin
+
+import "time"
+
+// Cluster is the cluster that a Fermata is in, as this one knows it.
+type Cluster struct {
+	Name   string `json:"name"`
+	Member string `json:"member"` // this one's name
+	// Away is why the cluster's Redis cannot be reached, and Since since when: what
+	// the other members have is as it was then. Left out: it can be reached.
+	Away    string    `json:"away,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	Members []Member  `json:"members"` // that live, this one too
+}
+
+// Member is one Fermata of a cluster.
+type Member struct {
+	Name     string    `json:"name"`
+	ID       string    `json:"id"` // another one after each start
+	Version  string    `json:"version"`
+	Clients  int       `json:"clients"`
+	Ready    bool      `json:"ready"`
+	Stopping bool      `json:"stopping,omitempty"`
+	Started  time.Time `json:"started"`
+	Self     bool      `json:"self,omitempty"` // it is the one that was asked
+}
+
+// MemberNode is a node as one member of the cluster has it.
+type MemberNode struct {
+	Member      string `json:"member"`
+	Health      string `json:"health"` // up or down
+	Reason      string `json:"reason,omitempty"`
+	State       string `json:"state"`
+	Connections int    `json:"connections"`
+}
