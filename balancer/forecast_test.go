@@ -146,6 +146,13 @@ func TestAForecastAddsUp(t *testing.T) {
 	})
 }
 
+func clientsAfter(loads []Load) (sum int) {
+	for _, l := range loads {
+		sum += l.After
+	}
+	return sum
+}
+
 // The configuration bounds weights; the arithmetic must end without that.
 func TestNoWeightMakesAForecastOrAPlanGoOnForEver(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -156,10 +163,23 @@ func TestNoWeightMakesAForecastOrAPlanGoOnForEver(t *testing.T) {
 			n.options.MaxConnections = rapid.SampledFrom([]Cap{0, 20, math.MaxInt}).Draw(t, "cap")
 			p.nodes = append(p.nodes, n)
 		}
-		if _, err := p.Forecast("0", Drain{Force: true}); err != nil {
-			t.Error(err)
+		all := 0
+		for _, n := range p.nodes {
+			all += n.connections
 		}
-		p.PlanRebalance(0.1)
+		loads, err := p.Forecast("0", Drain{Force: true})
+		if err != nil || clientsAfter(loads) != all {
+			t.Errorf("got %v and %s, want all %d clients in it", err, brief(loads), all)
+		}
+		reliefs, loads := p.PlanRebalance(0.1)
+		for _, r := range reliefs {
+			if r.Clients < 1 || r.Clients > r.Node.connections {
+				t.Errorf("got %d clients to move of the %d of node %s", r.Clients, r.Node.connections, r.Node.name)
+			}
+		}
+		if clientsAfter(loads) != all {
+			t.Errorf("got the plan %s, want all %d clients in it", brief(loads), all)
+		}
 		p.choose(client(1))
 		p.Candidates(client(1))
 	})
@@ -169,4 +189,10 @@ func TestAHugeWeightGetsAllClientsInAForecast(t *testing.T) {
 	all := nodes("a", "b", "c")
 	all[1].Weight = 1 << 60
 	wantForecast(t, loaded(t, all, 40, 0, 0), "a", Drain{}, "b 0→40 c 0→0", nil)
+}
+
+func TestAWeightThatNobodyMayConfigureTakesNoClientsAway(t *testing.T) {
+	all := nodes("a", "b", "c", "d")
+	all[3].Weight = -1
+	wantForecast(t, loaded(t, all, 10, 0, 0, 0), "a", Drain{}, "b 0→10 c 0→0 d 0→0", nil)
 }

@@ -1,6 +1,9 @@
 package balancer
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestANodesURLIsAHostAndAPort(t *testing.T) {
 	reads := func(text, want string) {
@@ -39,6 +42,12 @@ func TestANodeWeighsOneWhenNothingIsSaid(t *testing.T) {
 	o.SetDefaults()
 	if o.Weight != 1 {
 		t.Errorf("got weight %d, want 1", o.Weight)
+	}
+}
+
+func TestACookieLastsForADayWhenNothingIsSaid(t *testing.T) {
+	if got := DefaultSticky().Cookie.MaxAge; got != 24*time.Hour {
+		t.Errorf("got %v, want a day", got)
 	}
 }
 

@@ -58,6 +58,11 @@ func TestANameIsAtTheAddressesThatItWasFoundAt(t *testing.T) {
 	if fmt.Sprint(before) != "[10.0.0.1:8080 10.0.0.2:8080 10.0.0.3:8080]" {
 		t.Errorf("got %s for whoever had them before, want them as they were", before)
 	}
+	first := p.Addresses(a)
+	p.Prefer(a, first[0])
+	if again := p.Addresses(a); &again[0] != &first[0] {
+		t.Error("got another list when the first one took a connection, want it left alone")
+	}
 	p.Prefer(a, netip.MustParseAddrPort("10.0.0.9:8080"))
 	p.Replace(named("one.test:8080"), DefaultSticky())
 	want("after a reload", "[10.0.0.2:8080 10.0.0.1:8080 10.0.0.3:8080]")
@@ -237,10 +242,14 @@ func TestFullNodesAnswerPlainRequestsInTurnWhenNoOtherDoes(t *testing.T) {
 func TestAClientCanMoveWhileAnotherNodeIsUsable(t *testing.T) {
 	p := New(nodes("a", "b"), DefaultSticky())
 	a := node(t, p, "a")
+	b := node(t, p, "b")
 	can := func(want bool) {
 		t.Helper()
 		if got := p.CanMove(a); got != want {
 			t.Errorf("got %v, want %v", got, want)
+		}
+		if got := p.UsableBeside(a); slices.Contains(got, a) || slices.Contains(got, b) != want {
+			t.Errorf("got %d others that it could go to, want b among them: %v", len(got), want)
 		}
 	}
 	can(true)

@@ -40,6 +40,12 @@ func TestAPlanGoesByWeightAndStopsAtTheCaps(t *testing.T) {
 	wantPlan(t, p, 0.1, "a 16 ", "a 20→4 b 0→14 c 0→2/2")
 }
 
+func TestAPlanMovesNobodyWhereTheNodesWouldOnlyChangePlaces(t *testing.T) {
+	all := nodes("a", "b", "c")
+	all[2].MaxConnections = 1
+	wantPlan(t, loaded(t, all, 12, 11, 1), 0.4, "", "a 12→12 b 11→11 c 1→1/1")
+}
+
 func TestWhoComesBackToANodeThatShedsGetsTheEmptiest(t *testing.T) {
 	p := loaded(t, nodes("a", "b", "c"), 10, 5, 0)
 	a := node(t, p, "a")

@@ -93,6 +93,13 @@ func TestRequestsAndClientsTogetherStayWithinMaxConnections(t *testing.T) {
 	wantPlaces(t, p, "full of clients, for a stranger", Demand{Most: 64}, 1)
 }
 
+func TestALargeNodeThatIsFullOfClientsStillTakesAFewRequests(t *testing.T) {
+	all := nodes("a")
+	all[0].MaxConnections = 256
+	p := loaded(t, all, 256)
+	wantPlaces(t, p, "full of clients", Demand{Most: 64, Signed: true}, 5)
+}
+
 func TestANodeThatAnswersSlowlyGetsFewerRequestsAtOnce(t *testing.T) {
 	p := New(nodes("a"), DefaultSticky())
 	d := Demand{Most: 64, Signed: true}
