@@ -242,10 +242,9 @@ func (d *Delivery) learn(r *round, failed map[string]error) {
 	seen, allFresh := make(map[string]bool), true
 	for i, at := range part {
 		name, e := r.sites[at].Name, r.ears[at]
-		fresh := e.rounds == 0
-		e.rounds++
-		d.standing(name).add(outcomes[i], fresh)
-		seen[name], allFresh = true, allFresh && fresh
+		d.standing(name).add(outcomes[i], !e.proven)
+		seen[name], allFresh = true, allFresh && !e.proven
+		e.proven = true
 	}
 	d.all.add(outcomes, allFresh)
 	d.miss(seen, failed)

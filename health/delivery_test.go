@@ -82,6 +82,7 @@ func TestANodeThatRestartsRaisesNoAlarm(t *testing.T) {
 		for range 3 {
 			f.change("b", func(n *fleetNode) { n.deaf, n.mute = true, true }) // it listens, and has no Redis yet
 			f.cut("b")
+			synctest.Wait()
 			f.untilRound(1)
 			f.change("b", func(n *fleetNode) { n.deaf, n.mute = false, false })
 			f.untilRound(1)
@@ -164,16 +165,43 @@ func TestOurOwnWantOfFilesChangesNothingThatIsKnown(t *testing.T) {
 	})
 }
 
-func TestAPingOfTheNodeIsAnswered(t *testing.T) {
+func TestEachPingOfTheNodeIsAnswered(t *testing.T) {
 	f := newFleet(t, "a")
 	f.run(func() {
 		pass(3 * time.Second)
-		f.say("a", pusher.EventPing)
-		select {
-		case <-f.pongs:
-		case <-time.After(time.Minute):
-			t.Error("got no pong, want one")
+		for range 2 {
+			f.say("a", pusher.EventPing)
+			select {
+			case <-f.pongs:
+			case <-time.After(time.Minute):
+				t.Fatal("got no pong, want one")
+			}
 		}
+	})
+}
+
+func TestACheckThatIsOffFromTheStartTellsNothing(t *testing.T) {
+	f := newFleet(t, "a")
+	f.plan.App = App{}
+	f.run(func() {
+		for range 3 {
+			f.delivery.Replan()
+			pass(time.Minute)
+		}
+		if rounds := f.rounds(); rounds != 0 {
+			t.Errorf("got %d reports, want none", rounds)
+		}
+	})
+}
+
+func TestANodeThatHangsUpInARoundIsNotDeafAndIsNamed(t *testing.T) {
+	f := newFleet(t, "a", "b")
+	f.run(func() {
+		pass(3 * time.Second)
+		f.change("b", func(n *fleetNode) { n.hangsUp = true })
+		f.untilRound(2)
+		wantText(t, f.last().Unchecked["b"], `^the connection ended$`)
+		f.want(map[string]NodeDelivery{"a": {Up: true}}, "")
 	})
 }
 
@@ -209,6 +237,31 @@ func TestRoundsAreAnIntervalApartAndHalfOfItInDoubt(t *testing.T) {
 		f.untilRound(1)
 		if got := f.roundsIn(10 * time.Minute); got < 108 || got > 134 {
 			t.Errorf("got %d rounds in ten minutes of doubt, want about 120", got)
+		}
+	})
+}
+
+func TestANodeOfWhichNothingIsKnownIsAskedAgainSoon(t *testing.T) {
+	f := newFleet(t, "a", "b")
+	f.change("b", func(n *fleetNode) { n.deaf = true }) // its first round does not count
+	f.run(func() {
+		f.untilRound(1)
+		if got := f.roundsIn(6 * time.Second); got != 1 {
+			t.Errorf("got %d rounds in 6s, want one after half an interval", got)
+		}
+	})
+}
+
+func TestANodeThatCannotBeAskedMakesNoMoreRoundsOnceThatIsClear(t *testing.T) {
+	f := newFleet(t, "a", "b")
+	f.change("b", func(n *fleetNode) { n.dialError = errRefused })
+	f.run(func() {
+		f.untilRound(1)
+		if got := f.roundsIn(6 * time.Second); got != 1 {
+			t.Errorf("got %d rounds in 6s, want one after half an interval", got)
+		}
+		if got := f.roundsIn(6 * time.Second); got != 0 {
+			t.Errorf("got %d rounds in 6s more, want none: nothing is to be learnt", got)
 		}
 	})
 }

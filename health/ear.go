@@ -16,7 +16,7 @@ import (
 type ear struct {
 	at     earPlace
 	socket *websocket.Conn
-	rounds int // that it has taken part in; Delivery.Run's
+	proven bool // it has taken part in a round; Delivery.Run's
 	ended  chan struct{}
 }
 

@@ -38,6 +38,7 @@ type fleetNode struct {
 	name       string
 	deaf, mute bool
 	silent     bool   // takes a subscription without an answer
+	hangsUp    bool   // on its clients, when it gets an event to publish
 	status     int    // of a POST
 	greeting   string // or an error in its place
 	dialError  error
@@ -168,8 +169,11 @@ func (f *fleet) post(name string, w http.ResponseWriter, r *http.Request) {
 		f.t.Errorf("got %s, want the signature %s", r.URL, signature)
 	}
 	f.mu.Lock()
-	status, mute := f.nodes[name].status, f.nodes[name].mute
+	status, mute, hangsUp := f.nodes[name].status, f.nodes[name].mute, f.nodes[name].hangsUp
 	f.mu.Unlock()
+	if hangsUp {
+		f.cut(name)
+	}
 	if status == 200 && !mute {
 		f.sayAll(event.Name)
 	}
@@ -206,7 +210,6 @@ func (f *fleet) cut(name string) {
 	for _, socket := range sockets {
 		socket.CloseNow()
 	}
-	synctest.Wait()
 }
 
 func (f *fleet) clients(name string) int {

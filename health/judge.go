@@ -1,5 +1,7 @@
 package health
 
+import "slices"
+
 // arrivals is which events of a round have arrived where: arrivals[from][to],
 // by the places of the nodes among those that took part.
 type arrivals [][]bool
@@ -34,16 +36,13 @@ func (o outcome) common() bool { return o == lost || o == split }
 func (a arrivals) judge() []outcome {
 	core, one := a.core()
 	all := make([]outcome, len(a))
-	fine := 0
 	for node := range a {
-		if all[node] = a.beside(node, core); all[node] == delivers {
-			fine++
-		}
+		all[node] = a.beside(node, core)
 	}
 	switch {
 	case len(core) == 0:
 		fill(all, lost)
-	case !one || fine == 0:
+	case !one || !slices.Contains(all, delivers):
 		fill(all, split)
 	}
 	return all
