@@ -40,15 +40,16 @@ func (m *Moves) MoveOld(ctx context.Context) {
 // aging is what MoveOld knows from one step to the next. Its zero value has
 // everything before it.
 type aging struct {
-	look  time.Time // when all clients are looked at again
+	look  time.Time // when all clients are looked at again; zero: the options have changed
 	going []*Client // those that were too old at the last look, and have not gone
-	rate  int       // that the pace is for
 	pace  pace
 }
 
 // moveOld is one step, and returns when the next one is due.
 func (m *Moves) moveOld(a *aging, o *Options, now time.Time) (nap time.Duration) {
-	a.setRate(o.Rate, now)
+	if a.look.IsZero() {
+		a.setRate(o.Rate, now)
+	}
 	if !now.Before(a.look) {
 		a.going, a.look = m.live.older(o.MaxAge, now), now.Add(lookEvery(o.MaxAge))
 	}
@@ -67,12 +68,9 @@ func (m *Moves) moveOld(a *aging, o *Options, now time.Time) (nap time.Duration)
 
 // setRate begins a pace, or goes on with another one.
 func (a *aging) setRate(rate int, now time.Time) {
-	if rate == a.rate && !a.look.IsZero() {
-		return
-	}
 	next := newPace(rate, now)
 	next.follow(a.pace)
-	a.rate, a.pace = rate, next
+	a.pace = next
 }
 
 // lookEvery is short beside the age, and long beside what a look at a hundred

@@ -101,6 +101,22 @@ func TestAllOfTheOldMayGoAtOnce(t *testing.T) {
 	})
 }
 
+func TestClientsGoSoonAfterTheyAreTooOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 50)
+		start := time.Now()
+		w.mayGrow(t, 10*time.Second, 0)
+		time.Sleep(11*time.Second + 200*time.Millisecond)
+		gone := w.gone()
+		if len(gone) != 50 {
+			t.Fatalf("got %d gone, want all 50", len(gone))
+		}
+		if first := gone[0].Sub(start); first < 10*time.Second {
+			t.Errorf("got the first one after %s, want none before 10s", first)
+		}
+	})
+}
+
 func TestNobodyIsTooOldWhileNoNodeTakesClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newCrowd(t, 50)

@@ -246,6 +246,19 @@ func TestTheDeadlineTakesEverybodyThatIsLeft(t *testing.T) {
 	})
 }
 
+func TestAClientIsYoungUntilItHasBeenThereForTwoSeconds(t *testing.T) {
+	now := time.Now()
+	f := func(age time.Duration, want bool) {
+		t.Helper()
+		if c := (&Client{Since: now.Add(-age)}); c.IsYoung(now) != want {
+			t.Errorf("after %s: got young %v, want %v", age, !want, want)
+		}
+	}
+	f(0, true)
+	f(2*time.Second-time.Nanosecond, true)
+	f(2*time.Second, false)
+}
+
 // A node that accepts clients and answers none of them would have them in a loop.
 func TestAClientOfALostNodeThatHasOnlyJustComeWaitsASecond(t *testing.T) {
 	for _, by := range []relay.By{relay.ByNodeLost, relay.ByDrain} {

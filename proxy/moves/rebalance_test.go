@@ -84,6 +84,34 @@ func TestARebalanceEndsWithADrainAndWithAStop(t *testing.T) {
 	})
 }
 
+func TestARebalanceThatIsEndedMovesNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 100)
+		w.moves.EndRebalance() // there is none
+		wants := func(what string, want bool) {
+			t.Helper()
+			if got := w.moves.Rebalancing(); got != want {
+				t.Errorf("%s: got a rebalance %v, want %v", what, got, want)
+			}
+		}
+		wants("before", false)
+		w.rebalance(50, 10)
+		time.Sleep(1050 * time.Millisecond)
+		wants("under way", true)
+		w.moves.EndRebalance()
+		synctest.Wait()
+		wants("ended", false)
+		time.Sleep(time.Minute)
+		if got := len(w.gone()); got != 10 || w.shed() != 0 {
+			t.Errorf("got %d gone and %d to shed, want the 10 of the first second, and none", got, w.shed())
+		}
+		<-w.rebalance(5, 0)
+		wants("while its last clients come back", true)
+		time.Sleep(comeback + time.Second)
+		wants("over", false)
+	})
+}
+
 func TestAllAtOnceIsAllAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newCrowd(t, 1000)

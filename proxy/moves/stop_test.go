@@ -41,6 +41,29 @@ func TestAStopKeepsItsRateUnlessThatWouldTakeTooLong(t *testing.T) {
 	})
 }
 
+func TestAStopWithoutARateTellsEverybodyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 1000)
+		start := time.Now()
+		<-w.moves.Stop(restart)
+		if took := time.Since(start); took > longNap {
+			t.Errorf("got the last one told after %s, want all at once", took)
+		}
+	})
+}
+
+func TestAStopAtASmallRateTellsOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 1000)
+		start, how := time.Now(), restart
+		how.Rate = 1
+		<-w.moves.Stop(how)
+		if half := w.gone()[499].Sub(start); half < 200*time.Millisecond || half > 300*time.Millisecond {
+			t.Errorf("got half of them told after %s, want about 250ms of the half second", half)
+		}
+	})
+}
+
 func TestAStopTellsClientsAlsoThatNoOtherNodeCanTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newCrowd(t, 10)
