@@ -11,6 +11,7 @@ import (
 	"fermata/health"
 	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
+	"fermata/internal/cluster"
 	"fermata/internal/regular"
 	"fermata/internal/secret"
 	"fermata/proxy"
@@ -53,8 +54,10 @@ type Config struct {
 	StateDir string `yaml:"state_dir"`
 	// TrustedProxies are the networks whose X-Forwarded-* headers count.
 	TrustedProxies []proxy.Network `yaml:"trusted_proxies"`
-	Headers        proxy.Headers   `yaml:"headers"`
-	Log            Log             `yaml:"log"`
+	// Cluster is which other Fermatas this one is one with; nil: none.
+	Cluster *cluster.Options `yaml:"cluster"`
+	Headers proxy.Headers    `yaml:"headers"`
+	Log     Log              `yaml:"log"`
 
 	// Warnings are what is doubtful in the file, and is served all the same. No
 	// key gives them: they are found.

@@ -10,6 +10,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/certs"
+	"fermata/internal/cluster"
 )
 
 const exampleFile = "../../config.example.yaml"
@@ -18,10 +19,13 @@ const exampleFile = "../../config.example.yaml"
 func readExample(t *testing.T) []byte {
 	t.Helper()
 	t.Setenv("REVERB_APP_SECRET", "hush-hush-hush-hush")
+	t.Setenv("FERMATA_CLUSTER_REDIS", "redis://127.0.0.1:6379")
+	t.Setenv("FERMATA_CLUSTER_SECRET", "hush-hush-hush-hush")
 	text, err := os.ReadFile(exampleFile)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = regexp.MustCompile(`(?m)^#(cluster:|  [a-z])`).ReplaceAll(text, []byte("$1"))
 	return regexp.MustCompile(`(?m)^  #([- ] )`).ReplaceAll(text, []byte("  $1"))
 }
 
@@ -54,7 +58,7 @@ func TestTheExampleShowsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantDefaults(t, got)
-	got.Listen, got.Nodes, got.Apps, got.Health.Reverb.AppKey = nil, nil, nil, ""
+	got.Listen, got.Nodes, got.Apps, got.Health.Reverb.AppKey, got.Cluster = nil, nil, nil, "", nil
 	if want := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want the defaults %+v", got, want)
 	}
@@ -68,10 +72,16 @@ func wantDefaults(t *testing.T, c *Config) {
 	}
 	var tls TLS
 	var node balancer.NodeOptions
+	var shared cluster.Options
 	tls.SetDefaults()
 	node.SetDefaults()
 	if got := c.Listen[1].TLS.MinVersion; got != tls.MinVersion {
 		t.Errorf("got min_version %s, want %s", got, tls.MinVersion)
+	}
+	shared.SetDefaults()
+	shared.Redis, shared.Secret = c.Cluster.Redis, c.Cluster.Secret
+	if *c.Cluster != shared {
+		t.Errorf("got %+v, want %+v", *c.Cluster, shared)
 	}
 	node.Name, node.URL = c.Nodes[0].Name, c.Nodes[0].URL
 	if c.Nodes[0] != node {

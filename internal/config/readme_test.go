@@ -19,6 +19,7 @@ import (
 var withoutDefault = []string{
 	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "nodes[].name", "nodes[].url",
 	"apps[].id", "apps[].key", "apps[].secret",
+	"cluster.redis", "cluster.secret",
 }
 
 func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {
@@ -73,12 +74,13 @@ func TestEveryOptionNamedInTheDocumentationExists(t *testing.T) {
 }
 
 // documents are those that operators read.
-var documents = []string{"README.md", "docs/deploy.md", "docs/reference.md", "CHANGELOG.md"}
+var documents = []string{"README.md", "docs/deploy.md", "docs/reference.md", "docs/cluster.md", "CHANGELOG.md"}
 
 // Pieces of a configuration stand alone in the documentation: what they lack is
 // no mistake there.
 func TestEveryPieceOfAConfigurationInTheDocumentationHasKnownKeysAndValues(t *testing.T) {
 	t.Setenv("FERMATA_ADMIN_TOKEN", strings.Repeat("x", leastSecret))
+	t.Setenv("FERMATA_CLUSTER_SECRET", strings.Repeat("x", leastSecret))
 	key := regexp.MustCompile("^(" + strings.Join(allKeys, "|") + "):")
 	for _, file := range documents {
 		for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, file), -1) {

@@ -1,0 +1,76 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"go.uber.org/zap"
+)
+
+// beat is what a member does every half second.
+func (m *Member) beat(ctx context.Context) {
+	release := m.take(ctx)
+	if release == nil {
+		return
+	}
+	defer release()
+	if err := m.exchange(ctx); err != nil {
+		if ctx.Err() == nil {
+			m.missed(err)
+		}
+		return
+	}
+	m.beats++
+	m.bury(ctx, m.peers.age())
+	m.settle(ctx)
+	m.obey()
+	m.tell()
+}
+
+// bury removes the reports of members that died a minute ago.
+func (m *Member) bury(ctx context.Context, gone []string) {
+	if len(gone) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+	defer cancel()
+	if err := m.deps.Store.Remove(ctx, gone...); err != nil {
+		m.deps.Log.Debug("reports of dead members are left", zap.Error(err))
+	}
+}
+
+// settle writes what the store lacks of what this member knows, and its quotas
+// as they should be. If others write at the same time, the next beat does.
+func (m *Member) settle(ctx context.Context) {
+	s := m.known.Clone()
+	m.plan(&s)
+	if err := m.write(ctx, s); err != nil && !errors.Is(err, ErrConflict) {
+		m.deps.Log.Debug("the state was not written", zap.Error(err))
+	}
+}
+
+// tell makes what is known the view.
+func (m *Member) tell() {
+	m.look()
+	if m.deps.Changed != nil {
+		m.deps.Changed(m.View())
+	}
+	m.seen = m.known.newest()
+}
+
+func (m *Member) look() {
+	v := &View{
+		Self:     m.id,
+		State:    m.known,
+		Members:  m.peers.living(),
+		Away:     m.outage.err,
+		Offset:   m.clock.ahead(),
+		quotas:   maps.Clone(m.allowed),
+		upgrades: m.peers.upgrades(m.id),
+	}
+	if v.Away != nil {
+		v.Since = m.outage.since
+	}
+	m.view.Store(v)
+}

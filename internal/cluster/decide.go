@@ -1,0 +1,89 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// decideTries is how often a decision is tried when others decide at the same
+// time.
+const decideTries = 10
+
+// Decide changes the shared state. It reads the newest, calls Changed with it,
+// lets change work on a copy, and writes that if nobody has written meanwhile;
+// otherwise it does all of that again. change may refuse with an error, which
+// Decide returns, and must not call Decide.
+//
+// It is ErrAway when Redis cannot be reached; with local the decision is then
+// made here alone, and the others are told once Redis is back.
+func (m *Member) Decide(ctx context.Context, local bool, change func(v View, s *State) error) error {
+	release := m.take(ctx)
+	if release == nil {
+		return context.Cause(ctx)
+	}
+	defer release()
+	for range decideTries {
+		err := m.decide(ctx, change)
+		switch {
+		case errors.Is(err, ErrConflict):
+			continue
+		case errors.Is(err, ErrAway) && local:
+			return m.decideAlone(change)
+		}
+		return err
+	}
+	return fmt.Errorf("%d times in a row: %w", decideTries, ErrConflict)
+}
+
+// decide is ErrConflict if somebody else was faster.
+func (m *Member) decide(ctx context.Context, change func(View, *State) error) error {
+	if err := m.read(ctx); err != nil {
+		return err
+	}
+	s := m.known.Clone()
+	if err := change(m.View(), &s); err != nil {
+		return err
+	}
+	err := m.write(ctx, s)
+	if err != nil && !errors.Is(err, ErrConflict) {
+		err = m.sure(ctx, m.unsure.new)
+	}
+	if err == nil {
+		m.obey()
+		m.tell()
+	}
+	return err
+}
+
+// read takes in the newest from the store.
+func (m *Member) read(ctx context.Context) error {
+	if err := m.exchange(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	m.obey()
+	m.tell()
+	return nil
+}
+
+// sure finds out what became of a write whose answer was lost. It is ErrConflict
+// if it was not made.
+func (m *Member) sure(ctx context.Context, wrote []byte) error {
+	if err := m.read(ctx); err != nil {
+		return err
+	}
+	if !sameBytes(m.stored, wrote) {
+		return ErrConflict
+	}
+	return nil
+}
+
+func (m *Member) decideAlone(change func(View, *State) error) error {
+	s := m.known.Clone()
+	if err := change(m.View(), &s); err != nil {
+		return err
+	}
+	m.know(s.normal())
+	m.tell()
+	return nil
+}

@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// exchange writes this member's report and takes in what all have written.
+func (m *Member) exchange(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+	defer cancel()
+	report := m.report()
+	asked := time.Now()
+	heard, err := m.deps.Store.Beat(ctx, m.id, m.sign.seal("report", encode(report)))
+	if err != nil {
+		return err
+	}
+	m.clock.adjust(heard.Now, asked, time.Now())
+	m.back()
+	delete(heard.Reports, m.id) // whatever somebody made of it meanwhile
+	m.peers.hear(heard, m.sign, m.deps.refuse)
+	m.peers.hearSelf(report)
+	if m.unsure != nil && !sameBytes(heard.State, m.unsure.old) {
+		m.unsure = nil // either it was written, or it can be no more
+	}
+	if !m.met || !sameBytes(heard.State, m.stored) {
+		m.merge(heard.State)
+	}
+	m.met = true
+	return nil
+}
+
+// sameBytes tells nothing from an empty value.
+func sameBytes(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
+
+// report is the next one.
+func (m *Member) report() Report {
+	m.seq++
+	r := m.deps.Report()
+	r.ID, r.Name, r.Seq, r.Seen = m.id, m.name, m.seq, m.seen
+	r.At, r.Started = m.Now().UnixMilli(), m.started.Add(m.clock.ahead())
+	return r
+}
+
+// merge takes in a state that the store has, nil for none.
+func (m *Member) merge(raw []byte) {
+	m.stored, m.there = raw, State{}
+	if raw != nil {
+		there, reason := m.open(raw)
+		if reason == "" && there.Version < m.known.Version {
+			reason = RefusedOld
+		}
+		if reason != "" {
+			m.deps.refuse(reason)
+		}
+		m.there = there
+	}
+	merged := m.known.Clone()
+	merged.merge(m.there)
+	m.know(merged)
+}
+
+// open reads a state, and gives a reason, one of Refusals, if there is nothing
+// to read.
+func (m *Member) open(raw []byte) (s State, reason string) {
+	body, err := m.sign.open("state", raw)
+	if err != nil {
+		return State{}, RefusedSignature
+	}
+	if s, err = decode(body); err != nil {
+		return State{}, RefusedMalformed
+	}
+	return s, ""
+}
+
+// know makes a state the one that this member acts by.
+func (m *Member) know(s State) {
+	m.known = s
+	m.clock.see(s.newest())
+}
+
+// write puts a state into the store, where that has not got it.
+func (m *Member) write(ctx context.Context, s State) error {
+	s = s.normal()
+	if s.same(m.there) && s.Version <= m.there.Version && m.unsure == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+	defer cancel()
+	s.forget(m.Now())
+	s.Version++
+	raw := m.sign.seal("state", encode(s))
+	err := m.deps.Store.Swap(ctx, m.stored, raw)
+	switch {
+	case errors.Is(err, ErrConflict):
+		return err
+	case err != nil:
+		m.unsure = &swap{old: m.stored, new: raw}
+		return err
+	}
+	m.stored, m.there, m.unsure = raw, s, nil
+	m.know(s)
+	return nil
+}
+
+func encode(what any) []byte {
+	text, err := json.Marshal(what)
+	if err != nil {
+		panic(err) // these types can be
+	}
+	return text
+}

@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// awayAfter failed beats Redis counts as away, or after awayFor.
+	awayAfter = 3
+	awayFor   = 1500 * time.Millisecond
+)
+
+// outage is a time in which the store cannot be reached. The zero value is none.
+type outage struct {
+	failed int       // beats in a row
+	since  time.Time // of the first
+	err    error     // why; nil: it is not called one yet
+}
+
+// missed counts a beat that failed. A member that has never met the others calls
+// it an outage at once.
+func (m *Member) missed(err error) {
+	o := &m.outage
+	if o.failed++; o.failed == 1 {
+		o.since = time.Now()
+	}
+	if m.met && o.failed < awayAfter && time.Since(o.since) < awayFor {
+		return
+	}
+	if o.err == nil {
+		m.deps.Log.Warn("Redis cannot be reached, going on with what is known", zap.Error(err))
+	}
+	o.err = err
+	m.tell()
+}
+
+// back ends an outage.
+func (m *Member) back() {
+	if m.outage.err != nil {
+		m.deps.Log.Info("Redis can be reached again", zap.Duration("dur", time.Since(m.outage.since)))
+	}
+	m.outage = outage{}
+}
+
+// leave gives back what this member has, and tells the others that it goes.
+func (m *Member) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	if m.outage.failed > 0 {
+		return
+	}
+	release := m.take(ctx)
+	if release == nil {
+		return
+	}
+	defer release()
+	m.giveBack(ctx)
+	_ = m.deps.Store.Remove(ctx, m.id) // otherwise it is found to be dead
+}
+
+// giveBack is tried twice, as others may write at the same time.
+func (m *Member) giveBack(ctx context.Context) {
+	for range 2 {
+		s := m.known.Clone()
+		s.take(m.id)
+		if err := m.write(ctx, s); err == nil || m.exchange(ctx) != nil {
+			return
+		}
+	}
+}

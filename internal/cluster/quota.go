@@ -1,0 +1,142 @@
+package cluster
+
+// plan sets this member's quotas as they should be. One that gets lower is used
+// no more, before anybody else can have it.
+func (m *Member) plan(s *State) {
+	for node, n := range m.peers[m.id].report.Nodes {
+		if n.Cap == 0 {
+			s.give(node, m.id, 0)
+			continue
+		}
+		m.reclaim(s, node)
+		mine, asked := s.Quotas[node][m.id], m.ask(s, node, n)
+		if asked < mine {
+			asked = m.deps.Lower(node, asked)
+			m.allowed[node] = asked
+		}
+		s.give(node, m.id, asked)
+	}
+}
+
+// ask is what this member should have of a node: what it uses at least, and more
+// only if nobody has it.
+func (m *Member) ask(s *State, node string, n NodeReport) int {
+	mine := s.Quotas[node][m.id]
+	asked := m.peers.share(m.id, node).ask(mine)
+	left := n.Cap - s.given(node)
+	return max(n.used(), min(asked, mine+max(0, left)))
+}
+
+// reclaim takes back what dead members have. A member that has just come does
+// not know yet who lives.
+func (m *Member) reclaim(s *State, node string) {
+	if m.beats < lostAfter {
+		return
+	}
+	for id := range s.Quotas[node] {
+		if p := m.peers[id]; p == nil || !p.holds() {
+			s.give(node, id, 0)
+		}
+	}
+}
+
+// obey acts by the quotas in the store. One that is lower there, which is that
+// others thought this member dead, holds at once, as far as clients are not here
+// already.
+func (m *Member) obey() {
+	nodes := m.peers[m.id].report.Nodes
+	for node, n := range nodes {
+		granted := m.known.Quotas[node][m.id]
+		allowed, known := m.allowed[node]
+		switch {
+		case n.Cap == 0:
+			delete(m.allowed, node)
+		case !known || granted < allowed:
+			m.allowed[node] = m.deps.Lower(node, granted)
+		case m.unsure == nil:
+			m.allowed[node] = granted
+		}
+	}
+	for node := range m.allowed {
+		if _, has := nodes[node]; !has {
+			delete(m.allowed, node)
+		}
+	}
+}
+
+// share is what a member goes by for its quota of a node.
+type share struct {
+	limit   int // of the node
+	used    int // by this member
+	all     int // by all
+	members int // that want some of it
+	wants   bool
+}
+
+func (ps peers) share(self, node string) (s share) {
+	for id, p := range ps {
+		n, has := p.report.Nodes[node]
+		if !has || !p.lives() {
+			continue
+		}
+		s.all += n.used()
+		if !p.report.Stopping {
+			s.members++
+		}
+		if id == self {
+			s.limit, s.used, s.wants = n.Cap, n.used(), !p.report.Stopping
+		}
+	}
+	return s
+}
+
+// ask is what it should have instead of mine: what it uses, and its part of what
+// nobody does. While that is about what it has, it stays.
+func (s share) ask(mine int) int {
+	if !s.wants {
+		return s.used
+	}
+	free := max(0, s.limit-s.all)
+	want := s.used + free/s.members
+	full := s.used >= mine && free > 0
+	if full {
+		return max(want, s.used+1)
+	}
+	about := max(1, min(free/s.members/4, s.limit/50))
+	if want-mine <= about && mine-want <= about {
+		return mine
+	}
+	return want
+}
+
+// given is what members have of a node.
+func (s State) given(node string) (clients int) {
+	for _, n := range s.Quotas[node] {
+		clients += n
+	}
+	return clients
+}
+
+// give sets a member's quota, 0 for none.
+func (s *State) give(node, member string, clients int) {
+	switch {
+	case clients == 0:
+		delete(s.Quotas[node], member)
+		if len(s.Quotas[node]) == 0 {
+			delete(s.Quotas, node)
+		}
+	case s.Quotas == nil:
+		s.Quotas = map[string]map[string]int{node: {member: clients}}
+	case s.Quotas[node] == nil:
+		s.Quotas[node] = map[string]int{member: clients}
+	default:
+		s.Quotas[node][member] = clients
+	}
+}
+
+// take takes a member's quotas from it.
+func (s *State) take(member string) {
+	for node := range s.Quotas {
+		s.give(node, member, 0)
+	}
+}

@@ -1,0 +1,35 @@
+package cluster
+
+import (
+	"time"
+)
+
+// Report is what a member says of itself at each beat.
+type Report struct {
+	ID       string                `json:"id"`
+	Name     string                `json:"name"`
+	Version  string                `json:"version,omitempty"`
+	Started  time.Time             `json:"started"` // Redis's clock
+	Seq      uint64                `json:"seq"`     // grows with each
+	At       int64                 `json:"at"`      // ms since 1970, Redis's clock
+	Seen     Stamp                 `json:"seen"`    // of the newest decision that it acts by
+	Clients  int                   `json:"clients"`
+	Ready    bool                  `json:"ready,omitempty"`
+	Stopping bool                  `json:"stopping,omitempty"`
+	Nodes    map[string]NodeReport `json:"nodes,omitempty"`
+}
+
+// NodeReport is a node as one member has it.
+type NodeReport struct {
+	Connections int            `json:"connections,omitempty"`
+	Requests    int            `json:"requests,omitempty"` // plain ones that it has now
+	Up          bool           `json:"up,omitempty"`
+	Reason      string         `json:"reason,omitempty"` // only when down
+	Checked     time.Time      `json:"checked,omitzero"` // Redis's clock
+	Asked       int            `json:"asked,omitempty"`  // upgrades that wanted it, ever
+	Moved       int            `json:"moved,omitempty"`  // of the drain under way
+	Closed      map[string]int `json:"closed,omitempty"` // of the drain under way, by outcome
+	Cap         int            `json:"cap,omitempty"`    // max_connections in this member's configuration; 0: none
+}
+
+func (n NodeReport) used() int { return n.Connections + n.Requests }
