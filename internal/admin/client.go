@@ -31,6 +31,12 @@ type APIError struct {
 
 func (e *APIError) Error() string { return e.Message }
 
+// Is tells which error of Control's it was.
+func (e *APIError) Is(target error) bool {
+	_, code := classify(target)
+	return code != codeInternal && code == e.Code
+}
+
 // Client talks to a running Fermata. Its methods may be called concurrently
 // and error with *APIError, with ErrUnreachable, or with the context's error.
 type Client struct {

@@ -28,13 +28,13 @@ type Watcher struct {
 // Live watches until the stream ends, which is no error, or the context does.
 // Of the events before it sends those behind the one with the id after; empty:
 // all that Fermata has kept. It returns the id of the last one, to go on from
-// in the next call.
-func (c *Client) Live(ctx context.Context, after string, w Watcher) (last string, err error) {
+// in the next call. local is as in Nodes.
+func (c *Client) Live(ctx context.Context, after string, local bool, w Watcher) (last string, err error) {
 	heard, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	watchdog := time.AfterFunc(silence, func() { giveUp(errSilence) })
 	defer watchdog.Stop()
-	request, err := c.request(heard, http.MethodGet, "/v1/live", nil)
+	request, err := c.request(heard, http.MethodGet, "/v1/live"+localQuery(local), nil)
 	if err != nil {
 		return after, err
 	}

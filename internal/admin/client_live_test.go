@@ -51,7 +51,7 @@ func TestTheClientWatchesAndGoesOnAfterTheLastEvent(t *testing.T) {
 			cancel()
 		}
 	}}
-	last, err := c.Live(ctx, "", first.watcher())
+	last, err := c.Live(ctx, "", false, first.watcher())
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
@@ -59,7 +59,7 @@ func TestTheClientWatchesAndGoesOnAfterTheLastEvent(t *testing.T) {
 
 	s.Publish(event(2))
 	second := told{next: func(string) { s.Close() }}
-	if _, err := c.Live(t.Context(), last, second.watcher()); err != nil {
+	if _, err := c.Live(t.Context(), last, false, second.watcher()); err != nil {
 		t.Errorf("got %v, want the stream's end to be no error", err)
 	}
 	second.want(t, "event 2, look at reverb-1")
@@ -98,7 +98,7 @@ data: [}
 id: x-1
 data: {"message": "last"}
 
-`).Live(ctx, "", got.watcher())
+`).Live(ctx, "", false, got.watcher())
 	got.want(t, "sample 2.5, last")
 }
 
@@ -107,14 +107,14 @@ func TestAWatchedFermataThatFallsSilentCannotBeReached(t *testing.T) {
 		t.Skip("SKIPPED under -short, as it takes seconds")
 	}
 	begun := time.Now()
-	_, err := liveAs(t, "retry: 2000\n\n").Live(t.Context(), "", (&told{}).watcher())
+	_, err := liveAs(t, "retry: 2000\n\n").Live(t.Context(), "", false, (&told{}).watcher())
 	if !errors.Is(err, admin.ErrUnreachable) || !strings.Contains(err.Error(), "nothing was heard for 5s") || time.Since(begun) < 5*time.Second {
 		t.Errorf("got %v after %s, want silence after 5s", err, time.Since(begun))
 	}
 }
 
 func TestAWatchedSomethingElseIsSaidToBeNotFermata(t *testing.T) {
-	_, err := liveAs(t, "event: nodes\ndata: <html>\n\n").Live(t.Context(), "", (&told{}).watcher())
+	_, err := liveAs(t, "event: nodes\ndata: <html>\n\n").Live(t.Context(), "", false, (&told{}).watcher())
 	if err == nil || !strings.Contains(err.Error(), "does not answer as Fermata does") {
 		t.Errorf("got %v, want it to say that this is not Fermata", err)
 	}

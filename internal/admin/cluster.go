@@ -27,9 +27,12 @@ type Member struct {
 
 // MemberNode is a node as one member of the cluster has it.
 type MemberNode struct {
-	Member      string `json:"member"`
+	Member      string `json:"member"` // its name
+	ID          string `json:"id"`     // as in Member
 	Health      string `json:"health"` // up or down
 	Reason      string `json:"reason,omitempty"`
 	State       string `json:"state"`
 	Connections int    `json:"connections"`
+	// Checked is as in Node, by the member's clock.
+	Checked time.Time `json:"checked,omitzero"`
 }

@@ -50,8 +50,11 @@ func classify(err error) (status int, code string) {
 	case errors.As(err, new(configError)):
 		return http.StatusUnprocessableEntity, "bad_configuration"
 	}
-	return http.StatusInternalServerError, "internal"
+	return http.StatusInternalServerError, codeInternal
 }
+
+// codeInternal is that of all errors that are not expected.
+const codeInternal = "internal"
 
 func writeError(w http.ResponseWriter, err error) {
 	status, code := classify(err)

@@ -27,7 +27,7 @@ func (c *Screen) follow(ctx context.Context) error {
 	}
 	for {
 		var err error
-		last, err = c.client.Live(ctx, last, watcher)
+		last, err = c.client.Live(ctx, last, c.model.local, watcher)
 		switch {
 		case ctx.Err() != nil:
 			return nil

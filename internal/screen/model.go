@@ -17,6 +17,7 @@ const keptEvents = 100
 // goroutine uses it.
 type model struct {
 	address  string
+	local    bool // as in Options
 	look     admin.Look
 	sample   *admin.Sample // the latest; nil: there is none yet
 	events   []admin.Event // oldest first
@@ -145,7 +146,7 @@ func (m *model) askDrain() task {
 		m.say(fmt.Sprintf("%s is %s already", node.Name, node.State))
 		return nil
 	}
-	return m.ask(&question{node: m.selected})
+	return m.ask(&question{node: m.selected, local: m.local})
 }
 
 func (m *model) undrain() task {
@@ -157,5 +158,5 @@ func (m *model) undrain() task {
 		m.say(node.Name + " is not drained")
 		return nil
 	}
-	return undrain(m.selected)
+	return undrain(m.selected, m.local)
 }

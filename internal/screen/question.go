@@ -20,6 +20,7 @@ type task func(context.Context, *admin.Client) change
 type question struct {
 	node    string
 	force   bool
+	local   bool // as in Options
 	stage   stage
 	refused string     // why it would not be done, or only by force
 	answer  admin.Node // of the dry run
@@ -38,7 +39,7 @@ const (
 // ask shows the question, and has the dry run done.
 func (m *model) ask(q *question) task {
 	m.question = q
-	return q.drain(admin.DrainRequest{Force: q.force, DryRun: true}, func(m *model, node admin.Node) {
+	return q.drain(admin.DrainRequest{Force: q.force, Local: q.local, DryRun: true}, func(m *model, node admin.Node) {
 		q.stage, q.answer = asking, node
 	})
 }
@@ -53,12 +54,12 @@ func (m *model) answer(k key) task {
 		m.say(q.node + " was left alone")
 	case k == 'y' && q.stage == asking:
 		q.stage = draining
-		return q.drain(admin.DrainRequest{Force: q.force}, func(m *model, node admin.Node) {
+		return q.drain(admin.DrainRequest{Force: q.force, Local: q.local}, func(m *model, node admin.Node) {
 			m.question = nil
 			m.say(fmt.Sprintf("%s is %s", node.Name, node.State) + warning(node))
 		})
 	case k == 'f' && q.stage == refused:
-		return m.ask(&question{node: q.node, force: true, refused: q.refused})
+		return m.ask(&question{node: q.node, force: true, local: q.local, refused: q.refused})
 	}
 	return nil
 }
@@ -97,11 +98,11 @@ func warning(node admin.Node) string {
 	return ": " + node.Warning
 }
 
-func undrain(name string) task {
+func undrain(name string, local bool) task {
 	return func(ctx context.Context, client *admin.Client) change {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		node, err := client.Undrain(ctx, name, admin.UndrainRequest{})
+		node, err := client.Undrain(ctx, name, admin.UndrainRequest{Local: local})
 		return func(m *model) {
 			if err != nil {
 				m.complain(err)

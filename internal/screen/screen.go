@@ -20,6 +20,9 @@ type Options struct {
 	Address string
 	// Styled is whether there may be colours, bold and reverse text.
 	Styled bool
+	// Local is whether only this member of a cluster is looked at, and steered even
+	// where the others cannot be told.
+	Local bool
 }
 
 // Screen shows one Fermata. It can be run once.
@@ -37,7 +40,7 @@ type Screen struct {
 func New(o Options, client *admin.Client) *Screen {
 	return &Screen{
 		client:   client,
-		model:    model{address: o.Address},
+		model:    model{address: o.Address, local: o.Local},
 		terminal: terminal{in: o.In, out: o.Out, styled: o.Styled},
 		changes:  make(chan change, 64),
 		failed:   make(chan error, 1),

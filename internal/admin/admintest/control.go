@@ -30,6 +30,8 @@ type Control struct {
 	// Cluster, when set, is the one that the nodes' Members are of. While it is
 	// Away, nothing is decided but what is Local.
 	Cluster *admin.Cluster
+	// Lost, when set, is called when a step is refused because its roll is lost.
+	Lost func()
 
 	mu         sync.Mutex
 	nodes      []admin.Node
@@ -65,11 +67,11 @@ func (c *Control) Nodes(local bool) admin.NodeList {
 	for i := range c.nodes {
 		c.move(&c.nodes[i])
 	}
-	list := admin.NodeList{Nodes: slices.Clone(c.nodes), Cluster: c.Cluster}
+	list := admin.NodeList{Nodes: slices.Clone(c.nodes), Cluster: c.cluster()}
 	c.mu.Unlock()
-	if local {
+	if local && list.Cluster != nil {
 		for i := range list.Nodes {
-			c.own(&list.Nodes[i])
+			own(&list.Nodes[i], list.Cluster.Member)
 		}
 	}
 	if c.Looked != nil {

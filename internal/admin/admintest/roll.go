@@ -67,10 +67,13 @@ func (c *Control) decides(local bool, fence uint64) error {
 	if c.Cluster != nil && c.Cluster.Away != "" && !local {
 		return fmt.Errorf("%w: %s", admin.ErrAway, c.Cluster.Away)
 	}
-	switch {
-	case fence == 0 || fence == c.roll.Fence:
+	if fence == 0 || fence == c.roll.Fence {
 		return nil
-	case len(c.roll.Nodes) == 0:
+	}
+	if c.Lost != nil {
+		c.Lost()
+	}
+	if len(c.roll.Nodes) == 0 {
 		return fmt.Errorf("%w: it was ended", admin.ErrRollLost)
 	}
 	return fmt.Errorf("%w: it is run by %s now", admin.ErrRollLost, c.roll.Runner)
