@@ -19,12 +19,21 @@ const defaultAdmin = "unix:/run/fermata/admin.sock"
 type adminFlags struct {
 	address string
 	token   string
+	local   bool // only the member of a cluster that is asked
 }
 
 func (f *adminFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.address, "admin", "", "the admin endpoint at `ADDRESS`, unix:PATH or http://HOST:PORT (env FERMATA_ADMIN; default "+defaultAdmin+")")
 	flags.StringVar(&f.token, "token", "", "its `TOKEN`; others on this machine see what is given here, so better env FERMATA_ADMIN_TOKEN")
+}
+
+// decideHere is what --local means for a change.
+const decideHere = "do it on this member alone if Redis cannot be reached; the others do it once it is back"
+
+// registerLocal is for commands that can be about one member of a cluster.
+func (f *adminFlags) registerLocal(cmd *cobra.Command, usage string) {
+	cmd.Flags().BoolVar(&f.local, "local", false, "in a cluster: "+usage)
 }
 
 func (f *adminFlags) client() (*admin.Client, error) {

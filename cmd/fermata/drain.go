@@ -47,6 +47,7 @@ max_connections, or fewer of them would be left than drain.min_usable.`,
 		RunE:              func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
 	}
 	flags.where.register(cmd)
+	flags.where.registerLocal(cmd, decideHere+"; wait for this member's clients only")
 	flags.registerSettings(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&flags.wait, "wait", false, "show the progress, return when the node is empty")
@@ -81,7 +82,7 @@ func (f *drainFlags) run(cmd *cobra.Command, name string) error {
 	}
 	warn(cmd.ErrOrStderr(), name, node.Warning)
 	if f.wait {
-		wait := drainWait{client: client, out: cmd.OutOrStdout(), timeout: f.timeout, every: pollEvery}
+		wait := drainWait{client: client, out: cmd.OutOrStdout(), timeout: f.timeout, every: pollEvery, local: f.where.local}
 		if f.json {
 			wait.out = cmd.ErrOrStderr()
 		}
@@ -107,7 +108,7 @@ func (f *drainFlags) check() error {
 
 // request has only what was given; Fermata knows its configuration's values.
 func (f *drainFlags) request(cmd *cobra.Command) admin.DrainRequest {
-	request := admin.DrainRequest{Force: f.force, DryRun: f.dryRun}
+	request := admin.DrainRequest{Force: f.force, DryRun: f.dryRun, Local: f.where.local}
 	if cmd.Flags().Changed("grace") {
 		request.Grace = new(admin.Duration(f.grace))
 	}

@@ -28,6 +28,7 @@ type drainWait struct {
 	out     io.Writer // for the progress
 	timeout time.Duration
 	every   time.Duration // between two looks
+	local   bool          // look at this member of a cluster alone
 }
 
 // run returns the empty node, or why there is none. The drain goes on whatever
@@ -67,15 +68,19 @@ func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, c
 	return context.WithTimeout(ctx, timeout)
 }
 
+// empty is whether a node has been drained. One without clients that is still
+// draining may get some: a member of a cluster has not heard of the drain. A node
+// that was removed from the configuration has no drain.
 func empty(node admin.Node) bool {
-	return node.State == admin.StateDrained || (node.State == admin.StateDraining && node.Connections == 0)
+	removed := node.State == admin.StateDraining && node.Drain == nil
+	return node.State == admin.StateDrained || removed && node.Connections == 0
 }
 
 // look asks for the node, and again for a while when Fermata is away.
 func (d drainWait) look(ctx context.Context, name string) (admin.Node, error) {
 	until := time.Now().Add(patience)
 	for {
-		node, err := d.client.Node(ctx, name, false)
+		node, err := d.client.Node(ctx, name, d.local)
 		var api *admin.APIError
 		switch {
 		case errors.As(err, &api) && api.Status == http.StatusNotFound:

@@ -65,6 +65,9 @@ func report(w io.Writer, err error) {
 	if errors.As(err, &api) && api.Status == http.StatusUnauthorized {
 		err = fmt.Errorf("%w (--token or FERMATA_ADMIN_TOKEN gives it)", err)
 	}
+	if errors.Is(err, admin.ErrAway) {
+		err = fmt.Errorf("%w (with --local it is done on this member alone, and on the others once Redis is back)", err)
+	}
 	fmt.Fprintln(w, "fermata:", err)
 }
 

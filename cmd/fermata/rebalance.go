@@ -37,6 +37,7 @@ at most; undrain or drain of such a node ends it for that node.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}
 	flags.where.register(cmd)
+	flags.where.registerLocal(cmd, decideHere)
 	f := cmd.Flags()
 	f.StringVar(&flags.skew, "skew", "10%", "leave nodes alone that are at most `P` above their share")
 	f.IntVar(&flags.rate, "rate", 20, "move `N` clients per second, 0 for all at once")
@@ -54,7 +55,7 @@ func (f *rebalanceFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	plan, err := client.Rebalance(cmd.Context(), admin.RebalanceRequest{Skew: &skew, Rate: &f.rate, DryRun: f.dryRun})
+	plan, err := client.Rebalance(cmd.Context(), admin.RebalanceRequest{Skew: &skew, Rate: &f.rate, DryRun: f.dryRun, Local: f.where.local})
 	if err != nil {
 		return err
 	}

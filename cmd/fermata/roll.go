@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 // rollFlags are those of the roll command.
@@ -39,17 +40,19 @@ only when no other node can take them, so that a client moves once.
 
 It stops at the first failure, with everything as it is then, and says how to
 go on. Fermata remembers which nodes are left: --resume begins with the one
-where it stopped.`,
+where it stopped. Only one roll can run at a time: one that was ended with
+--cancel from elsewhere does nothing more, but lets a CMD that runs finish.`,
 		ValidArgsFunction: flags.drain.where.completeNodes,
 		RunE:              flags.run,
 	}
 	flags.drain.where.register(cmd)
+	flags.drain.where.registerLocal(cmd, decideHere+"; wait for this member's clients and check only")
 	flags.drain.registerSettings(cmd)
 	f := cmd.Flags()
 	f.StringVar(&flags.exec, "exec", "", "the command `CMD` that restarts a node")
 	f.DurationVar(&flags.timeout, "timeout", 0, "stop when a node is not empty, or not healthy again, after `D` (default: the drain's deadline, and 2m)")
 	f.BoolVar(&flags.resume, "resume", false, "go on with the nodes that are left of a roll that stopped")
-	f.BoolVar(&flags.cancel, "cancel", false, "forget a roll that stopped; its nodes stay as they are")
+	f.BoolVar(&flags.cancel, "cancel", false, "end a roll, and forget what is left of it; its nodes stay as they are")
 	f.BoolVar(&flags.dryRun, "dry-run", false, "only print the plan")
 	return cmd
 }
@@ -63,14 +66,14 @@ func (f *rollFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if f.cancel {
-		roll, err := client.SetRoll(cmd.Context(), admin.Roll{})
+		roll, err := client.SetRoll(cmd.Context(), admin.Roll{Local: f.drain.where.local})
 		warn(cmd.ErrOrStderr(), "roll", roll.Warning)
 		return err
 	}
 	r := &roller{
 		client: client, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr(),
 		command: f.exec, request: f.drain.request(cmd), timeout: f.timeout, every: pollEvery,
-		again: again(cmd), resumed: f.resume,
+		again: again(cmd), resumed: f.resume, runner: runner(), renewEvery: renewEvery, patience: awayPatience,
 	}
 	if r.nodes, err = f.nodes(cmd.Context(), r, args); err != nil {
 		return err
@@ -114,14 +117,21 @@ func (f *rollFlags) nodes(ctx context.Context, r *roller, args []string) ([]stri
 	case f.resume:
 		return left.Nodes, nil
 	case len(left.Nodes) > 0 && !f.dryRun:
-		return nil, &exitError{exitRefused, fmt.Errorf("another roll is under way, or stopped, and has still to do %s: "+
-			"go on with --resume, or forget it with fermata roll --cancel", list(left.Nodes))}
+		return nil, &exitError{exitRefused, fmt.Errorf("another roll%s is under way, or stopped, and has still to do %s: "+
+			"go on with --resume, or forget it with fermata roll --cancel", runBy(left), list(left.Nodes))}
 	}
-	nodes, err := r.client.Nodes(ctx, false)
+	nodes, err := r.client.Nodes(ctx, r.request.Local)
 	if err != nil || len(args) > 0 {
 		return args, errors.Join(err, unknown(args, nodes.Nodes))
 	}
 	return r.ready(nodes.Nodes), nil
+}
+
+func runBy(roll admin.Roll) string {
+	if roll.Runner == "" {
+		return ""
+	}
+	return ", run by " + console.Printable(roll.Runner) + ","
 }
 
 func unknown(names []string, nodes []admin.Node) error {
@@ -153,8 +163,10 @@ func again(cmd *cobra.Command) string {
 			line += fmt.Sprintf(" --%s %s", name, shellWord(f.Value.String()))
 		}
 	}
-	if f := cmd.Flags().Lookup("close"); f.Changed {
-		line += " --close=" + f.Value.String()
+	for _, name := range []string{"close", "local"} {
+		if f := cmd.Flags().Lookup(name); f.Changed {
+			line += fmt.Sprintf(" --%s=%s", name, f.Value)
+		}
 	}
 	return line
 }

@@ -22,7 +22,7 @@ func (r *roller) plan(ctx context.Context) error {
 		if err != nil {
 			refused = err
 			forecast = "now: " + err.Error()
-			if node, err = r.client.Node(ctx, name, false); err != nil {
+			if node, err = r.client.Node(ctx, name, r.request.Local); err != nil {
 				return err
 			}
 		}
@@ -45,7 +45,7 @@ func (r *roller) dryRun() admin.DrainRequest {
 // sayHowOften says whose clients move twice: where every node is to be
 // drained, those of the first one have nowhere else to go.
 func (r *roller) sayHowOften(ctx context.Context) {
-	nodes, err := r.client.Nodes(ctx, false)
+	nodes, err := r.client.Nodes(ctx, r.request.Local)
 	if err != nil || len(r.nodes) < 2 {
 		return
 	}

@@ -24,16 +24,22 @@ type roller struct {
 	every   time.Duration // between two looks
 	again   string        // the command line that goes on
 	resumed bool          // it goes on with one that stopped
+
+	runner     string        // who we are
+	fence      uint64        // the number of our roll, which all of its steps carry
+	renewEvery time.Duration // its lease
+	patience   time.Duration // with a cluster's Redis
 }
 
 // run rolls over the nodes and stops at the first failure.
 func (r *roller) run(ctx context.Context) error {
-	if err := r.leave(ctx, r.nodes); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return err
 	}
 	r.sayHowOften(ctx)
 	for i, name := range r.nodes {
-		if err := r.roll(ctx, name); err != nil {
+		err := r.keep(ctx, r.nodes[i:], func(held context.Context) error { return r.roll(ctx, held, name) })
+		if err != nil {
 			return r.stopped(ctx, i, err)
 		}
 		if err := r.leave(ctx, r.nodes[i+1:]); err != nil {
@@ -44,45 +50,74 @@ func (r *roller) run(ctx context.Context) error {
 	return nil
 }
 
-// leave tells Fermata which nodes are left.
-func (r *roller) leave(ctx context.Context, nodes []string) error {
-	roll, err := r.client.SetRoll(ctx, admin.Roll{Nodes: nodes})
-	warn(r.errOut, "roll", roll.Warning)
-	return err
-}
-
-// roll takes one node through its steps.
-func (r *roller) roll(ctx context.Context, name string) error {
-	node, err := r.client.Drain(ctx, name, r.dryRun())
+// roll takes one node through its steps, as long as the roll is ours, which is
+// until held ends.
+func (r *roller) roll(ctx, held context.Context, name string) error {
+	node, err := r.drain(held, name)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.out, "%s: draining %s; then %s\n", name, clients(node.Connections), forecastText(node.Forecast))
-	if node, err = r.client.Drain(ctx, name, r.request); err != nil {
-		return err
-	}
-	warn(r.errOut, name, node.Warning)
-	wait := drainWait{client: r.client, out: r.out, timeout: r.timeout, every: r.every}
-	if node, err = wait.run(ctx, node); err != nil {
+	wait := drainWait{client: r.client, out: r.out, timeout: r.timeout, every: r.every, local: r.request.Local}
+	if node, err = wait.run(held, node); err != nil {
 		return err
 	}
 	if node.Outcome().Text != "" {
 		fmt.Fprintln(r.out, withOutcome(name, ": ", node))
 	}
-	if err := r.restart(ctx, node); err != nil {
-		return err
+	// Half a restart helps nobody: a command that runs is left to finish.
+	if err := r.restart(ctx, node); err != nil || held.Err() != nil {
+		return commandEnded(held, err)
 	}
 	fmt.Fprintf(r.out, "%s: waiting for its check\n", name)
-	if err := r.healthy(ctx, wait, name); err != nil {
+	if err := r.healthy(held, wait, name); err != nil {
 		return err
 	}
-	node, err = r.client.Undrain(ctx, name, admin.UndrainRequest{})
-	warn(r.errOut, name, node.Warning)
-	return err
+	return r.undrain(held, name)
 }
 
-// healthy waits until two checks that ended after now have passed: the first
-// of them may have begun before, the second cannot.
+func (r *roller) drain(ctx context.Context, name string) (node admin.Node, err error) {
+	if node, err = r.client.Drain(ctx, name, r.dryRun()); err != nil {
+		return node, err
+	}
+	fmt.Fprintf(r.out, "%s: draining %s; then %s\n", name, clients(node.Connections), forecastText(node.Forecast))
+	err = r.decide(ctx, func(ctx context.Context) error {
+		node, err = r.client.Drain(ctx, name, r.step())
+		return err
+	})
+	warn(r.errOut, name, node.Warning)
+	return node, err
+}
+
+// step is the drain of a node, as a step of our roll.
+func (r *roller) step() admin.DrainRequest {
+	request := r.request
+	request.Fence = r.fence
+	return request
+}
+
+// commandEnded is what a command has come to whose roll may have been lost.
+func commandEnded(held context.Context, err error) error {
+	lost := context.Cause(held)
+	switch {
+	case !errors.Is(lost, admin.ErrRollLost):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w; meanwhile %w", lost, err)
+	}
+	return fmt.Errorf("%w; its command, which ran then, has ended well", lost)
+}
+
+func (r *roller) undrain(ctx context.Context, name string) error {
+	return r.decide(ctx, func(ctx context.Context) error {
+		node, err := r.client.Undrain(ctx, name, admin.UndrainRequest{Local: r.request.Local, Fence: r.fence})
+		warn(r.errOut, name, node.Warning)
+		return err
+	})
+}
+
+// healthy waits until each member of a cluster, or the one Fermata, has passed two
+// checks that ended after now: the first of them may have begun before, the second
+// cannot.
 func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error {
 	limit := r.timeout
 	if limit == 0 {
@@ -90,12 +125,10 @@ func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	passed := make(checksPassed)
 	node, err := wait.look(limited, name)
-	for last, passed := node.Checked, 0; err == nil; node, err = wait.look(limited, name) {
-		if !node.Checked.Equal(last) {
-			last, passed = node.Checked, passed+1
-		}
-		if passed >= 2 && node.Health == admin.HealthUp {
+	for ; err == nil; node, err = wait.look(limited, name) {
+		if passed.twice(node) {
 			return nil
 		}
 		select {
@@ -112,6 +145,38 @@ func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error
 	return err
 }
 
+// checksPassed is how often the check of a node has passed since the first look,
+// by the id of the member of a cluster, or for the one Fermata by the empty one.
+type checksPassed map[string]checkPassed
+
+type checkPassed struct {
+	last  time.Time
+	times int
+}
+
+// twice is whether everybody's has.
+func (c checksPassed) twice(node admin.Node) bool {
+	everybody := node.Members
+	if len(everybody) == 0 {
+		everybody = []admin.MemberNode{{Health: node.Health, Checked: node.Checked}}
+	}
+	all := true
+	for _, m := range everybody {
+		all = c.count(m) >= 2 && m.Health == admin.HealthUp && all
+	}
+	return all
+}
+
+func (c checksPassed) count(m admin.MemberNode) int {
+	seen, known := c[m.ID]
+	if known && !m.Checked.Equal(seen.last) {
+		seen.times++
+	}
+	seen.last = m.Checked
+	c[m.ID] = seen
+	return seen.times
+}
+
 // stopped says what has become of a roll that stopped at its node number at,
 // and how to go on. One that was refused before it did anything is forgotten.
 func (r *roller) stopped(ctx context.Context, at int, err error) error {
@@ -121,18 +186,25 @@ func (r *roller) stopped(ctx context.Context, at int, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	node, unknown := r.client.Node(ctx, r.nodes[at], false)
-	untouched := unknown == nil && node.State == admin.StateReady && at == 0 && !r.resumed
-	if untouched && r.leave(ctx, nil) == nil {
+	node, unknown := r.client.Node(ctx, r.nodes[at], r.request.Local)
+	lost := errors.Is(err, admin.ErrRollLost)
+	untouched := unknown == nil && node.State == admin.StateReady && at == 0 && !r.resumed && !lost
+	if untouched && r.giveUp(ctx, nil) == nil {
 		return &exitError{code, fmt.Errorf("%s: %w; nothing was done", node.Name, err)}
 	}
-	text := fmt.Sprintf("roll stopped at %s: %v", r.nodes[at], err)
+	text := fmt.Sprintf("roll stopped at %s: %s", r.nodes[at], console.Printable(err.Error()))
 	if at > 0 {
 		text += "\n  done: " + list(r.nodes[:at])
 	}
 	text += "\n  to do: " + list(r.nodes[at:])
 	if unknown == nil {
 		text += fmt.Sprintf("\n  %s is %s, with %s, health %s (%s)", node.Name, node.State, clients(node.Connections), node.Health, console.Printable(node.Reason))
+	}
+	if lost {
+		return &exitError{code, errors.New(text + "\n  from here nothing more is done")}
+	}
+	if r.giveUp(ctx, r.nodes[at:]) != nil {
+		text += fmt.Sprintf("\n  Fermata could not be told that it has stopped, and lets nobody go on with it for %s", admin.RollLease)
 	}
 	text += "\n  go on with it: " + r.again +
 		"\n  or give it up: fermata undrain " + r.nodes[at] + " && fermata roll --cancel"

@@ -31,10 +31,10 @@ func newStatusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			status := status{client: client, out: cmd.OutOrStdout(), json: asJSON}
+			status := status{client: client, out: cmd.OutOrStdout(), json: asJSON, local: where.local}
 			switch in, out := terminals(cmd.InOrStdin(), status.out); {
 			case watch && out != nil && !asJSON:
-				return screen.New(screen.Options{In: in, Out: out, Address: where.endpoint(), Styled: console.Coloured(out)}, client).Run(cmd.Context())
+				return screen.New(screen.Options{In: in, Out: out, Address: where.endpoint(), Styled: console.Coloured(out), Local: where.local}, client).Run(cmd.Context())
 			case watch:
 				return status.watch(cmd.Context(), time.Second)
 			}
@@ -42,6 +42,7 @@ func newStatusCommand() *cobra.Command {
 		},
 	}
 	where.register(cmd)
+	where.registerLocal(cmd, "show what this member has")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's JSON")
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on showing it, and take keys to drain and undrain; when piped, print it anew when it has changed")
 	return cmd
@@ -52,10 +53,11 @@ type status struct {
 	client *admin.Client
 	out    io.Writer
 	json   bool
+	local  bool // what one member of a cluster has
 }
 
 func (s status) once(ctx context.Context) error {
-	list, err := s.client.Nodes(ctx, false)
+	list, err := s.client.Nodes(ctx, s.local)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func (s status) watch(ctx context.Context, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for seen := false; ; seen = true {
-		list, err := s.client.Nodes(ctx, false)
+		list, err := s.client.Nodes(ctx, s.local)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -131,7 +133,7 @@ func (s status) redraw() func(admin.NodeList, string) error {
 
 func (s status) text(list admin.NodeList) string {
 	if !s.json {
-		return table(statusRows(list.Nodes), console.Painter(s.out)) + outcomes(list.Nodes)
+		return table(statusRows(list.Nodes), console.Painter(s.out)) + outcomes(list.Nodes) + clusterText(s.out, list.Cluster, s.local)
 	}
 	var text strings.Builder
 	admin.Encode(&text, list) // cannot fail: it came as JSON

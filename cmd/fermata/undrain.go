@@ -21,7 +21,7 @@ func newUndrainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			node, err := client.Undrain(cmd.Context(), args[0], admin.UndrainRequest{})
+			node, err := client.Undrain(cmd.Context(), args[0], admin.UndrainRequest{Local: where.local})
 			if err != nil {
 				return err
 			}
@@ -34,6 +34,7 @@ func newUndrainCommand() *cobra.Command {
 		},
 	}
 	where.register(cmd)
+	where.registerLocal(cmd, decideHere)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the node as the API's JSON")
 	return cmd
 }
