@@ -22,10 +22,23 @@ func newCheckCommand() *cobra.Command {
 			for _, w := range c.Warnings {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s (a warning)\n", w)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok: %d listeners, %d nodes\n", file, len(c.Listen), len(c.Nodes))
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok: %d listeners, %s\n", file, len(c.Listen), nodesText(c.Nodes))
 			return nil
 		},
 	}
 	configFlag(cmd, &file)
 	return cmd
+}
+
+// nodesText says which nodes there are, and where others are to be found.
+func nodesText(entries []config.Node) string {
+	fixed, found := 0, ""
+	for _, e := range entries {
+		if e.Finds() {
+			found += ", and those found by " + e.Source.String()
+		} else {
+			fixed++
+		}
+	}
+	return fmt.Sprintf("%d nodes%s", fixed, found)
 }

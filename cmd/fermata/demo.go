@@ -100,7 +100,7 @@ func (f *demoFlags) run(cmd *cobra.Command, lines *console.Queue) error {
 // config is Fermata's configuration in front of the nodes.
 func (f *demoFlags) config(nodes *demo.Nodes, certificate certs.Pair) *config.Config {
 	c := config.Default()
-	c.Nodes = nodes.Options()
+	c.Nodes = config.Fixed(nodes.Options()...)
 	c.Listen = []config.Listen{
 		{Address: freeAddress(f.secure), TLS: &config.TLS{Certificates: []certs.Pair{certificate}, MinVersion: "1.2"}},
 		{Address: freeAddress(f.plain)},

@@ -65,6 +65,9 @@ type Node struct {
 	Moves *Outcome `json:"moves,omitempty"`
 	// Checked is when the last check that passed began; left out: none has.
 	Checked time.Time `json:"checked,omitzero"`
+	// Discovered is where the node was found, such as dns reverb.default.svc; left
+	// out: it is in the configuration itself.
+	Discovered string `json:"discovered,omitempty"`
 	// Avoided is whether it is still to be drained in a roll.
 	Avoided bool `json:"avoided,omitempty"`
 	// Apps are the clients that the node has greeted, by the key of their app;
@@ -237,7 +240,7 @@ type Candidate struct {
 // Event is something that happened, as /v1/events sends it.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // node_up, node_down, panic, panic_over, no_delivery, delivery, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
+	Type    string    `json:"type"` // node_up, node_down, node_found, node_gone, panic, panic_over, no_delivery, delivery, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
 	Node    string    `json:"node,omitempty"`
 	Message string    `json:"message"`
 }

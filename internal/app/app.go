@@ -37,19 +37,22 @@ type Loader func() (*config.Config, error)
 // App is one Fermata: New, Listen, Run. Reload and the methods of
 // admin.Control may be called while it runs, concurrently.
 type App struct {
-	load     Loader
-	log      *zap.Logger
-	level    zap.AtomicLevel
-	metrics  *metrics.Metrics
-	registry *prometheus.Registry
-	pool     *balancer.Pool
-	engine   relay.Engine
-	moves    *moves.Moves
-	handler  *proxy.Handler
-	admin    *admin.Server
-	checks   *checks
-	delivery delivery
-	state    *stateDir
+	load      Loader
+	log       *zap.Logger
+	level     zap.AtomicLevel
+	metrics   *metrics.Metrics
+	registry  *prometheus.Registry
+	pool      *balancer.Pool
+	engine    relay.Engine
+	moves     *moves.Moves
+	handler   *proxy.Handler
+	admin     *admin.Server
+	checks    *checks
+	discovery *discovery
+	delivery  delivery
+	state     *stateDir
+
+	joined atomic.Pointer[joined] // the nodes; changes with mu held
 
 	shortages     shortages
 	lookups       *seldom // of names that are not found
@@ -86,7 +89,10 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.registry)
-	a.pool = balancer.New(c.Nodes, c.Sticky)
+	a.discovery = newDiscovery(a.log, a.lookedForNodes)
+	nodes := join(c.Nodes, a.discovery.nodes)
+	a.joined.Store(&nodes)
+	a.pool = balancer.New(nodes.nodes, c.Sticky)
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
 	a.checks = newChecks(a.checked, a.found)
 	a.delivery.Delivery = health.NewDelivery(a.deliveryPlan, a.delivered)
@@ -104,6 +110,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 		LinesDropped: out.Dropped,
 	})
 	metrics.ObserveDelivery(a.registry, a.delivery.up)
+	metrics.ObserveDiscovery(a.registry, a.discovery.counts)
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
 }
@@ -171,18 +178,21 @@ func (a *App) begin(ctx context.Context, before remembered) {
 	defer a.mu.Unlock()
 	a.running = ctx
 	a.metrics.Reloaded(true, time.Now())
+	a.discovery.add(ctx, a.config.Nodes)
+	a.discovery.looked(ctx)
+	nodes := a.putNodes()
 	a.restore(before)
-	a.checks.set(ctx, a.config.Nodes, a.config.Health)
+	a.checks.set(ctx, nodes, a.config.Health)
 	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
 	a.checks.wg.Go(func() { a.delivery.Run(ctx) })
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
 	a.checks.wg.Go(func() { a.rebalanceUnasked(ctx) })
-	started := a.config
+	started := a.config.Health
 	a.checks.wg.Go(func() { a.adviseChecks(ctx, started) })
 	a.checks.wg.Go(func() { a.moves.MoveOld(ctx) })
 	a.warn(a.config)
-	a.log.Info("serving", zap.Int("nodes", len(a.config.Nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
+	a.log.Info("serving", zap.Int("nodes", len(nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }
 
 // tell logs a change of state and tells the followers of /v1/events. The log

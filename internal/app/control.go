@@ -52,6 +52,7 @@ func (a *App) view(n balancer.Status) admin.Node {
 	case n.Lost:
 		v.Moves = new(a.outcome(n))
 	}
+	a.showOrigin(&v)
 	return v
 }
 

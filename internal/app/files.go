@@ -69,7 +69,7 @@ func filesFor(clients, own int) int {
 
 // share shares the process's descriptors out, for this configuration.
 func (a *App) share(c *config.Config) share {
-	return shareFiles(a.fileLimit, ownFiles(len(c.Listen)+1, len(c.Nodes)))
+	return shareFiles(a.fileLimit, ownFiles(len(c.Listen)+1, max(len(c.Nodes), len(a.pool.Nodes()))))
 }
 
 // noteLimit warns of clients that the configuration wants and the file

@@ -29,10 +29,10 @@ const waiting = 45 * time.Second
 func twoNodes(stateDir string) *config.Config {
 	c := config.Default()
 	c.Listen = []config.Listen{{Address: "127.0.0.1:0"}}
-	c.Nodes = []balancer.NodeOptions{
-		{Name: "a", URL: balancer.URL{Host: "127.0.0.1:9"}, Weight: 1},
-		{Name: "b", URL: balancer.URL{Host: "127.0.0.2:9"}, Weight: 1},
-	}
+	c.Nodes = config.Fixed(
+		balancer.NodeOptions{Name: "a", URL: balancer.URL{Host: "127.0.0.1:9"}, Weight: 1},
+		balancer.NodeOptions{Name: "b", URL: balancer.URL{Host: "127.0.0.2:9"}, Weight: 1},
+	)
 	c.Admin.Address, c.StateDir = "", stateDir
 	return c
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -17,7 +18,9 @@ import (
 func exhibit(t *testing.T) *apptest.Stack {
 	t.Helper()
 	s := apptest.New(t, 3, "health: {type: http, interval: 100ms}\n")
-	s.Configure(s.Capped(100, 100, 0) + apptest.KnownApp + "health: {type: http, interval: 100ms, reverb: {delivery: {interval: 500ms}}}\n")
+	_, port, _ := net.SplitHostPort(s.Nodes[0].Addr().String())
+	again := "  - {name: again, discover: dns, host: localhost, port: " + port + "}\n" // the first node, which is there already
+	s.Configure(s.Capped(100, 100, 0) + again + apptest.KnownApp + "health: {type: http, interval: 100ms, reverb: {delivery: {interval: 500ms}}}\n")
 	s.Reload()
 	s.WaitMetric(`fermata_delivery_up{node="reverb-1"} 1`)
 	s.Dial().CloseNow()

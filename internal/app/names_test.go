@@ -2,129 +2,31 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/coder/websocket"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"fermata/internal/admin"
-	"fermata/internal/config"
-	"fermata/internal/console"
 	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/dnsserver"
 	"fermata/internal/names"
 )
 
-// front is a whole Fermata whose nodes' names are looked up elsewhere.
-type front struct {
-	t *testing.T
-	*App
-	address string
-	text    string // its configuration
-}
-
 // newFront serves in front of nodes at these HOST:PORT.
 func newFront(t *testing.T, lookup names.Lookup, nodes ...string) *front {
 	t.Helper()
-	f := &front{t: t}
-	f.configure("", nodes...)
-	log := console.StartQueue(t.Output())
-	t.Cleanup(log.Close)
-	a, err := New(func() (*config.Config, error) { return config.Parse("fermata.yaml", []byte(f.text)) }, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.App, a.checks.lookup = a, lookup
-	if err := a.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	addresses, _ := a.Addresses()
-	f.address = addresses[0].String()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("got %v, want an end without an error", err)
-		}
-	})
-	return f
+	return startFront(t, nodesAt(nodes...), func(a *App) { a.checks.lookup = lookup })
 }
 
-func (f *front) configure(extra string, nodes ...string) {
-	f.text = "listen: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nhealth: {interval: 100ms}\n" + extra + "nodes:\n"
+func nodesAt(nodes ...string) (text string) {
+	text = "nodes:\n"
 	for i, node := range nodes {
-		f.text += fmt.Sprintf("- {name: reverb-%d, url: 'http://%s'}\n", i+1, node)
+		text += fmt.Sprintf("- {name: reverb-%d, url: 'http://%s'}\n", i+1, node)
 	}
-}
-
-// dial connects a client, and returns the name that its node has given itself.
-func (f *front) dial() (node string) {
-	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), waiting)
-	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws://"+f.address+"/app/"+devnode.DefaultAppKey+"?protocol=7", nil)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { c.CloseNow() })
-	_, text, err := c.Read(ctx)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	var greeting struct{ Data string }
-	var data struct{ Node string }
-	if json.Unmarshal(text, &greeting) != nil || json.Unmarshal([]byte(greeting.Data), &data) != nil {
-		f.t.Fatalf("got the greeting %s", text)
-	}
-	return data.Node
-}
-
-// until waits until a node is so.
-func (f *front) until(name, what string, so func(admin.Node) bool) {
-	f.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.After(waiting); ; {
-		var last admin.Node
-		for _, n := range f.Nodes(false).Nodes {
-			if n.Name == name {
-				last = n
-			}
-		}
-		if so(last) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-end:
-			f.t.Fatalf("%s: got %+v, want that it %s", name, last, what)
-		}
-	}
-}
-
-func (f *front) untilUp(name string) {
-	f.t.Helper()
-	f.until(name, "is up", func(n admin.Node) bool { return n.Health == "up" && !n.Checked.IsZero() })
-}
-
-// startNode starts a node, and returns its port.
-func startNode(t *testing.T, name, address string) (port string) {
-	t.Helper()
-	n, err := devnode.Start(address, devnode.Options{Name: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.Kill)
-	_, port, _ = net.SplitHostPort(n.Addr().String())
-	return port
+	return text
 }
 
 func TestADNSOutageCostsNoClientItsNode(t *testing.T) {
@@ -137,7 +39,7 @@ func TestADNSOutageCostsNoClientItsNode(t *testing.T) {
 	dns.Set("two.test", "127.0.0.1")
 	f := newFront(t, dns.Lookup, "one.test:"+one, "two.test:"+two)
 	for range 20 {
-		f.dial()
+		f.connect()
 	}
 	stale := func(says string) {
 		t.Helper()
@@ -152,14 +54,14 @@ func TestADNSOutageCostsNoClientItsNode(t *testing.T) {
 		stale(says)
 		dns.Asked(40) // some ten rounds more
 		stale(says)
-		f.dial()
-		f.configure("stop_timeout: 20s\n", "one.test:"+one, "two.test:"+two)
+		f.connect()
+		f.text = base + "stop_timeout: 20s\n" + nodesAt("one.test:"+one, "two.test:"+two)
 		f.text = strings.Replace(f.text, "interval: 100ms", "interval: 110ms", 1) // new checks, which know no less
 		if _, err := f.Reload(); err != nil {
 			t.Fatal(err)
 		}
 		stale(says)
-		f.dial()
+		f.connect()
 		dns.Fail(dnsmessage.RCodeSuccess)
 	}
 	if now, _ := f.handler.Clients(); now != 24 {
@@ -186,7 +88,7 @@ func TestNoClientWaitsForALookUp(t *testing.T) {
 	}, "one.test:"+port)
 	f.untilUp("reverb-1")
 	<-hung
-	if got := f.dial(); got != "one" {
+	if got := f.connect().node; got != "one" {
 		t.Errorf("got %s, want one", got)
 	}
 }
@@ -198,7 +100,7 @@ func TestANameThatIsNotFoundAtTheStartIsANodeThatIsDownUntilItIs(t *testing.T) {
 	f.until("reverb-2", "is down with the reason", func(n admin.Node) bool {
 		return n.Health == "down" && n.Reason == "no address is known: late.test: no such host"
 	})
-	if got := f.dial(); got != "here" {
+	if got := f.connect().node; got != "here" {
 		t.Errorf("got %s, want the node that is there", got)
 	}
 	dns.Set("late.test", "127.0.0.1")
@@ -211,7 +113,7 @@ func TestAnAddressThatRefusesIsFollowedByTheNext(t *testing.T) {
 	dns.Set("one.test", "127.0.0.3", "127.0.0.2", "127.0.0.1")
 	f := newFront(t, dns.Lookup, "one.test:"+port)
 	f.untilUp("reverb-1")
-	f.dial()
+	f.connect()
 	n, _ := f.pool.Node("reverb-1")
 	if first := f.pool.Addresses(n.Node)[0].Addr().String(); first != "127.0.0.1" {
 		t.Errorf("got %s to be dialled first from now on, want 127.0.0.1, which answers", first)
@@ -232,7 +134,7 @@ func TestANodeThatMovesToAnotherAddressIsFollowed(t *testing.T) {
 	dns.Set("one.test", "127.0.0.1")
 	f := newFront(t, dns.Lookup, "one.test:"+port)
 	f.untilUp("reverb-1")
-	if got := f.dial(); got != "old" {
+	if got := f.connect().node; got != "old" {
 		t.Errorf("got %s, want old", got)
 	}
 	dns.Set("one.test", "127.0.0.2")
@@ -240,7 +142,7 @@ func TestANodeThatMovesToAnotherAddressIsFollowed(t *testing.T) {
 	f.until("reverb-1", "is at 127.0.0.2", func(admin.Node) bool {
 		return f.pool.Addresses(n.Node)[0].Addr() == netip.MustParseAddr("127.0.0.2")
 	})
-	if got := f.dial(); got != "new" {
+	if got := f.connect().node; got != "new" {
 		t.Errorf("got %s, want new", got)
 	}
 }

@@ -23,7 +23,7 @@ func (o *occasion) note(kind string, now time.Time) {
 	defer o.mu.Unlock()
 	o.last = now
 	switch kind {
-	case "start", "node_up", "undrain", "reload":
+	case "start", "node_up", "node_found", "undrain", "reload":
 		o.given = true
 	}
 }
@@ -47,7 +47,7 @@ func (o *occasion) use() {
 func (a *App) happened(kind string, now time.Time) {
 	a.occasion.note(kind, now)
 	switch kind {
-	case "drain", "roll", "reload", "panic", "node_down":
+	case "drain", "roll", "reload", "panic", "node_down", "node_gone":
 		if a.unasked.CompareAndSwap(true, false) {
 			a.moves.EndRebalance()
 			a.tell("rebalanced", "", "ended early, since something else has begun")

@@ -31,7 +31,7 @@ func (a *App) Reload() (admin.Reloaded, error) {
 	next := a.readAll(ctx)
 	err := next.err
 	if err == nil {
-		err = a.takeOver(next)
+		err = a.takeOver(ctx, next)
 	}
 	if errors.Is(err, errNotServing) {
 		return admin.Reloaded{}, err
@@ -97,7 +97,9 @@ func (a *App) read(now *config.Config) (next loaded) {
 }
 
 // takeOver swaps everything, and tells. From the first swap on nothing can fail.
-func (a *App) takeOver(next loaded) error {
+func (a *App) takeOver(ctx context.Context, next loaded) error {
+	a.discovery.add(ctx, next.config.Nodes)
+	a.discovery.looked(ctx) // so that its nodes are there when those of the old configuration go
 	save, err := a.swap(next)
 	if err != nil {
 		return err
@@ -106,7 +108,7 @@ func (a *App) takeOver(next loaded) error {
 	a.warn(next.config)
 	a.noteRoom()
 	a.saved("drains", save)
-	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(next.config.Nodes)))
+	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(a.joined.Load().nodes)))
 	return nil
 }
 
@@ -125,17 +127,19 @@ func (a *App) swap(next loaded) (save func() error, err error) {
 	a.handler.SetOptions(a.proxyOptions(next.config))
 	a.moves.SetOptions(moveOptions(next.config))
 	a.config = next.config
+	a.discovery.keep(a.config.Nodes)
 	a.replaceNodes()
 	a.delivery.Replan()
 	return a.drainsNow(), nil
 }
 
-// replaceNodes makes the pool's nodes those of the configuration.
+// replaceNodes makes the pool's nodes those of the configuration, and those that
+// were found. mu is held.
 func (a *App) replaceNodes() {
 	c, before := a.config, a.pool.Nodes()
-	a.pool.Replace(c.Nodes, c.Sticky)
+	nodes := a.putNodes()
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
-	a.checks.set(a.running, c.Nodes, c.Health)
+	a.checks.set(a.running, nodes, c.Health)
 	for _, old := range before {
 		now := a.pool.Status(old.Node)
 		if _, err := a.pool.Node(old.Name); err != nil {

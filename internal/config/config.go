@@ -23,8 +23,8 @@ import (
 type Config struct {
 	// Listen is where clients come in; at least one.
 	Listen []Listen `yaml:"listen"`
-	// Nodes are the pool; at least one.
-	Nodes []balancer.NodeOptions `yaml:"nodes"`
+	// Nodes are the pool, or where it is found; at least one.
+	Nodes []Node `yaml:"nodes"`
 	// PathPrefix is the path before all of the nodes' paths, such as /ws for
 	// nodes with REVERB_SERVER_PATH=/ws; it has no slash at its end. Empty: none.
 	PathPrefix string `yaml:"path_prefix"`

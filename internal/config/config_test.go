@@ -15,6 +15,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/certs"
+	"fermata/internal/discover"
 	"fermata/internal/secret"
 	"fermata/proxy"
 	"fermata/proxy/session"
@@ -34,7 +35,10 @@ func mustParse(t *testing.T, text string) *Config {
 
 func TestWhatIsNotGivenIsTheDefault(t *testing.T) {
 	got := mustParse(t, required+"sticky:\nhealth: {}\nlog: {level: null, format: ~}\nadmin: {token: }\n")
-	if !reflect.DeepEqual(got.Nodes, []balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: "10.0.0.1:8080"}, Weight: 1, MaxConnections: 950}}) {
+	if !reflect.DeepEqual(got.Nodes, []Node{{
+		NodeOptions: balancer.NodeOptions{Name: "a", URL: balancer.URL{Host: "10.0.0.1:8080"}, Weight: 1, MaxConnections: 950},
+		Source:      discover.Source{Every: 5 * time.Second},
+	}}) {
 		t.Errorf("got %+v, want one node of weight 1 and 950 clients", got.Nodes)
 	}
 	got.Listen, got.Nodes = nil, nil

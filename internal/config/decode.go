@@ -79,7 +79,7 @@ func (d decoder) mapping(n *yaml.Node, out reflect.Value, path string, line int)
 			d.add(key.Line, at, "got this key again, want it once (line %d has it)", before)
 		default:
 			first[key.Value] = key.Line
-			d.value(value, out.Field(field), at, key.Line)
+			d.value(value, out.FieldByIndex(fieldsOf(out.Type())[field].Index), at, key.Line)
 		}
 	}
 }
@@ -105,16 +105,20 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// keysOf are the keys of a struct's fields, in their order. Fields that no key
-// fills are tagged "-" and come last.
+// keysOf are the keys of a struct's fields, in their order.
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "-" {
-			keys = append(keys, key)
-		}
+	for _, field := range fieldsOf(t) {
+		keys = append(keys, field.Tag.Get("yaml"))
 	}
 	return keys
+}
+
+// fieldsOf are the fields that keys fill, those of embedded structs with them.
+func fieldsOf(t reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(field reflect.StructField) bool {
+		return field.Anonymous || field.Tag.Get("yaml") == "-"
+	})
 }
 
 func (d decoder) list(n *yaml.Node, out reflect.Value, path string, line int) {

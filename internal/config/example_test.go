@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"fermata/balancer"
 	"fermata/internal/certs"
 	"fermata/internal/cluster"
 )
@@ -71,7 +70,7 @@ func wantDefaults(t *testing.T, c *Config) {
 		t.Fatalf("got %+v, want a plain listener and a TLS one", c.Listen)
 	}
 	var tls TLS
-	var node balancer.NodeOptions
+	var node Node
 	var shared cluster.Options
 	tls.SetDefaults()
 	node.SetDefaults()
@@ -95,7 +94,8 @@ func TestTheExampleShowsEveryKey(t *testing.T) {
 	for _, path := range paths(reflect.TypeFor[Config](), "") {
 		_, plain := report.lines[path]
 		_, second := report.lines[regexp.MustCompile(`^listen\[0\]`).ReplaceAllString(path, "listen[1]")]
-		if !plain && !second {
+		_, found := report.lines[regexp.MustCompile(`^nodes\[0\]`).ReplaceAllString(path, "nodes[2]")]
+		if !plain && !second && !found {
 			t.Errorf("got no %s in the example, want every key", path)
 		}
 	}
@@ -107,14 +107,14 @@ func paths(of reflect.Type, at string) (all []string) {
 	case reflect.Pointer:
 		return paths(of.Elem(), at)
 	case reflect.Slice:
-		if of.Elem().Kind() == reflect.Struct && of.Elem().Field(0).Tag.Get("yaml") != "" {
+		if of.Elem().Kind() == reflect.Struct && keysOf(of.Elem())[0] != "" {
 			return paths(of.Elem(), at+"[0]")
 		}
 	case reflect.Struct:
-		for i := range of.NumField() {
-			if key := of.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
+		for _, field := range fieldsOf(of) {
+			if key := field.Tag.Get("yaml"); key != "" {
 				all = append(all, join(at, key))
-				all = append(all, paths(of.Field(i).Type, join(at, key))...)
+				all = append(all, paths(field.Type, join(at, key))...)
 			}
 		}
 	}

@@ -22,10 +22,16 @@ var withoutDefault = []string{
 	"cluster.redis", "cluster.secret",
 }
 
+// ofSome are those that only some entries of a list have.
+var ofSome = []string{"nodes[].discover", "nodes[].host", "nodes[].port"}
+
 func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {
 	want := exampleOptions(t)
 	for _, path := range withoutDefault {
 		want[path] = "required"
+	}
+	for _, path := range ofSome {
+		want[path] = "none"
 	}
 	got := referenceOptions(t)
 	for _, path := range slices.Sorted(maps.Keys(want)) {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -26,7 +25,7 @@ func (c *Config) validate(r *report) {
 	r.validateSession(c.Session)
 	r.validateSticky(c.Sticky)
 	r.validateHealth(c.Health)
-	r.validateDrain(c.Drain, len(c.Nodes))
+	r.validateDrain(c.Drain, c.mostNodes())
 	r.validateRebalance(c.Rebalance)
 	r.validateTimeouts(c.Timeouts)
 	r.validateLimits(c.Limits)
@@ -75,26 +74,6 @@ func (r *report) offOrAtLeast(path string, got, least time.Duration) {
 
 func (r *report) between(path string, got, least, most int) {
 	r.want(got >= least && got <= most, path, "got %d, want %d to %d", got, least, most)
-}
-
-// nodeName is no option of a command, and no step in a path.
-var nodeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$`)
-
-// IsNodeName is whether a node can have that name.
-func IsNodeName(name string) bool { return nodeName.MatchString(name) }
-
-func (r *report) validateNodes(nodes []balancer.NodeOptions) {
-	r.want(len(nodes) > 0, "nodes", "got no nodes, want at least one")
-	names, urls := map[string]string{}, map[string]string{}
-	for i, node := range nodes {
-		path := fmt.Sprintf("nodes[%d]", i)
-		r.want(IsNodeName(node.Name), path+".name", "got %q, want 1 to 63 letters, digits or . _ -, the first no . or -", node.Name)
-		r.unique(names, path+".name", node.Name)
-		r.want(node.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT")
-		r.wantPort(path+".url", node.URL.Host, 1)
-		r.unique(urls, path+".url", node.URL.Host)
-		r.between(path+".weight", node.Weight, 1, balancer.MaxWeight)
-	}
 }
 
 // unique remembers in seen which path has the value; an empty one is none.

@@ -16,7 +16,7 @@ func (r *report) doubt(c *Config) {
 	r.doubtTimes(c)
 	r.doubtCaps(c)
 	r.doubtSession(c)
-	r.prefer(len(c.Nodes) < 2 || c.Drain.MinUsable < len(c.Nodes), "drain.min_usable", "got %d, as many as there are nodes: every drain is refused, want less", c.Drain.MinUsable)
+	r.prefer(len(c.Nodes) < 2 || c.Drain.MinUsable < c.mostNodes(), "drain.min_usable", "got %d, as many as there are nodes: every drain is refused, want less", c.Drain.MinUsable)
 	for i, network := range c.TrustedProxies {
 		r.prefer(network.Bits() > 0, fmt.Sprintf("trusted_proxies[%d]", i), "got %v, so that every client can give itself any address, want the proxies' networks", network)
 	}
@@ -29,7 +29,7 @@ func (r *report) doubt(c *Config) {
 // doubtCaps looks for nodes that would end before their cap, and for clients that
 // no node would have room for.
 func (r *report) doubtCaps(c *Config) {
-	room, capped := 0, true
+	room, capped := 0, !c.Discovers()
 	for i, node := range c.Nodes {
 		room, capped = room+int(node.MaxConnections), capped && node.MaxConnections > 0
 		r.prefer(node.MaxConnections <= balancer.SafeCap, fmt.Sprintf("nodes[%d].max_connections", i),

@@ -22,7 +22,11 @@ func TestTheHintForIPHashKeepsANetworkOnOneNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pool := balancer.New(c.Nodes, c.Sticky)
+		var nodes []balancer.NodeOptions
+		for _, n := range c.Nodes {
+			nodes = append(nodes, n.NodeOptions)
+		}
+		pool := balancer.New(nodes, c.Sticky)
 		count := map[string]int{}
 		for i := range byte(200) {
 			pick, err := pool.Acquire(balancer.Key{IP: netip.MustParseAddr(client(i))})

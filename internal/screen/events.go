@@ -11,7 +11,7 @@ import (
 var eventStyles = map[string]style{
 	"node_up": green, "undrain": green, "panic_over": green, "delivery": green,
 	"node_down": red, "panic": red, "no_delivery": red,
-	"drain": yellow, "drained": yellow, "stopping": yellow,
+	"node_gone": yellow, "drain": yellow, "drained": yellow, "stopping": yellow,
 }
 
 // eventLines are the latest events, the newest first.

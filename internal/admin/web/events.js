@@ -9,6 +9,8 @@ const keptEvents = 100;
 const kinds = {
   node_up: { symbol: "is-good", look: "up", mark: "▲" },
   node_down: { symbol: "is-bad", look: "down", mark: "▼" },
+  node_found: { symbol: "is-news", look: "" },
+  node_gone: { symbol: "is-leaving", look: "wait" },
   panic: { symbol: "is-bad", look: "down", mark: "▼" },
   no_delivery: { symbol: "is-bad", look: "down", mark: "▼" },
   delivery: { symbol: "is-good", look: "up", mark: "▲" },

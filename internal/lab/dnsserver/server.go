@@ -74,10 +74,14 @@ func (s *Server) Asked(more int) {
 
 // Lookup asks this server alone.
 func (s *Server) Lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return s.Resolver().LookupNetIP(ctx, "ip", host+".") // not below the machine's own domain
+}
+
+// Resolver asks this server alone.
+func (s *Server) Resolver() *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", s.conn.LocalAddr().String())
 	}}
-	return resolver.LookupNetIP(ctx, "ip", host+".") // not below the machine's own domain
 }
 
 func (s *Server) serve() {

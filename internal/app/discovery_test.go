@@ -1,0 +1,215 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"fermata/internal/admin"
+	"fermata/internal/lab/dnsserver"
+)
+
+// newFinder serves in front of nodes that are found by that server.
+func newFinder(t *testing.T, dns *dnsserver.Server, text string) *front {
+	t.Helper()
+	return startFront(t, text, func(a *App) { a.discovery.resolver = dns.Resolver() })
+}
+
+const foundAt = "nodes: [{name: reverb, discover: dns, host: reverb.test, port: %s, every: 1s}]\n"
+
+// startNodes starts one at each of these addresses, all at one port.
+func startNodes(t *testing.T, addresses ...string) (port string) {
+	t.Helper()
+	port = "0"
+	for _, address := range addresses {
+		port = startNode(t, address, address+":"+port)
+	}
+	return port
+}
+
+// failures are the looks of an entry that have failed.
+func (f *front) failures(entry string) int {
+	for _, e := range f.discovery.counts() {
+		if e.Entry == entry {
+			return e.Failures
+		}
+	}
+	return 0
+}
+
+// names of all nodes that there are.
+func (f *front) names() (names []string) {
+	for _, n := range f.Nodes(false).Nodes {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+func (f *front) untilNodes(want ...string) {
+	f.t.Helper()
+	f.eventually(fmt.Sprintf("the nodes %v", want), func() (got any, so bool) {
+		names := f.names()
+		return names, fmt.Sprint(names) == fmt.Sprint(want)
+	})
+}
+
+func TestEachAddressOfANameIsANode(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.3", "127.0.0.2")
+	dns.Set("reverb.test", "127.0.0.3", "127.0.0.2")
+	f := newFinder(t, dns, fmt.Sprintf(foundAt, port))
+	f.untilNodes("reverb-127.0.0.2", "reverb-127.0.0.3")
+	f.untilUp("reverb-127.0.0.3")
+	for _, n := range f.Nodes(false).Nodes {
+		if n.Discovered != "dns reverb.test" || n.MaxConnections != 950 || n.Weight != 1 {
+			t.Errorf("got %+v, want the entry's settings, and where it was found", n)
+		}
+	}
+	c := f.connect()
+	if c.node != "127.0.0.2" && c.node != "127.0.0.3" {
+		t.Errorf("got a client on %s, want it on a node that was found", c.node)
+	}
+}
+
+func TestClientsOfANodeThatDisappearsAreMovedAndTheOthersStay(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	f := newFinder(t, dns, fmt.Sprintf(foundAt, port))
+	staying, going := f.connectOn("127.0.0.2"), f.connectOn("127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2")
+	if code := going.closed(); code != 4200 {
+		t.Errorf("client of the node that disappeared: got the code %d, want 4200", code)
+	}
+	f.untilNodes("reverb-127.0.0.2")
+	staying.answers()
+	if again := f.connect(); again.node != "127.0.0.2" {
+		t.Errorf("got a client on %s, want 127.0.0.2, which is left", again.node)
+	}
+}
+
+// A reload that takes place meanwhile must neither bring the node back nor end
+// its drain.
+func TestANodeThatComesBackWhileItDrainsKeepsTheClientsThatAreLeft(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	f := newFinder(t, dns, "drain: {grace: 1h, deadline: 2h}\n"+fmt.Sprintf(foundAt, port))
+	left := f.connectOn("127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2")
+	gone := func(n admin.Node) bool {
+		return n.State == admin.StateDraining && n.Reason == "no longer found by dns reverb.test" && n.Discovered == "dns reverb.test"
+	}
+	f.until("reverb-127.0.0.3", "drains", gone)
+	if _, err := f.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	f.until("reverb-127.0.0.3", "still drains", gone)
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	f.until("reverb-127.0.0.3", "is ready", func(n admin.Node) bool { return n.State == admin.StateReady })
+	left.answers()
+}
+
+func TestAnAnswerThatFailsOrIsEmptyRemovesNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	f := newFinder(t, dns, fmt.Sprintf(foundAt, port))
+	client := f.connect()
+	outlast := func(what string) {
+		t.Helper()
+		failures := f.failures("reverb")
+		f.eventually("more looks that fail, "+what, func() (any, bool) { n := f.failures("reverb"); return n, n >= failures+4 })
+		f.untilNodes("reverb-127.0.0.2", "reverb-127.0.0.3")
+		client.answers()
+	}
+	for _, code := range []dnsmessage.RCode{dnsmessage.RCodeNameError, dnsmessage.RCodeServerFailure} {
+		dns.Fail(code)
+		outlast(code.String())
+	}
+	dns.Fail(dnsmessage.RCodeSuccess)
+	dns.Set("reverb.test")
+	outlast("empty")
+	if lines := f.logged("nodes not found, those that are known stay"); lines != 1 {
+		t.Errorf("got %d log lines, want 1 for all failures in a row", lines)
+	}
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	f.eventually("the log says that it is over", func() (any, bool) { n := f.logged("nodes are found again"); return n, n == 1 })
+}
+
+func TestAStartWithoutNodesWaitsForThemAndIsNotReady(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2")
+	f := newFinder(t, dns, fmt.Sprintf(foundAt, port))
+	if f.Ready() || len(f.Nodes(false).Nodes) > 0 {
+		t.Errorf("got ready %v with %v, want neither ready nor nodes", f.Ready(), f.names())
+	}
+	answer, err := http.Get("http://" + f.address + "/up")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("a plain request: got %s, want 503 with Retry-After", answer.Status)
+	}
+	dns.Set("reverb.test", "127.0.0.2")
+	f.untilUp("reverb-127.0.0.2")
+	if f.connect().node != "127.0.0.2" || !f.Ready() {
+		t.Error("want the node that was found at last, and to be ready")
+	}
+}
+
+func TestANodeIsNotThereTwice(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3", "127.0.0.4")
+	dns.Set("other.test", "127.0.0.3")
+	f := newFinder(t, dns, fmt.Sprintf(`nodes:
+- {name: reverb, discover: dns, host: reverb.test, port: %[1]s, every: 1s}
+- {name: other, discover: dns, host: other.test, port: %[1]s, every: 1s}
+- {name: fixed, url: 'http://127.0.0.2:%[1]s'}
+- {name: reverb-127.0.0.4, url: 'http://127.0.0.9:%[1]s'}
+`, port))
+	f.untilNodes("reverb-127.0.0.3", "fixed", "reverb-127.0.0.4")
+	for _, n := range f.Nodes(false).Nodes {
+		if n.Name == "reverb-127.0.0.4" && !strings.HasPrefix(n.URL, "http://127.0.0.9:") {
+			t.Errorf("got %+v, want the node of the configuration", n)
+		}
+	}
+	if lines := f.logged("reverb-127.0.0.2 of dns reverb.test: fixed is at its address"); lines != 1 {
+		t.Errorf("got %d log lines of it, want 1", lines)
+	}
+}
+
+func TestAReloadFromNodesToTheirNameLosesNobody(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	f := newFinder(t, dns, fmt.Sprintf("nodes: [{name: reverb-127.0.0.2, url: 'http://127.0.0.2:%s'}]\n", port))
+	client := f.connect()
+	f.text = base + fmt.Sprintf(foundAt, port)
+	if _, err := f.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(f.names()); got != "[reverb-127.0.0.2 reverb-127.0.0.3]" {
+		t.Errorf("right after the reload: got %s, want the nodes that are found", got)
+	}
+	client.answers()
+	f.text = base + fmt.Sprintf("nodes: [{name: b, url: 'http://127.0.0.3:%s'}]\n", port)
+	if _, err := f.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if code := client.closed(); code != 4200 {
+		t.Errorf("after the entry was removed: got the code %d, want 4200", code)
+	}
+	f.untilNodes("b")
+	if got := f.discovery.counts(); len(got) > 0 {
+		t.Errorf("got %v, want nothing of an entry that is gone", got)
+	}
+}

@@ -1,0 +1,183 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"fermata/internal/admin"
+	"fermata/internal/config"
+	"fermata/internal/console"
+	"fermata/internal/lab/devnode"
+)
+
+// front is a whole Fermata in the test's process, of which the test can change
+// more than the configuration.
+type front struct {
+	t *testing.T
+	*App
+	address string
+	text    string // its configuration
+	log     *lines
+}
+
+// base is what each configuration of a front begins with.
+const base = "listen: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nhealth: {interval: 100ms}\n"
+
+// startFront serves with base and text, after prepare.
+func startFront(t *testing.T, text string, prepare func(*App)) *front {
+	t.Helper()
+	f := &front{t: t, text: base + text, log: new(lines)}
+	log := console.StartQueue(io.MultiWriter(t.Output(), f.log))
+	t.Cleanup(log.Close)
+	a, err := New(func() (*config.Config, error) { return config.Parse("fermata.yaml", []byte(f.text)) }, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.App = a
+	prepare(a)
+	if err := a.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	addresses, _ := a.Addresses()
+	f.address = addresses[0].String()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("got %v, want an end without an error", err)
+		}
+	})
+	awaitServing(t, a)
+	return f
+}
+
+// logged is how many lines of the log have that text.
+func (f *front) logged(text string) int {
+	f.log.mu.Lock()
+	defer f.log.mu.Unlock()
+	return bytes.Count(f.log.text.Bytes(), []byte(text))
+}
+
+// client is one that has been greeted.
+type client struct {
+	t    *testing.T
+	conn *websocket.Conn
+	node string // what its node calls itself
+}
+
+// connect connects a client.
+func (f *front) connect() client {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), waiting)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "ws://"+f.address+"/app/"+devnode.DefaultAppKey+"?protocol=7", nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { c.CloseNow() })
+	_, text, err := c.Read(ctx)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var greeting struct{ Data string }
+	var data struct{ Node string }
+	if json.Unmarshal(text, &greeting) != nil || json.Unmarshal([]byte(greeting.Data), &data) != nil {
+		f.t.Fatalf("got the greeting %s", text)
+	}
+	return client{f.t, c, data.Node}
+}
+
+// connectOn connects clients until one is on that node.
+func (f *front) connectOn(node string) client {
+	f.t.Helper()
+	for range 200 {
+		if c := f.connect(); c.node == node {
+			return c
+		}
+	}
+	f.t.Fatalf("got no client on %s in 200 tries", node)
+	return client{}
+}
+
+// closed waits for the client's end, and returns the code.
+func (c client) closed() int {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), waiting)
+	defer cancel()
+	for {
+		if _, _, err := c.conn.Read(ctx); err != nil {
+			return int(websocket.CloseStatus(err))
+		}
+	}
+}
+
+// answers wants the client's node to answer it.
+func (c client) answers() {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), waiting)
+	defer cancel()
+	if err := c.conn.Write(ctx, websocket.MessageText, []byte(`{"event":"pusher:ping"}`)); err != nil {
+		c.t.Fatal(err)
+	}
+	if _, text, err := c.conn.Read(ctx); err != nil || !bytes.Contains(text, []byte("pusher:pong")) {
+		c.t.Errorf("got %s, %v, want a pong", text, err)
+	}
+}
+
+// until waits until a node is so.
+func (f *front) until(name, what string, so func(admin.Node) bool) {
+	f.t.Helper()
+	f.eventually(name+" "+what, func() (any, bool) {
+		var last admin.Node
+		for _, n := range f.Nodes(false).Nodes {
+			if n.Name == name {
+				last = n
+			}
+		}
+		return last, so(last)
+	})
+}
+
+// eventually looks again and again until it is so; got is what it saw last.
+func (f *front) eventually(what string, so func() (got any, so bool)) {
+	f.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(waiting); ; {
+		got, holds := so()
+		if holds {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end:
+			f.t.Fatalf("got %+v, want %s", got, what)
+		}
+	}
+}
+
+func (f *front) untilUp(name string) {
+	f.t.Helper()
+	f.until(name, "is up", func(n admin.Node) bool { return n.Health == "up" && !n.Checked.IsZero() })
+}
+
+// startNode starts a node, and returns its port.
+func startNode(t *testing.T, name, address string) (port string) {
+	t.Helper()
+	n, err := devnode.Start(address, devnode.Options{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Kill)
+	_, port, _ = net.SplitHostPort(n.Addr().String())
+	return port
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"fermata/balancer"
+	"fermata/internal/admin"
+	"fermata/internal/config"
+	"fermata/internal/discover"
+)
+
+// joined is the nodes that there are now: those of the configuration, and those
+// that were found.
+type joined struct {
+	nodes    []balancer.NodeOptions
+	origins  map[string]string // by node: where it was found; empty: it is in the configuration
+	departed map[string]string // the same of nodes that are gone and may still have clients
+	leftOut  []string          // nodes that were found and cannot be, and why
+}
+
+// join joins them in the order of the entries. A node of the configuration comes
+// before one that was found with the same name or address, and an earlier entry's
+// before a later one's.
+func join(entries []config.Node, found func(entry string) []discover.Node) joined {
+	j := joined{origins: make(map[string]string), departed: make(map[string]string)}
+	taken := make(map[string]string) // name or address, and whose it is
+	take := func(o balancer.NodeOptions) {
+		taken[strings.ToLower(o.Name)], taken["//"+o.URL.Host] = o.Name, o.Name
+	}
+	for _, e := range entries {
+		if !e.Finds() {
+			take(e.NodeOptions)
+		}
+	}
+	for _, e := range entries {
+		if !e.Finds() {
+			j.add(e.NodeOptions, "")
+			continue
+		}
+		for _, n := range found(e.Name) {
+			o := n.Options(e.NodeOptions)
+			if other, again := taken[strings.ToLower(o.Name)]; again {
+				j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: there is a node of this name, %s", o.Name, e.Source, other))
+				continue
+			}
+			if other, again := taken["//"+o.URL.Host]; again {
+				j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: %s is at its address", o.Name, e.Source, other))
+				continue
+			}
+			take(o)
+			j.add(o, e.Source.String())
+		}
+	}
+	return j
+}
+
+func (j *joined) add(o balancer.NodeOptions, origin string) {
+	j.nodes, j.origins[o.Name] = append(j.nodes, o), origin
+}
+
+// lookedForNodes is told after each look for nodes.
+func (a *App) lookedForNodes(r discover.Report) {
+	if !r.Any() {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running.Err() == nil {
+		a.replaceNodes()
+		a.delivery.Replan()
+	}
+}
+
+// putNodes makes the pool's nodes those that there are now, and returns them. mu
+// is held.
+func (a *App) putNodes() []balancer.NodeOptions {
+	j := join(a.config.Nodes, a.discovery.nodes)
+	a.pool.Replace(j.nodes, a.config.Sticky)
+	a.handler.SetOptions(a.proxyOptions(a.config)) // which share out what the nodes leave
+	a.noteFound(j)
+	return j.nodes
+}
+
+// noteFound tells which nodes have come and gone. mu is held.
+func (a *App) noteFound(j joined) {
+	before := a.joined.Load()
+	for _, n := range j.nodes {
+		origin := j.origins[n.Name]
+		if _, old := before.origins[n.Name]; !old && origin != "" {
+			a.tell("node_found", n.Name, n.URL.Host+", by "+origin)
+		}
+	}
+	for _, n := range before.nodes {
+		origin := before.origins[n.Name]
+		if _, stays := j.origins[n.Name]; !stays && origin != "" {
+			a.tell("node_gone", n.Name, noLongerFound(origin))
+		}
+	}
+	for _, n := range a.pool.Nodes() {
+		if origin := cmp.Or(before.origins[n.Name], before.departed[n.Name]); n.Removed && origin != "" {
+			j.departed[n.Name] = origin
+		}
+	}
+	if now := strings.Join(j.leftOut, "; "); now != "" && now != strings.Join(before.leftOut, "; ") {
+		a.log.Warn("nodes found that cannot be taken", zap.String("reason", now))
+	}
+	a.joined.Store(&j)
+}
+
+func noLongerFound(origin string) string { return "no longer found by " + origin }
+
+// showOrigin adds where a node was found to what the API shows.
+func (a *App) showOrigin(v *admin.Node) {
+	j := a.joined.Load()
+	v.Discovered = cmp.Or(j.origins[v.Name], j.departed[v.Name])
+	if origin := j.departed[v.Name]; origin != "" && v.Moves != nil {
+		v.Reason = noLongerFound(origin)
+	}
+}
