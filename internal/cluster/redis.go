@@ -39,11 +39,16 @@ func (s *RedisStore) Beat(ctx context.Context, id string, report []byte) (h Hear
 		reports, state, now = p.HGetAll(ctx, s.reports), p.Get(ctx, s.state), p.Time(ctx)
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return Heard{}, err
+	switch {
+	case errors.Is(state.Err(), redis.Nil), err == nil:
+		return heard(now, reports, state)
+	case errors.Is(err, redis.Nil): // of another question than ours
+		return Heard{}, errMasterUnknown
 	}
-	return heard(now, reports, state)
+	return Heard{}, err
 }
+
+var errMasterUnknown = errors.New("the sentinels know no server of this master_name")
 
 func heard(now *redis.TimeCmd, reports *redis.MapStringStringCmd, state *redis.StringCmd) (h Heard, err error) {
 	if h.Now, err = now.Result(); err != nil {

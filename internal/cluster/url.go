@@ -21,7 +21,10 @@ func (o Options) CheckRedis() error {
 
 // parseURL leaves it to go-redis what a URL means, but for the kind of client.
 func parseURL(text string) (connect func() redis.UniversalClient, err error) {
-	scheme, rest, _ := strings.Cut(text, "://")
+	scheme, rest, whole := strings.Cut(text, "://")
+	if !whole {
+		return nil, errScheme
+	}
 	scheme, kind, _ := strings.Cut(scheme, "+")
 	text = scheme + "://" + rest
 	redis.SetLogger(quiet{})
@@ -33,7 +36,7 @@ func parseURL(text string) (connect func() redis.UniversalClient, err error) {
 	case "cluster":
 		connect, err = toCluster(text)
 	default:
-		return nil, errors.New("an unknown scheme")
+		return nil, errScheme
 	}
 	if err != nil {
 		return nil, discreet(err)
@@ -46,7 +49,10 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-var errMaster = errors.New("no master_name in the query")
+var (
+	errScheme = errors.New("no scheme that is known")
+	errMaster = errors.New("no master_name in the query")
+)
 
 func toServer(text string) (func() redis.UniversalClient, error) {
 	o, err := redis.ParseURL(text)
