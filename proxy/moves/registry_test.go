@@ -2,6 +2,7 @@ package moves
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -90,6 +91,23 @@ func TestClientsThatCameTogetherDoNotGoTogether(t *testing.T) {
 			t.Errorf("of the first %d to go, %d came as the %d. tenth, want about %d", first, got, i+1, first/10)
 		}
 	}
+}
+
+func TestAClientIsTooOldWhenItHasBeenThereForLonger(t *testing.T) {
+	var r registry
+	c := listed(&r, poolOf(1).Nodes()[0].Node, 1)[0]
+	c.Since, c.extra = time.Now(), 0
+	f := func(age time.Duration, want int) {
+		t.Helper()
+		if got := len(r.older(time.Hour, c.Since.Add(age))); got != want {
+			t.Errorf("after %s: got %d that are too old, want %d", age, got, want)
+		}
+	}
+	f(time.Hour, 0)
+	f(time.Hour+time.Nanosecond, 1)
+	c.extra = 1 << 15
+	f(time.Hour+2*time.Minute, 0)
+	f(time.Hour+4*time.Minute, 1)
 }
 
 func TestAClientThatIsAddedAgainIsInOnce(t *testing.T) {

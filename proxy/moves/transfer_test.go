@@ -17,9 +17,11 @@ type fakeSession struct {
 	takes   time.Duration // that a transfer does
 	fails   string        // its result; empty: it works
 	lingers time.Duration // that it still takes when the client has its new node
+	lost    bool          // what the last transfer was told of its node
 }
 
-func (f *fakeSession) Transfer(ctx context.Context, _ *balancer.Node, _ bool) error {
+func (f *fakeSession) Transfer(ctx context.Context, _ *balancer.Node, lost bool) error {
+	f.lost = lost
 	select {
 	case <-time.After(f.takes):
 	case <-ctx.Done():
@@ -85,6 +87,22 @@ func TestAClientWhoseSessionDoesNotMoveIsClosed(t *testing.T) {
 			t.Errorf("got %+v and the codes %v, want one moved, and 3 closed with 4200", got, w.codes)
 		}
 	})
+}
+
+func TestOnlyOfALostNodeASessionIsMadeAnew(t *testing.T) {
+	for by, want := range map[relay.By]bool{relay.ByNodeLost: true, relay.ByDrain: false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newCrowd(t, 0)
+			s := w.joinSession(t, 0, "").Relay.(*fakeSession)
+			moved := make(chan struct{})
+			w.moves.Move(w.node, Move{Code: 4200, By: by}, func() { close(moved) })
+			<-moved
+			<-w.moves.Stop(Move{Code: 4100, By: relay.ByShutdown, Close: true})
+			if s.lost != want {
+				t.Errorf("%s: got told that the node is lost %v, want %v", by, s.lost, want)
+			}
+		})
+	}
 }
 
 func TestADrainThatIsToCloseMovesNoSession(t *testing.T) {
