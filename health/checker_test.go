@@ -269,6 +269,16 @@ func TestWhatANodeSendsIsReportedAsOneShortPlainLine(t *testing.T) {
 	})
 }
 
+func TestALineThatIsJustShortEnoughIsWhole(t *testing.T) {
+	whole := strings.Repeat("é", 160)
+	if got := plain(whole); got != whole {
+		t.Errorf("got %q, want all 160 characters", got)
+	}
+	if got, want := plain(whole+"e"), whole+"…"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // pass lets so much of the bubble's time go by.
 func pass(d time.Duration) {
 	<-time.After(d)
@@ -415,6 +425,20 @@ func TestACheckIsBroughtForwardWhenAnotherNodeBeginsToFail(t *testing.T) {
 		pass(500 * time.Millisecond)
 		if got := len(node.checks()); got > 3 {
 			t.Errorf("got %d checks, want 3 at most, however often it is asked for", got)
+		}
+	})
+}
+
+func TestAskingForChecksAllTheTimeGetsTenAnInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{}
+		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 2})
+		for range 10_000 {
+			node.checker.Hurry()
+			pass(time.Millisecond)
+		}
+		if got := len(node.checks()); got < 40 || got > 60 {
+			t.Errorf("got %d checks in 10 s, want about ten in an interval of 2 s", got)
 		}
 	})
 }

@@ -44,3 +44,16 @@ func TestAFaultTellsAFrozenNodeFromADeadOne(t *testing.T) {
 	waiting, giveUp := context.WithCancel(t.Context())
 	f(waiting, reverbOptions, reverb(t, func(s *session) { s.send(established); s.wantPing(t); giveUp(); s.end() }), FaultNoAnswer)
 }
+
+func TestThreeFaultsAreOfWhatANodeDelivers(t *testing.T) {
+	for _, f := range []Fault{FaultDeaf, FaultMute, FaultCutOff} {
+		if !f.Delivery() {
+			t.Errorf("%s: got a fault of the node's own checks, want one of its delivery", f)
+		}
+	}
+	for _, f := range []Fault{"", FaultRefused, FaultUnreachable, FaultNoAddress, FaultNoAnswer, FaultBadAnswer} {
+		if f.Delivery() {
+			t.Errorf("%q: got a fault of its delivery, want one of the node's own checks", f)
+		}
+	}
+}
