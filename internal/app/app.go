@@ -69,6 +69,7 @@ type App struct {
 
 	mu      sync.Mutex      // makes all changes happen one at a time
 	config  *config.Config  // changes with reloading held, too
+	awaited awaited         // drains of nodes that may be found
 	running context.Context // of Run, ends when the stop begins; nil before
 }
 
@@ -83,7 +84,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom()}
+	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom(), awaited: make(awaited)}
 	a.log, a.level = newLog(c.Log, out)
 	a.registry = prometheus.NewRegistry()
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without

@@ -84,7 +84,12 @@ func (a *App) Undrain(name string, _ admin.UndrainRequest) (admin.Node, error) {
 func (a *App) undrain(name string) (n balancer.Status, save func() error, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	_, waits := a.awaited[name]
+	delete(a.awaited, name)
 	before, err := a.pool.Node(name)
+	if err != nil && waits {
+		return balancer.Status{Name: name, Reason: "not found now"}, a.drainsNow(), nil
+	}
 	if err != nil || before.Drain == nil {
 		return before, a.drainsNow(), err
 	}

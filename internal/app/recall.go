@@ -160,17 +160,16 @@ func recallRoll(all []json.RawMessage, refuse refusal) (nodes []string) {
 // restore takes up what was remembered. mu is held.
 func (a *App) restore(m remembered) {
 	for _, name := range slices.Sorted(maps.Keys(m.drains)) {
-		n, err := a.restoreDrain(name, m.drains[name])
-		if err != nil {
-			a.log.Warn("drain not restored", zap.String("node", name), zap.NamedError("err", err))
+		if _, err := a.pool.Node(name); a.awaits(err, name) {
+			a.awaited.keep(name, m.drains[name], time.Now())
+			a.log.Info("drain kept until its node is found", zap.String("node", name))
 			continue
 		}
-		a.log.Info("still draining, as before the restart", zap.String("node", name))
-		a.moveOrStay(n)
+		a.resumeDrain(name, m.drains[name], "still draining, as before the restart")
 	}
 	var roll []string
 	for _, name := range m.roll {
-		if _, err := a.pool.Node(name); err != nil {
+		if _, err := a.pool.Node(name); err != nil && !a.awaits(err, name) {
 			a.log.Warn("roll not restored for a node", zap.String("node", name), zap.NamedError("err", err))
 			continue
 		}

@@ -32,6 +32,11 @@ func (a *App) drainsNow() (save func() error) {
 			drains[n.Name] = *n.Drain
 		}
 	}
+	for name, d := range a.awaited.valid(time.Now()) {
+		if _, err := a.pool.Node(name); err != nil {
+			drains[name] = d.Drain
+		}
+	}
 	return a.state.drains.snapshot(drains)
 }
 

@@ -59,8 +59,18 @@ func (f *Finder) Run(ctx context.Context) {
 			close(f.first) // before tell, which may wait for whoever waits for this
 		}
 		f.tell(report)
-		clock.Reset(time.Duration(float64(f.every) * (0.9 + 0.2*rand.Float64())))
+		clock.Reset(f.pause(report.Nodes))
 	}
+}
+
+// pause is the time until the next look, which comes soon while there are no
+// nodes.
+func (f *Finder) pause(nodes int) time.Duration {
+	every := f.every
+	if nodes == 0 {
+		every = min(every, time.Second)
+	}
+	return time.Duration(float64(every) * (0.9 + 0.2*rand.Float64()))
 }
 
 func (f *Finder) take(found []Node, err error) (r Report) {

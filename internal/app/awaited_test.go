@@ -1,0 +1,84 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"fermata/internal/admin"
+	"fermata/internal/lab/dnsserver"
+)
+
+func draining(n admin.Node) bool { return n.Drain != nil && n.Drain.Rate == 7 }
+
+// drainAt drains a node at a rate of its own.
+func (f *front) drainAt(name string) {
+	f.t.Helper()
+	if _, err := f.Drain(name, admin.DrainRequest{Rate: new(7), Force: true}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func TestADrainIsThereAgainWhenItsNodeIsFoundAfterARestart(t *testing.T) {
+	dns, state := dnsserver.Start(t), t.TempDir()
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	text := fmt.Sprintf("state_dir: %q\n"+foundAt, state, port)
+	t.Run("before", func(t *testing.T) { // a Fermata that ends with this
+		f := newFinder(t, dns, text)
+		f.drainAt("reverb-127.0.0.3")
+		if _, err := f.SetRoll(admin.Roll{Nodes: []string{"reverb-127.0.0.2"}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	dns.Set("reverb.test", "127.0.0.2")
+	t.Run("without it", func(t *testing.T) { // and saves the drains that it knows
+		f := newFinder(t, dns, text)
+		f.drainAt("reverb-127.0.0.2")
+	})
+	dns.Set("reverb.test")
+	f := newFinder(t, dns, text)
+	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
+	f.until("reverb-127.0.0.3", "is found draining", draining)
+	f.until("reverb-127.0.0.2", "is found draining, and in the roll", func(n admin.Node) bool { return draining(n) && n.Avoided })
+}
+
+func TestADrainOutlastsItsNodesAbsenceUntilItIsEnded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short, as it takes seconds")
+	}
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	both := []string{"127.0.0.2", "127.0.0.3"}
+	dns.Set("reverb.test", both...)
+	f := newFinder(t, dns, fmt.Sprintf(foundAt, port))
+	f.drainAt("reverb-127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2")
+	f.untilNodes("reverb-127.0.0.2")
+	dns.Set("reverb.test", both...)
+	f.until("reverb-127.0.0.3", "is back and draining", draining)
+	dns.Set("reverb.test", "127.0.0.2")
+	f.untilNodes("reverb-127.0.0.2")
+	n, err := f.Undrain("reverb-127.0.0.3", admin.UndrainRequest{})
+	if err != nil || n.Drain != nil || n.Name != "reverb-127.0.0.3" {
+		t.Errorf("undrain of a node that is away: got %+v, %v, want it done", n, err)
+	}
+	if _, err := f.Undrain("reverb-127.0.0.3", admin.UndrainRequest{}); !errors.Is(err, admin.ErrUnknownNode) {
+		t.Errorf("again: got %v, want %v", err, admin.ErrUnknownNode)
+	}
+	dns.Set("reverb.test", both...)
+	f.until("reverb-127.0.0.3", "is ready", func(n admin.Node) bool { return n.State == admin.StateReady })
+}
+
+func TestADrainIsNotKeptForWhoeverHasTheAddressNextDay(t *testing.T) {
+	dns := dnsserver.Start(t)
+	f := newFinder(t, dns, fmt.Sprintf(foundAt, "9"))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.awaited["reverb-127.0.0.3"] = awaitedDrain{until: time.Now().Add(time.Hour)}
+	f.awaited["reverb-127.0.0.4"] = awaitedDrain{until: time.Now()}
+	if f.drainsNow(); len(f.awaited) != 1 {
+		t.Errorf("got %v, want the one that is an hour old to be forgotten", f.awaited)
+	}
+}
