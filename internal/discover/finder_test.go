@@ -51,7 +51,7 @@ func TestALookThatFailsOrFindsNothingChangesNothing(t *testing.T) {
 		t.Fatalf("got %d looks in a minute, want ten or more", len(s.reports))
 	}
 	for i, r := range s.reports {
-		want := []error{ErrNone, broken}[i%2]
+		want := []error{broken, ErrNone}[i%2]
 		if i == 0 {
 			want = nil
 		}
