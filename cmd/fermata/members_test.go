@@ -13,11 +13,13 @@ func threeMembers() *admintest.Control {
 	member := func(name string, clients int) admin.MemberNode {
 		return admin.MemberNode{Member: name, ID: name, Health: admin.HealthUp, State: admin.StateReady, Connections: clients}
 	}
+	cutOff := member("edge-2", 2)
+	cutOff.Health = admin.HealthDown
 	control := admintest.New(
 		admin.Node{Name: "reverb-1", Connections: 60, MaxConnections: 950,
 			Members: []admin.MemberNode{member("edge-1", 10), member("edge-2", 20), member("edge-3", 30)}},
 		admin.Node{Name: "reverb-2", Connections: 6, Reason: "down on edge-2: connection refused",
-			Members: []admin.MemberNode{member("edge-1", 1), member("edge-2", 2), member("edge-3", 3)}},
+			Members: []admin.MemberNode{member("edge-1", 1), cutOff, member("edge-3", 3)}},
 	)
 	control.Cluster = &admin.Cluster{Name: "default", Member: "edge-1", Members: []admin.Member{
 		{Name: "edge-1", ID: "edge-1", Version: "1.2.0", Clients: 11, Ready: true, Self: true},
@@ -35,7 +37,7 @@ func TestStatusOfAClusterHasTheSumsAndALineForEachMember(t *testing.T) {
 	running(t, threeMembers(), "")
 	fermata(t.Context(), "status").want(t, 0, `NODE      HEALTH  STATE  CONNECTIONS  WEIGHT  DRAIN  REASON
 reverb-1  up      ready  60/950       1       -      connected
-reverb-2  up      ready  6            1       -      down on edge-2: connection refused
+reverb-2  up 2/3  ready  6            1       -      down on edge-2: connection refused
 
 MEMBER             CLIENTS  STATE      VERSION
 edge-1 (this one)  11       ready      1.2.0

@@ -82,12 +82,20 @@ func (r *roller) renew(ctx context.Context, lose context.CancelCauseFunc, left [
 			return
 		case <-tick.C:
 		}
-		_, err := r.client.SetRoll(ctx, admin.Roll{Nodes: left, Runner: r.runner, Fence: r.fence, Local: r.request.Local})
-		if errors.Is(err, admin.ErrRollLost) {
+		if err := r.renewOnce(ctx, left); errors.Is(err, admin.ErrRollLost) {
 			lose(err)
 			return
 		}
 	}
+}
+
+// renewOnce is not cut short by the next step, which it could overtake then, and
+// bring back a node that is done.
+func (r *roller) renewOnce(ctx context.Context, left []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewEvery)
+	defer cancel()
+	_, err := r.client.SetRoll(ctx, admin.Roll{Nodes: left, Runner: r.runner, Fence: r.fence, Local: r.request.Local})
+	return err
 }
 
 // decide does what all members of a cluster must know, and waits for a while

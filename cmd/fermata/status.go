@@ -146,7 +146,7 @@ func statusRows(nodes []admin.Node) [][]cell {
 	for _, node := range nodes {
 		rows = append(rows, []cell{
 			{text: console.Printable(node.Name)},
-			{node.Health, healthStyle(node)},
+			{console.Printable(node.HealthText()), healthStyle(node)},
 			{node.State, stateStyle(node)},
 			{text: connectionsOf(node)},
 			{text: strconv.Itoa(node.Weight)},
@@ -171,7 +171,7 @@ func healthStyle(node admin.Node) string {
 	switch {
 	case node.Health != admin.HealthUp:
 		return red
-	case node.Delivery == admin.HealthDown:
+	case node.Delivery == admin.HealthDown || !node.UpEverywhere():
 		return yellow
 	}
 	return green

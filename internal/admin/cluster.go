@@ -1,6 +1,9 @@
 package admin
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Cluster is the cluster that a Fermata is in, as this one knows it.
 type Cluster struct {
@@ -35,4 +38,25 @@ type MemberNode struct {
 	Connections int    `json:"connections"`
 	// Checked is as in Node, by the member's clock.
 	Checked time.Time `json:"checked,omitzero"`
+}
+
+// HealthText is the node's health for people: where members differ, with how many
+// have it up, such as "up 2/3".
+func (n Node) HealthText() string {
+	if n.UpEverywhere() || n.upOn() == 0 {
+		return n.Health
+	}
+	return fmt.Sprintf("up %d/%d", n.upOn(), len(n.Members))
+}
+
+// UpEverywhere is whether it is up, on every member of a cluster.
+func (n Node) UpEverywhere() bool { return n.Health == HealthUp && n.upOn() == len(n.Members) }
+
+func (n Node) upOn() (members int) {
+	for _, m := range n.Members {
+		if m.Health == HealthUp {
+			members++
+		}
+	}
+	return members
 }

@@ -21,8 +21,14 @@ func (m *model) head(width, height int) []line {
 	if m.lost != "" {
 		lines = append(lines, line{{"No word from Fermata since then, trying again: " + m.lost, red}})
 	}
+	if away := m.away(); away != nil {
+		lines = append(lines, away)
+	}
 	if height >= 8 {
 		lines = append(lines, first(flow(m.figures(), "   ", width), 2)...)
+	}
+	if height >= 14 {
+		lines = append(lines, first(flow(m.members(), "   ", width), 2)...)
 	}
 	if height >= 12 {
 		lines = append(lines, nil)

@@ -14,7 +14,12 @@ CLIENTS has a node's connections and, behind the
 slash, max_connections; the bar is the one against
 the other or, without max_connections, against the
 fullest node. New and closed clients are counted
-over five seconds.`
+over five seconds.
+
+In a cluster all but these are of all members.
+"up 2/3" is up on two of three. What Redis must
+know is refused while it is away; status --watch
+--local then does it on this member alone.`
 
 func helpLines() []line {
 	var lines []line

@@ -121,7 +121,7 @@ func (m *model) block(node admin.Node, g grid, most, width int) []line {
 	if outcome := node.Outcome().Text; outcome != "" {
 		lines = append(lines, line{{"    " + outcome, dim}})
 	}
-	if g.reason == 0 && (chosen || node.Health != admin.HealthUp) {
+	if g.reason == 0 && (chosen || !node.UpEverywhere()) {
 		lines = append(lines, line{{"    " + reasonOf(node), dim}})
 	}
 	return lines
@@ -134,7 +134,7 @@ func (g grid) row(node admin.Node, most int, chosen bool) line {
 	}
 	row := line{
 		{mark, bold}, {left(node.Name, g.name), look}, {g.space(), plain},
-		{left(node.Health, healthWidth), healthStyle(node)}, {g.space(), plain},
+		{left(node.HealthText(), healthWidth), healthStyle(node)}, {g.space(), plain},
 		{left(node.State, stateWidth), stateStyle(node)}, {g.space(), plain},
 		{right(clientsOf(node), g.clients), plain},
 	}
@@ -193,7 +193,7 @@ func healthStyle(node admin.Node) style {
 	switch {
 	case node.Health != admin.HealthUp:
 		return red
-	case node.Delivery == admin.HealthDown:
+	case node.Delivery == admin.HealthDown || !node.UpEverywhere():
 		return yellow
 	}
 	return green

@@ -190,6 +190,14 @@ func drawModel(t *rapid.T) *model {
 	})
 	m := &model{address: text.Draw(t, "address"), help: rapid.Bool().Draw(t, "help")}
 	m.looked(admin.Look{Time: moment("time"), NodeList: admin.NodeList{Nodes: rapid.SliceOfN(node, 0, 30).Draw(t, "nodes")}})
+	if rapid.Bool().Draw(t, "clustered") {
+		member := rapid.Custom(func(t *rapid.T) admin.Member {
+			return admin.Member{Name: text.Draw(t, "name"), Clients: number.Draw(t, "clients"), Ready: rapid.Bool().Draw(t, "ready"), Self: rapid.Bool().Draw(t, "self")}
+		})
+		m.look.Cluster = &admin.Cluster{Name: text.Draw(t, "cluster"), Member: text.Draw(t, "member"), Away: text.Draw(t, "away"),
+			Members: rapid.SliceOfN(member, 0, 9).Draw(t, "members")}
+		m.local = rapid.Bool().Draw(t, "local")
+	}
 	for range rapid.IntRange(0, 30).Draw(t, "events") {
 		m.happened(admin.Event{Time: moment("event"), Type: text.Draw(t, "type"), Node: text.Draw(t, "of"), Message: text.Draw(t, "message")})
 	}
