@@ -24,7 +24,7 @@ func threeMembers() *admintest.Control {
 	)
 	control.Cluster = &admin.Cluster{Name: "default", Member: "edge-1", Members: []admin.Member{
 		{Name: "edge-1", ID: "a1", Version: "1.2.0", Clients: 11, Ready: true, Self: true},
-		{Name: "edge-2", ID: "b2", Version: "1.2.0", Clients: 20, Ready: true},
+		{Name: "edge-2", ID: "b2", Version: "1.2.0", Clients: 20},
 		{Name: "edge-3", ID: "c3", Version: "1.1.0", Clients: 32, Stopping: true},
 	}}
 	return control

@@ -53,19 +53,29 @@ function askToken(tried) {
 const silence = 5000; // ms without a word after which the stream is given up
 const retryAfter = 1000; // ms
 
+let stream = new AbortController();
+let anew = false; // the stream was ended since another is wanted
+
 // follow reads the live stream for ever, and comes back when it ends. on has a
-// function for each type of message, and lost(error). A page that nobody looks
-// at follows nothing.
-export async function follow(on) {
+// function for each type of message, and lost(error). path says which stream. A
+// page that nobody looks at follows nothing.
+export async function follow(on, path) {
   const place = { id: "" }; // the last event that we have seen
   for (;;) {
     await visible();
-    await readStream(on, place).catch((error) => {
-      if (!document.hidden) on.lost(error);
+    anew = false;
+    await readStream(on, place, path()).catch((error) => {
+      if (!document.hidden && !anew) on.lost(error);
     });
     await tokenGiven;
-    await wait(retryAfter);
+    if (!anew) await wait(retryAfter);
   }
+}
+
+// followAnew is for when path says something else now.
+export function followAnew() {
+  anew = true;
+  stream.abort();
 }
 
 function visible() {
@@ -76,14 +86,14 @@ function visible() {
 }
 
 // readStream errors when the stream ends.
-async function readStream(on, place) {
-  const stop = new AbortController();
+async function readStream(on, place, path) {
+  const stop = (stream = new AbortController());
   const stopWhenHidden = () => document.hidden && stop.abort();
   document.addEventListener("visibilitychange", stopWhenHidden);
   let watchdog = setTimeout(() => stop.abort(), silence);
   try {
     const headers = place.id ? { "Last-Event-ID": place.id } : {};
-    const response = await call("v1/live", { headers, signal: stop.signal });
+    const response = await call(path, { headers, signal: stop.signal });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const parse = parser(on, place);
     for (;;) {

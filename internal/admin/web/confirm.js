@@ -5,32 +5,29 @@ import { post } from "./api.js";
 
 const pathOf = (node, verb) => `v1/nodes/${encodeURIComponent(node.name)}/${verb}`;
 
+// What a person can do about an answer, by its code: the next request has it, and
+// the button says so.
+const ways = {
+  refused: { request: { force: true }, text: "all the same" },
+  cluster_away: { request: { local: true }, text: "on this member alone" },
+};
+
 // confirmDrain asks with the forecast of a dry run. What is refused can be
 // forced.
 export function confirmDrain(node) {
   const again = node.state === "draining";
-  let force = false;
   for (const id of ["rate", "grace", "deadline"]) $(id).value = "";
   $("options").hidden = false;
   $("options").open = again;
-  const act = () => post(pathOf(node, "drain"), { ...given(), force });
-  const rehearse = async () => {
-    force = false;
-    const answer = await post(pathOf(node, "drain"), { ...given(), dry_run: true });
-    showForecast(answer.forecast);
-  };
-  const refused = async () => {
-    force = true;
-    const answer = await post(pathOf(node, "drain"), { ...given(), force, dry_run: true });
-    showForecast(answer.forecast);
-  };
+  const drain = (request) => post(pathOf(node, "drain"), { ...given(), ...request });
   ask({
     title: again ? `Change the drain of ${node.name}?` : `Drain ${node.name}?`,
     text: again
       ? `${plural(node.connections, "client")} are still there. What is not given stays as it is.`
       : `It gets no new clients, and its ${plural(node.connections, "client")} move to other nodes. Nothing has been done yet.`,
     verb: again ? "Change" : "Drain",
-    act, rehearse, refused,
+    act: drain,
+    rehearse: async (request) => showForecast((await drain({ ...request, dry_run: true })).forecast),
   });
 }
 
@@ -40,7 +37,7 @@ export function confirmUndrain(node) {
     title: `Undrain ${node.name}?`,
     text: "It gets clients again; those that have moved stay where they are.",
     verb: "Undrain",
-    act: () => post(pathOf(node, "undrain"), {}),
+    act: (request) => post(pathOf(node, "undrain"), request),
   });
 }
 
@@ -54,37 +51,45 @@ function given() {
   return request;
 }
 
-// ask shows the dialog; act does it and closes. When rehearse or act is
-// refused, refused is called and the button says what it then does.
-function ask({ title, text, verb, act, rehearse, refused }) {
+// ask shows the dialog; act does it and closes. When there is a way after an error,
+// the button says what it then does, and rehearse is called again for its forecast.
+function ask({ title, text, verb, act, rehearse = async () => {} }) {
   const dialog = $("confirm"), yes = $("confirm-yes"), dry = $("dry-run");
+  let taken = []; // ways
+  const request = () => Object.assign({}, ...taken.map((way) => way.request));
   const attempt = async (work) => {
     yes.disabled = dry.disabled = true;
     set($("confirm-error"), "");
     try {
-      set(yes, verb);
       await work();
     } catch (error) {
       set($("confirm-error"), error.message);
-      if (error.code === "refused" && refused) {
-        set(yes, `${verb} all the same`);
-        await refused().catch(() => {});
+      const way = ways[error.code];
+      if (way && !taken.includes(way)) {
+        taken.push(way);
+        await rehearse(request()).catch(() => {});
       }
     }
+    set(yes, [verb, ...taken.map((way) => way.text)].join(" "));
     yes.disabled = dry.disabled = false;
   };
+  const begin = () => attempt(() => rehearse(request()));
   set($("confirm-title"), title);
   set($("confirm-text"), text);
   showForecast(undefined);
-  dry.hidden = !rehearse;
-  dry.onclick = () => attempt(rehearse);
+  dry.hidden = $("options").hidden;
+  dry.onclick = () => {
+    taken = [];
+    return begin();
+  };
   yes.onclick = () => attempt(async () => {
-    const { warning } = await act();
+    const { warning } = await act(request());
     if (warning) set($("confirm-error"), warning);
     else dialog.close();
   });
+  set(yes, verb);
   dialog.showModal();
-  attempt(rehearse ?? (async () => {}));
+  begin();
 }
 
 // showForecast draws, per node, the clients that it has and those it would get.

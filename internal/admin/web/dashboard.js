@@ -2,8 +2,9 @@
 // Whatever comes from the API is set as text, never as HTML.
 
 import { $, bytes, clock, plural, set, short, whole } from "./page.js";
-import { APIError, follow } from "./api.js";
+import { APIError, follow, followAnew } from "./api.js";
 import { showNodes } from "./nodes.js";
+import { onlyThis, showCluster } from "./members.js";
 import { drawCharts } from "./charts.js";
 import { addEvent } from "./events.js";
 
@@ -35,11 +36,13 @@ function drawSoon() {
   });
 }
 
-function showLook({ time, nodes }) {
+function showLook({ time, nodes, cluster }) {
   heard = time;
   showNames(nodes.map((node) => node.name));
-  showNodes(nodes, samples, Date.parse(time));
+  const all = cluster && !onlyThis(); // and the samples are one member's
+  showNodes(nodes, { samples: all ? [] : samples, now: Date.parse(time), all });
   showFigures(nodes);
+  showCluster(cluster);
   say("live", true);
 }
 
@@ -85,6 +88,8 @@ function whatIsWrong(error) {
   return heard ? `Fermata does not answer; this is from ${clock(heard)}` : "Fermata does not answer";
 }
 
+$("local").onchange = followAnew;
+
 follow({
   nodes: showLook,
   sample: addSample,
@@ -93,4 +98,4 @@ follow({
     drawSoon();
   },
   lost: (error) => say(whatIsWrong(error), false),
-});
+}, () => (onlyThis() ? "v1/live?local=1" : "v1/live"));

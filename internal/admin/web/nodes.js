@@ -6,9 +6,10 @@ import { confirmDrain, confirmUndrain } from "./confirm.js";
 const cards = new Map(); // node name → its <li>
 const marks = { up: "is-good", down: "is-bad", ready: "is-good", draining: "is-leaving", drained: "is-empty" };
 
-// showNodes makes the cards those of the nodes. samples are the history's,
-// oldest first; now is in ms by Fermata's clock.
-export function showNodes(nodes, samples, now) {
+// showNodes makes the cards those of the nodes. In look, samples are the
+// history's, oldest first, as far as they are about the same clients; now is in ms
+// by Fermata's clock; all is whether they are the nodes of a whole cluster.
+export function showNodes(nodes, look) {
   const names = new Set(nodes.map((node) => node.name));
   for (const [name, card] of cards) {
     if (names.has(name)) continue;
@@ -16,7 +17,7 @@ export function showNodes(nodes, samples, now) {
     cards.delete(name);
   }
   const most = Math.max(1, ...nodes.map((node) => node.connections));
-  for (const node of nodes) fill(cardOf(node.name), node, { most, samples, now });
+  for (const node of nodes) fill(cardOf(node.name), node, most, look);
 }
 
 function cardOf(name) {
@@ -29,19 +30,20 @@ function cardOf(name) {
   return cards.get(name);
 }
 
-function fill(card, node, { most, samples, now }) {
+function fill(card, node, most, look) {
   const part = (selector) => card.querySelector(selector);
   card.className = `node is-${node.health} is-${node.state}`;
   set(part(".name"), node.name);
   set(part(".url"), node.url + (node.weight === 1 ? "" : ` · weight ${node.weight}`));
   badge(part(".health"), node.health);
+  markDifference(part(".health"), node);
   badge(part(".node-state"), node.state);
   part(".node-state").hidden = node.state === "ready" && node.health === "down"; // ready, but of no use
   part(".avoided").hidden = !node.avoided;
   part(".delivery").hidden = node.health === "down" || node.delivery !== "down"; // who is down has the reason
   set(part(".reason"), node.reason);
   fillLoad(part, node, most);
-  fillDrain(part, node, samples, now);
+  fillDrain(part, node, look);
   fillActions(part, node);
 }
 
@@ -51,6 +53,17 @@ function badge(element, what) {
   element.classList.toggle("wait", what === "draining" || what === "drained");
   element.querySelector("use").setAttribute("href", `#${marks[what]}`);
   set(element.querySelector("span"), what);
+}
+
+// markDifference says on how many members of a cluster the node is up, where not
+// all agree.
+function markDifference(element, { members = [] }) {
+  const up = members.filter(({ health }) => health === "up").length;
+  if (up === 0 || up === members.length) return;
+  element.classList.remove("up", "down");
+  element.classList.add("wait");
+  element.querySelector("use").setAttribute("href", "#is-avoided");
+  set(element.querySelector("span"), `up on ${up} of ${members.length}`);
 }
 
 // fillLoad shows the clients against the cap, or, without one, against the
@@ -75,9 +88,9 @@ function capText(share) {
 
 // The drain ------------------------------------------------------------
 
-const seen = new Map(); // node name → {started, points: [ms, clients]}
+const seen = new Map(); // node name → {started, all, points: [ms, clients]}
 
-function fillDrain(part, node, samples, now) {
+function fillDrain(part, node, look) {
   const { name, drain } = node;
   part(".drain").hidden = !drain;
   const { outcome } = drain ?? node.moves ?? {};
@@ -87,11 +100,19 @@ function fillDrain(part, node, samples, now) {
     seen.delete(name);
     return;
   }
-  set(part(".drain-text"), drainText(node, now));
-  const points = pointsOf(name, drain, samples, now);
+  set(part(".drain-text"), drainText(node, look.now));
+  set(part(".drain-members"), membersText(node));
+  const points = pointsOf(name, drain, look);
   const svg = part(".curve");
   svg.setAttribute("aria-label", `${drain.remaining} of ${drain.initial} clients are left on ${name}`);
-  drawCurve(svg, drain, points, now);
+  drawCurve(svg, drain, points, look.now);
+}
+
+// membersText says which member of a cluster has how many of the clients that are
+// left.
+function membersText({ state, members = [] }) {
+  if (state !== "draining") return "";
+  return members.filter(({ connections }) => connections > 0).map(({ member, connections }) => `${member} ${whole(connections)}`).join(", ");
 }
 
 function drainText({ state, drain }, now) {
@@ -105,13 +126,13 @@ function drainText({ state, drain }, now) {
 
 // pointsOf are the clients since the drain began, as far as we know: from the
 // history, and from each look since we have looked.
-function pointsOf(name, drain, samples, now) {
-  const started = Date.parse(drain.started);
-  if (seen.get(name)?.started !== started) {
+function pointsOf(name, drain, { samples, now, all }) {
+  const started = Date.parse(drain.started), known = seen.get(name);
+  if (known?.started !== started || known.all !== all) {
     const before = samples.filter((sample) => sample.ms > started && name in sample.connections);
     const points = [[started, drain.initial], ...before.map((sample) => [sample.ms, sample.connections[name]])];
     const empty = points.findIndex(([, clients]) => clients === 0);
-    seen.set(name, { started, points: empty < 0 ? points : points.slice(0, empty + 1) });
+    seen.set(name, { started, all, points: empty < 0 ? points : points.slice(0, empty + 1) });
   }
   const { points } = seen.get(name);
   if (points.at(-1)[1] !== drain.remaining || drain.remaining > 0) points.push([now, drain.remaining]);
