@@ -113,9 +113,17 @@ func (s status) printChanges() func(admin.NodeList, string) error {
 func steady(nodes []admin.Node) []admin.Node {
 	nodes = slices.Clone(nodes)
 	for i := range nodes {
-		nodes[i].Checked, nodes[i].Loop = time.Time{}, 0
-		if nodes[i].Health == admin.HealthUp {
-			nodes[i].Reason = ""
+		n := &nodes[i]
+		n.Checked, n.Loop, n.Members = time.Time{}, 0, slices.Clone(n.Members)
+		if n.UpEverywhere() {
+			n.Reason = ""
+		}
+		for j := range n.Members {
+			m := &n.Members[j]
+			m.Checked = time.Time{}
+			if m.Health == admin.HealthUp {
+				m.Reason = ""
+			}
 		}
 	}
 	return nodes

@@ -45,10 +45,13 @@ func TestWatchPrintsAnewOnlyWhatHasChanged(t *testing.T) {
 	running(t, control, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
+	check := func(node *admin.Node) {
+		node.Reason, node.Checked = fmt.Sprintf("pong in %dms", n), time.Unix(int64(n), 0)
+		node.Members = []admin.MemberNode{{Health: admin.HealthUp, Reason: node.Reason, Checked: node.Checked}}
+	}
+	control.Change("reverb-1", check)
 	control.Looked = func() {
-		control.Change("reverb-1", func(node *admin.Node) {
-			node.Reason, node.Checked = fmt.Sprintf("pong in %dms", n), time.Unix(int64(n), 0)
-		})
+		control.Change("reverb-1", check)
 		switch n++; n {
 		case 3:
 			control.Change("reverb-2", func(node *admin.Node) { node.Connections = 21 })
