@@ -102,7 +102,7 @@ func (d drainWait) hopeless(node admin.Node) error {
 		return &exitError{exitFailed, fmt.Errorf("%s was undrained meanwhile, it has %s", node.Name, clients(node.Connections))}
 	}
 	if node.Drain != nil && time.Since(node.Drain.Deadline) > overdue {
-		return &exitError{exitNotInTime, fmt.Errorf("%s still has %s, and the drain's deadline has passed", node.Name, clients(node.Connections))}
+		return &exitError{exitNotInTime, fmt.Errorf("%s %s, and the drain's deadline has passed", node.Name, notEmpty(node))}
 	}
 	return nil
 }
@@ -113,8 +113,16 @@ func (d drainWait) stopped(ctx context.Context, node admin.Node) error {
 	if ctx.Err() != nil {
 		why = "interrupted"
 	}
-	return &exitError{exitNotInTime, fmt.Errorf("%s: %s still has %s; the drain goes on (fermata undrain %s ends it)",
-		why, node.Name, clients(node.Connections), node.Name)}
+	return &exitError{exitNotInTime, fmt.Errorf("%s: %s %s; the drain goes on (fermata undrain %s ends it)", why, node.Name, notEmpty(node), node.Name)}
+}
+
+// notEmpty is why a node does not count as that. Without clients, not every member
+// of a cluster has said that it knows of the drain.
+func notEmpty(node admin.Node) string {
+	if node.Connections == 0 {
+		return "may still get clients from a member of the cluster that has not been heard"
+	}
+	return "still has " + clients(node.Connections)
 }
 
 // progress shows a node when it has changed: on a terminal as one line that is
@@ -168,6 +176,9 @@ func progressText(node admin.Node, now time.Time) string {
 	parts := []string{fmt.Sprintf("%d of %d left", drain.Remaining, drain.Initial), rateOf(drain.Rate)}
 	if grace := drain.Begin.Sub(now).Round(time.Second); grace > 0 {
 		parts = append(parts, "beginning in "+grace.String())
+	}
+	if drain.Remaining == 0 && node.State == admin.StateDraining {
+		return strings.Join(append(parts[:1], "waiting to hear from all members"), ", ")
 	}
 	if left := drain.Left(now); left > 0 {
 		parts = append(parts, "about "+left.String())

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,13 +107,23 @@ func TestADrainIsWaitedForUntilAllMembersHaveHeardOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A Step would have the fake itself say that it is drained.
-	wait := drainWait{out: writerFunc(func(string) {}), every: time.Millisecond}
+	var out bytes.Buffer
+	wait := drainWait{out: &out, every: time.Millisecond}
 	var err error
 	if wait.client, err = (&adminFlags{}).client(); err != nil {
 		t.Fatal(err)
 	}
-	node := admin.Node{Name: "reverb-1", State: admin.StateDraining, Drain: &admin.Drain{Deadline: time.Now().Add(time.Hour)}}
+	node := admin.Node{Name: "reverb-1", State: admin.StateDraining, Drain: &admin.Drain{Initial: 60, Deadline: time.Now().Add(time.Hour)}}
 	if got, err := wait.run(t.Context(), node); err != nil || got.State != admin.StateDrained || looks < 2 {
 		t.Errorf("got %+v, %v after %d looks, want it drained at the second", got, err, looks)
+	}
+	if want := "reverb-1: 0 of 60 left, waiting to hear from all members\n"; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+	want := "interrupted: reverb-1 may still get clients from a member of the cluster that has not been heard; the drain goes on"
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := wait.run(interrupted, node); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
