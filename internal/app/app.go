@@ -23,6 +23,7 @@ import (
 	"fermata/balancer"
 	"fermata/health"
 	"fermata/internal/admin"
+	"fermata/internal/cluster"
 	"fermata/internal/config"
 	"fermata/internal/console"
 	"fermata/internal/metrics"
@@ -51,9 +52,13 @@ type App struct {
 	discovery *discovery
 	delivery  delivery
 	state     *stateDir
+	council   council
 
 	joined atomic.Pointer[joined] // the nodes; changes with mu held
 
+	clusterName   string              // empty: there is no cluster
+	refused       func(reason string) // something in its Redis
+	version       string
 	shortages     shortages
 	lookups       *seldom // of names that are not found
 	listeners     []listener
@@ -67,9 +72,10 @@ type App struct {
 
 	reloading sync.Mutex // makes reloads happen one at a time; comes before mu
 
-	mu      sync.Mutex      // makes all changes happen one at a time
-	config  *config.Config  // changes with reloading held, too
-	awaited awaited         // drains of nodes that may be found
+	mu      sync.Mutex // makes all changes happen one at a time
+	applied applied
+	config  *config.Config // changes with reloading held, too
+	missing missing
 	running context.Context // of Run, ends when the stop begins; nil before
 }
 
@@ -84,8 +90,11 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom(), awaited: make(awaited)}
+	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom()}
 	a.log, a.level = newLog(c.Log, out)
+	if c.Cluster != nil {
+		a.clusterName = c.Cluster.Name
+	}
 	a.registry = prometheus.NewRegistry()
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -112,6 +121,12 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	})
 	metrics.ObserveDelivery(a.registry, a.delivery.up)
 	metrics.ObserveDiscovery(a.registry, a.discovery.counts)
+	if a.clusterName != "" {
+		a.refused = metrics.ObserveCluster(a.registry, a.clusterMetrics(), cluster.Refusals)
+	}
+	if a.council, err = a.newCouncil(c.Cluster); err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
 }
@@ -143,6 +158,8 @@ func (a *App) Run(asked context.Context) error {
 	ctx, cancel := context.WithCancelCause(asked)
 	defer cancel(nil)
 	defer a.state.close()
+	before := a.recall()
+	a.council.Recall(before.state())
 	clients, operators := a.clientServer(), a.adminServer()
 	var servers sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
@@ -154,7 +171,9 @@ func (a *App) Run(asked context.Context) error {
 	}
 	recording, stopRecording := context.WithCancel(context.Background()) // through the stop too
 	servers.Go(func() { a.admin.Record(recording, a.registry, admin.SampleEvery) })
-	a.begin(ctx, a.recall())
+	a.begin(ctx, before)
+	servers.Go(func() { a.council.Run(recording) })
+	a.heard(ctx)
 	for _, l := range a.listeners {
 		serve(clients, l)
 	}
@@ -183,6 +202,7 @@ func (a *App) begin(ctx context.Context, before remembered) {
 	a.discovery.looked(ctx)
 	nodes := a.putNodes()
 	a.restore(before)
+	a.applied.serving = !inCluster(a.council.View())
 	a.checks.set(ctx, nodes, a.config.Health)
 	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
@@ -192,6 +212,7 @@ func (a *App) begin(ctx context.Context, before remembered) {
 	started := a.config.Health
 	a.checks.wg.Go(func() { a.adviseChecks(ctx, started) })
 	a.checks.wg.Go(func() { a.moves.MoveOld(ctx) })
+	a.checks.wg.Go(func() { a.forgetMissing(ctx) })
 	a.warn(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }

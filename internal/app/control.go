@@ -6,14 +6,30 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/admin"
+	"fermata/internal/cluster"
+	"fermata/proxy/moves"
 )
 
 // App is what the admin API steers.
 var _ admin.Control = (*App)(nil)
 
 // Nodes implements admin.Control.
-func (a *App) Nodes(bool) admin.NodeList {
-	var list admin.NodeList
+func (a *App) Nodes(local bool) admin.NodeList {
+	view := a.council.View()
+	if !inCluster(view) || local {
+		return admin.NodeList{Nodes: a.nodesHere(), Cluster: a.clusterOf(view)}
+	}
+	list := admin.NodeList{Cluster: a.clusterOf(view)}
+	for _, n := range a.pool.Nodes() {
+		v := a.viewOfAll(view, n)
+		a.delivery.show(&v)
+		list.Nodes = append(list.Nodes, v)
+	}
+	return list
+}
+
+// nodesHere are the nodes as this Fermata alone has them.
+func (a *App) nodesHere() (nodes []admin.Node) {
 	apps := make(map[string]map[string]int)
 	for _, t := range a.handler.Tallies() {
 		apps[t.Node] = t.Apps
@@ -22,9 +38,9 @@ func (a *App) Nodes(bool) admin.NodeList {
 		v := a.view(n)
 		v.Apps = apps[n.Name]
 		a.delivery.show(&v)
-		list.Nodes = append(list.Nodes, v)
+		nodes = append(nodes, v)
 	}
-	return list
+	return nodes
 }
 
 // view is a node as the API shows it.
@@ -58,7 +74,10 @@ func (a *App) view(n balancer.Status) admin.Node {
 
 // outcome is what has become of a node's clients, as the API shows it.
 func (a *App) outcome(n balancer.Status) admin.Outcome {
-	o := a.moves.Outcome(n.Node)
+	return shownOutcome(a.moves.Outcome(n.Node))
+}
+
+func shownOutcome(o moves.Outcome) admin.Outcome {
 	return admin.Outcome{Moved: o.Moved, Closed: o.ClosedAll(), ClosedBecause: o.Closed, Text: o.String()}
 }
 
@@ -92,6 +111,8 @@ func controlError(err error) error {
 	switch {
 	case errors.Is(err, balancer.ErrUnknownNode):
 		return meaning{err, admin.ErrUnknownNode}
+	case errors.Is(err, cluster.ErrAway):
+		return meaning{err, admin.ErrAway}
 	case errors.Is(err, balancer.ErrLastNode), errors.Is(err, balancer.ErrTooFewNodes), errors.Is(err, balancer.ErrNoRoom):
 		return fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -8,8 +9,24 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/admin"
+	"fermata/internal/cluster"
 	"fermata/proxy/moves"
 )
+
+// decideWithin bounds how long a command waits for the others.
+const decideWithin = 5 * time.Second
+
+// decide has change work on what is decided, with mu held and the pool as the others
+// have left it.
+func (a *App) decide(local bool, change func(cluster.View, *cluster.State) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), decideWithin)
+	defer cancel()
+	return controlError(a.council.Decide(ctx, local, func(v cluster.View, s *cluster.State) error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return change(v, s)
+	}))
+}
 
 // Drain implements admin.Control.
 func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error) {
@@ -17,40 +34,62 @@ func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error)
 		return a.rehearse(name, request)
 	}
 	loads, _ := a.pool.Forecast(name, balancer.Drain{})
-	n, save, err := a.drain(name, request)
+	err := a.decide(request.Local, func(v cluster.View, s *cluster.State) error { return a.addDrain(v, s, name, request) })
 	if err != nil {
-		return admin.Node{}, controlError(err)
+		return admin.Node{}, err
 	}
-	v := a.view(n)
-	v.Warning = both(a.saved("drain", save), crowded(loads))
+	return a.answer(name, both(a.savedDrains("drain"), crowded(loads)))
+}
+
+// addDrain is the part of Drain that is decided.
+func (a *App) addDrain(v cluster.View, s *cluster.State, name string, request admin.DrainRequest) error {
+	n, err := a.pool.Node(name)
+	if err != nil {
+		return err
+	}
+	if err := mayAct(s.Roll, request.Fence); err != nil {
+		return err
+	}
+	running := s.Nodes[name].Drain
+	d := newDrain(request, running, a.config.Drain, a.council.Now())
+	if _, err := a.pool.Forecast(name, d); err != nil {
+		return err
+	}
+	if running == nil {
+		d.Initial = connections(v, n)
+	}
+	setDecision(s, name, cluster.Decision{Stamp: a.council.Stamp(), Drain: &d, From: selfName(v)})
+	return nil
+}
+
+func setDecision(s *cluster.State, node string, d cluster.Decision) {
+	if s.Nodes == nil {
+		s.Nodes = make(map[string]cluster.Decision)
+	}
+	s.Nodes[node] = d
+}
+
+// answer is a node after a command.
+func (a *App) answer(name, warning string) (admin.Node, error) {
+	n, err := a.pool.Node(name)
+	if err != nil { // one that was draining, and may be found again
+		return admin.Node{Name: name, Reason: "not found now", State: admin.StateReady, Warning: warning}, nil
+	}
+	v := a.viewOfAll(a.council.View(), n)
+	v.Warning = warning
 	return v, nil
 }
 
-func (a *App) drain(name string, request admin.DrainRequest) (n balancer.Status, save func() error, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if n, err = a.pool.Node(name); err != nil {
-		return n, nil, err
+func (a *App) tellDrain(n balancer.Status, by string) {
+	if !a.applied.serving {
+		a.log.Info("still draining, as before the restart", zap.String("node", n.Name))
+		return
 	}
-	running := n.Drain
-	if n, err = a.pool.Drain(name, newDrain(request, running, a.config.Drain, time.Now())); err != nil {
-		return n, nil, err
-	}
-	if running == nil {
-		a.moves.Forget(n.Node)
-	}
-	a.tellDrain(n)
-	a.settleChecked()
-	a.moveOrStay(n)
-	return n, a.drainsNow(), nil
-}
-
-func (a *App) tellDrain(n balancer.Status) {
 	todo := "move"
 	if n.Drain.Close {
 		todo = "close"
 	}
-	a.tell("drain", n.Name, fmt.Sprintf("%d clients to %s", n.Connections, todo), zap.Int("rate", n.Drain.Rate),
+	a.tell("drain", n.Name, fmt.Sprintf("%d clients to %s%s", n.Connections, todo, by), zap.Int("rate", n.Drain.Rate),
 		zap.Time("deadline", n.Drain.Deadline), zap.Bool("force", n.Drain.Force), zap.Bool("close", n.Drain.Close))
 }
 
@@ -62,44 +101,32 @@ func (a *App) rehearse(name string, request admin.DrainRequest) (admin.Node, err
 	if err != nil {
 		return admin.Node{}, controlError(err)
 	}
+	view := a.council.View()
 	loads, err := a.pool.Forecast(name, newDrain(request, n.Drain, a.config.Drain, time.Now()))
-	v := a.view(n)
-	v.Forecast, v.Warning = forecast(loads), crowded(loads)
+	v := a.viewOfAll(view, n)
+	v.Forecast, v.Warning = forecast(loads), both(stale(view), crowded(loads))
 	return v, controlError(err)
 }
 
 // Undrain implements admin.Control.
-func (a *App) Undrain(name string, _ admin.UndrainRequest) (admin.Node, error) {
-	n, save, err := a.undrain(name)
+func (a *App) Undrain(name string, request admin.UndrainRequest) (admin.Node, error) {
+	err := a.decide(request.Local, func(v cluster.View, s *cluster.State) error {
+		drains := s.Nodes[name].Drain != nil
+		if _, err := a.pool.Node(name); err != nil && !drains {
+			return err
+		}
+		if err := mayAct(s.Roll, request.Fence); err != nil {
+			return err
+		}
+		if drains {
+			setDecision(s, name, cluster.Decision{Stamp: a.council.Stamp(), From: selfName(v)})
+		}
+		return nil
+	})
 	if err != nil {
-		return admin.Node{}, controlError(err)
+		return admin.Node{}, err
 	}
-	v := a.view(n)
-	v.Warning = a.saved("undrain", save)
-	return v, nil
-}
-
-// undrain has something to save for a node that is ready, too: it may not have
-// been saved before.
-func (a *App) undrain(name string) (n balancer.Status, save func() error, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, waits := a.awaited[name]
-	delete(a.awaited, name)
-	before, err := a.pool.Node(name)
-	if err != nil && waits {
-		return balancer.Status{Name: name, Reason: "not found now"}, a.drainsNow(), nil
-	}
-	if err != nil || before.Drain == nil {
-		return before, a.drainsNow(), err
-	}
-	if n, err = a.pool.Undrain(name); err != nil {
-		return n, nil, err
-	}
-	a.tell("undrain", name, "takes clients again")
-	a.settleChecked()
-	a.moveOrStay(n)
-	return n, a.drainsNow(), nil
+	return a.answer(name, a.savedDrains("undrain")) // of a node that is ready, too: it may not have been saved before
 }
 
 // newDrain is the drain that is running, or else the configuration's, with

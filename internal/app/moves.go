@@ -21,38 +21,40 @@ func moveOptions(c *config.Config) moves.Options {
 func (a *App) moveOrStay(n balancer.Status) {
 	switch {
 	case n.Drain != nil:
-		a.moves.Move(n.Node, drainMove(*n.Drain, "node is draining"), func() { a.drained(n) })
+		a.moves.Move(n.Node, a.drainMove(n, *n.Drain, "node is draining"), func() { a.drained(n) })
 	case n.Removed:
 		if !n.Lost {
 			a.moves.Forget(n.Node)
 		}
-		a.moves.Move(n.Node, removedMove(a.config.Drain), func() { a.drained(n) })
+		a.moves.Move(n.Node, a.removedMove(n), func() { a.drained(n) })
 	case n.Lost:
-		a.moves.Move(n.Node, lostMove(a.config.Limits.UpgradesPerSecond), nil)
+		a.moves.Move(n.Node, a.lostMove(n), nil)
 	default:
 		a.moves.Stay(n.Node)
 		a.moves.Forget(n.Node)
 	}
 }
 
-func drainMove(d balancer.Drain, reason string) moves.Move {
+func (a *App) drainMove(n balancer.Status, d balancer.Drain, reason string) moves.Move {
 	return moves.Move{
 		By: relay.ByDrain, Code: d.CloseCode, Reason: reason,
-		Begin: d.Begin, Rate: d.Rate, Deadline: d.Deadline, Alone: d.Force, Close: d.Close,
+		Begin: d.Begin, Rate: d.Rate, Deadline: d.Deadline, Alone: d.Force, Close: d.Close, Share: a.rateShare(n.Name),
 	}
 }
 
 // removedMove is for a node that a reload took out of the configuration: it drains
 // as if nobody had asked for anything particular.
-func removedMove(o moves.DrainOptions) moves.Move {
-	return drainMove(newDrain(admin.DrainRequest{}, nil, o, time.Now()), "node was removed")
+func (a *App) removedMove(n balancer.Status) moves.Move {
+	return a.drainMove(n, newDrain(admin.DrainRequest{}, nil, a.config.Drain, time.Now()), "node was removed")
 }
 
 // lostMove is for a node whose check fails, maybe because it is frozen: its
 // clients go while another node can take them, and stay while none can.
 // They are cut off already, so that they go as fast as another node takes them.
-func lostMove(rate int) moves.Move {
-	return moves.Move{By: relay.ByNodeLost, Code: pusher.CodeMove, Reason: "node lost", Rate: rate}
+func (a *App) lostMove(n balancer.Status) moves.Move {
+	return moves.Move{
+		By: relay.ByNodeLost, Code: pusher.CodeMove, Reason: "node lost", Rate: a.config.Limits.UpgradesPerSecond, Share: a.rateShare(n.Name),
+	}
 }
 
 // drained is told when a node's last client has gone, which is also the end of
@@ -69,6 +71,18 @@ func (a *App) drained(n balancer.Status) {
 	a.tell("drained", n.Name, gone, zap.Int("moved", outcome.Moved), zap.Int("closed", outcome.ClosedAll()))
 	if err != nil {
 		a.forget(n)
+		a.leftForGood(n.Name)
+	}
+}
+
+// leftForGood is for a node that has left the pool. One that may be found again
+// keeps its drain for a while.
+func (a *App) leftForGood(node string) {
+	a.mu.Lock()
+	may := mayFind(a.config.Nodes, node)
+	a.mu.Unlock()
+	if !may {
+		a.dropDecision(node)
 	}
 }
 

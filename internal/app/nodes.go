@@ -78,11 +78,10 @@ func (a *App) lookedForNodes(r discover.Report) {
 // putNodes makes the pool's nodes those that there are now, and returns them. mu
 // is held.
 func (a *App) putNodes() []balancer.NodeOptions {
-	j, before := join(a.config.Nodes, a.discovery.nodes), a.pool.Nodes()
+	j := join(a.config.Nodes, a.discovery.nodes)
 	a.pool.Replace(j.nodes, a.config.Sticky)
 	a.handler.SetOptions(a.proxyOptions(a.config)) // which share out what the nodes leave
 	a.noteFound(j)
-	a.awaitDrains(before)
 	return j.nodes
 }
 

@@ -2,8 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"fermata/balancer"
+	"fermata/internal/cluster"
 )
 
 // occasion is whether clients may sit unevenly, and since when nothing happens
@@ -72,19 +76,31 @@ func (a *App) rebalanceUnasked(ctx context.Context) {
 }
 
 // rebalanceIfWorth begins a rebalance if it is time and worth closing clients
-// for. While clients are few the occasion stays.
+// for. While clients are few the occasion stays. Of several Fermatas one begins it.
 func (a *App) rebalanceIfWorth(now time.Time) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	worth := len(a.unaskedPlan(now)) > 0
+	a.mu.Unlock()
+	if !worth {
+		return
+	}
+	a.decide(false, func(v cluster.View, s *cluster.State) error { // what keeps it from that is told, or over in a moment
+		o, reliefs := a.config.Rebalance, a.unaskedPlan(now)
+		if recent := a.council.Now().Add(-o.After).UnixMilli(); len(reliefs) == 0 || s.Rebalance.Stamp.At > recent {
+			return errNothingToDo
+		}
+		s.Rebalance = a.newRebalance(v, reliefs, o.Rate, true)
+		return nil
+	})
+}
+
+var errNothingToDo = errors.New("nothing to do")
+
+// unaskedPlan is who would have to give clients away now. mu is held.
+func (a *App) unaskedPlan(now time.Time) []balancer.Relief {
 	o := a.config.Rebalance
 	if !o.Auto || len(a.pool.Avoided()) > 0 || !a.occasion.ripe(o.After, now) || a.moves.Rebalancing() {
-		return
+		return nil
 	}
-	reliefs := a.pool.PlanUnasked(o.Skew, o.MinClients)
-	if len(reliefs) == 0 {
-		return
-	}
-	a.occasion.use()
-	a.unasked.Store(true)
-	a.rebalance(reliefs, o.Rate, ", as nodes have come back or were added")
+	return a.pool.PlanUnasked(o.Skew, o.MinClients)
 }

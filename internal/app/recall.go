@@ -12,6 +12,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/admin"
+	"fermata/internal/cluster"
 	"fermata/internal/config"
 	"fermata/internal/pusher"
 )
@@ -32,6 +33,7 @@ func (a *App) recall() remembered {
 		m.drains = recallDrains(all, otherwise, now, refuse)
 	})
 	read(a, &a.state.roll, "roll not restored", func(all []json.RawMessage, refuse refusal) { m.roll = recallRoll(all, refuse) })
+	m.roll = a.stillThere(m.roll)
 	return m
 }
 
@@ -157,34 +159,36 @@ func recallRoll(all []json.RawMessage, refuse refusal) (nodes []string) {
 	return nodes
 }
 
+// state is what is remembered as what is decided. Anything that others have decided
+// since is newer.
+func (m remembered) state() cluster.State {
+	s := cluster.State{Roll: cluster.Roll{Stamp: cluster.Stamp{At: 1}, Nodes: m.roll}}
+	for name, d := range m.drains {
+		setDecision(&s, name, cluster.Decision{Stamp: cluster.Stamp{At: max(1, d.Started.UnixMilli())}, Drain: &d})
+	}
+	return s
+}
+
 // restore takes up what was remembered. mu is held.
 func (a *App) restore(m remembered) {
 	for _, name := range slices.Sorted(maps.Keys(m.drains)) {
-		if _, err := a.pool.Node(name); a.awaits(err, name) {
-			a.awaited.keep(name, m.drains[name], time.Now())
+		if _, err := a.pool.Node(name); err != nil {
 			a.log.Info("drain kept until its node is found", zap.String("node", name))
-			continue
 		}
-		a.resumeDrain(name, m.drains[name], "still draining, as before the restart")
 	}
-	var roll []string
-	for _, name := range m.roll {
+	view := a.council.View()
+	a.applyDrains(view)
+	a.applyRoll(view)
+}
+
+// stillThere leaves out of a roll the nodes that are not there any more.
+func (a *App) stillThere(roll []string) (left []string) {
+	for _, name := range roll {
 		if _, err := a.pool.Node(name); err != nil && !a.awaits(err, name) {
 			a.log.Warn("roll not restored for a node", zap.String("node", name), zap.NamedError("err", err))
 			continue
 		}
-		roll = append(roll, name)
+		left = append(left, name)
 	}
-	a.pool.Avoid(roll)
-}
-
-// restoreDrain asks twice: it was allowed then, whatever it would be now, and
-// once it is draining it can be as it was.
-func (a *App) restoreDrain(name string, d balancer.Drain) (balancer.Status, error) {
-	forced := d
-	forced.Force = true
-	if n, err := a.pool.Drain(name, forced); err != nil {
-		return n, err
-	}
-	return a.pool.Drain(name, d)
+	return left
 }

@@ -10,6 +10,7 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/certs"
+	"fermata/internal/cluster"
 	"fermata/internal/config"
 )
 
@@ -100,19 +101,23 @@ func (a *App) read(now *config.Config) (next loaded) {
 func (a *App) takeOver(ctx context.Context, next loaded) error {
 	a.discovery.add(ctx, next.config.Nodes)
 	a.discovery.looked(ctx) // so that its nodes are there when those of the old configuration go
-	save, err := a.swap(next)
+	gone, err := a.swap(next)
 	if err != nil {
 		return err
 	}
 	a.noteExpiry()
 	a.warn(next.config)
 	a.noteRoom()
-	a.saved("drains", save)
+	for _, node := range gone {
+		a.leftForGood(node)
+	}
+	a.savedDrains("drains")
 	a.tell("reload", "", "the configuration was taken over", zap.Int("nodes", len(a.joined.Load().nodes)))
 	return nil
 }
 
-func (a *App) swap(next loaded) (save func() error, err error) {
+// swap returns the names of nodes that have left the pool.
+func (a *App) swap(next loaded) (gone []string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.running.Err() != nil {
@@ -128,14 +133,15 @@ func (a *App) swap(next loaded) (save func() error, err error) {
 	a.moves.SetOptions(moveOptions(next.config))
 	a.config = next.config
 	a.discovery.keep(a.config.Nodes)
-	a.replaceNodes()
+	gone = a.replaceNodes()
 	a.delivery.Replan()
-	return a.drainsNow(), nil
+	return gone, nil
 }
 
 // replaceNodes makes the pool's nodes those of the configuration, and those that
-// were found. mu is held.
-func (a *App) replaceNodes() {
+// were found. It returns the names of those that are gone: others have still to lose
+// their clients. mu is held.
+func (a *App) replaceNodes() (gone []string) {
 	c, before := a.config, a.pool.Nodes()
 	nodes := a.putNodes()
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
@@ -144,11 +150,17 @@ func (a *App) replaceNodes() {
 		now := a.pool.Status(old.Node)
 		if _, err := a.pool.Node(old.Name); err != nil {
 			a.forget(old)
+			gone = append(gone, old.Name)
 		} else if now.Removed != old.Removed {
 			a.moveOrStay(now)
 		}
 	}
 	a.settleChecked()
+	view := a.council.View()
+	a.shareNodes(view)
+	a.applyDrains(view)
+	a.applyRoll(view)
+	return gone
 }
 
 // fixed refuses what cannot change while Fermata runs.
@@ -164,6 +176,9 @@ func fixed(old, next *config.Config) error {
 	if next.Admin.Token != old.Admin.Token {
 		errs = append(errs, errors.New("admin.token: got another one: this cannot change without a restart"))
 	}
+	if !sameCluster(next.Cluster, old.Cluster) {
+		errs = append(errs, errors.New("cluster: got another one: this cannot change without a restart"))
+	}
 	same("state_dir", next.StateDir, old.StateDir)
 	same("log.format", next.Log.Format, old.Log.Format)
 	same("limits.max_header_bytes", next.Limits.MaxHeaderBytes, old.Limits.MaxHeaderBytes)
@@ -172,6 +187,13 @@ func fixed(old, next *config.Config) error {
 	same("timeouts.response", next.Timeouts.Response, old.Timeouts.Response)
 	same("timeouts.idle", next.Timeouts.Idle, old.Timeouts.Idle)
 	return errors.Join(errs...)
+}
+
+func sameCluster(one, other *cluster.Options) bool {
+	if one == nil || other == nil {
+		return one == other
+	}
+	return *one == *other
 }
 
 // addresses is where a configuration listens, and how.

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/internal/cluster"
 )
 
 // openState opens the state directory. A full one is no reason not to serve.
@@ -25,19 +26,30 @@ func (a *App) openState() error {
 }
 
 // drainsNow takes the drains to be remembered. mu is held.
-func (a *App) drainsNow() (save func() error) {
+func (a *App) drainsNow(v cluster.View) (save func() error) {
 	drains := make(map[string]balancer.Drain)
-	for _, n := range a.pool.Nodes() {
-		if n.Drain != nil {
-			drains[n.Name] = *n.Drain
-		}
-	}
-	for name, d := range a.awaited.valid(time.Now()) {
-		if _, err := a.pool.Node(name); err != nil {
-			drains[name] = d.Drain
+	for name, d := range v.State.Nodes {
+		if d.Drain != nil {
+			drains[name] = here(*d.Drain, v)
 		}
 	}
 	return a.state.drains.snapshot(drains)
+}
+
+// savedDrains saves the drains after what was done, see saved.
+func (a *App) savedDrains(done string) (warning string) {
+	a.mu.Lock()
+	save := a.drainsNow(a.council.View())
+	a.mu.Unlock()
+	return a.saved(done, save)
+}
+
+// savedRoll saves the roll, see saved.
+func (a *App) savedRoll() (warning string) {
+	a.mu.Lock()
+	save := a.state.roll.snapshot(a.council.View().State.Roll.Nodes)
+	a.mu.Unlock()
+	return a.saved("roll", save)
 }
 
 // saveLimit is how long an answer waits for a file.

@@ -35,9 +35,7 @@ type Deps struct {
 	// Refused is called for something in the store that does not count, with a
 	// word from Refusals. nil: nobody is told.
 	Refused func(reason string)
-	// Known is what was known before a restart. The zero value is nothing.
-	Known State
-	Log   *zap.Logger
+	Log     *zap.Logger
 }
 
 // Member is this process in its cluster. All of its methods may be called from
@@ -88,11 +86,17 @@ func New(o Options, deps Deps) *Member {
 		allowed: make(map[string]int),
 		started: time.Now(),
 	}
-	known := deps.Known.normal()
+	m.look()
+	return m
+}
+
+// Recall is what was known before a restart. It is called before Run and Decide, and
+// tells nobody.
+func (m *Member) Recall(known State) {
+	known = known.normal()
 	known.Version, known.Quotas = 0, nil // those of then
 	m.know(known)
 	m.look()
-	return m
 }
 
 // refuse tells that something in the store does not count.

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"fermata/balancer"
 	"fermata/internal/admin"
+	"fermata/internal/cluster"
 	"fermata/internal/lab/dnsserver"
 )
 
@@ -74,11 +76,20 @@ func TestADrainOutlastsItsNodesAbsenceUntilItIsEnded(t *testing.T) {
 func TestADrainIsNotKeptForWhoeverHasTheAddressNextDay(t *testing.T) {
 	dns := dnsserver.Start(t)
 	f := newFinder(t, dns, fmt.Sprintf(foundAt, "9"))
+	for _, name := range []string{"reverb-127.0.0.3", "reverb-127.0.0.4"} {
+		f.decide(false, func(_ cluster.View, s *cluster.State) error {
+			setDecision(s, name, cluster.Decision{Stamp: f.council.Stamp(), Drain: new(balancer.Drain)})
+			return nil
+		})
+	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.awaited["reverb-127.0.0.3"] = awaitedDrain{until: time.Now().Add(time.Hour)}
-	f.awaited["reverb-127.0.0.4"] = awaitedDrain{until: time.Now()}
-	if f.drainsNow(); len(f.awaited) != 1 {
-		t.Errorf("got %v, want the one that is an hour old to be forgotten", f.awaited)
+	f.missing["reverb-127.0.0.4"] = time.Now().Add(-time.Hour)
+	f.mu.Unlock()
+	if got := f.missingSince(time.Now().Add(-missingFor)); len(got) != 1 || got[0] != "reverb-127.0.0.4" {
+		t.Errorf("got %v, want the one that has been away for an hour", got)
+	}
+	f.dropDecision("reverb-127.0.0.4")
+	if left := f.council.View().State.Nodes; left["reverb-127.0.0.3"].Drain == nil || left["reverb-127.0.0.4"].Drain != nil {
+		t.Errorf("got %+v, want the drain alone of the one that is away for a moment", left)
 	}
 }

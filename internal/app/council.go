@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"fermata/balancer"
+	"fermata/internal/cluster"
+	"fermata/internal/metrics"
+)
+
+// council is where it is decided what all Fermatas do: which nodes drain, what a
+// roll has still to do, and when clients are moved to even the nodes out. It is a
+// cluster.Member or, without a cluster, a cluster.Alone. See there.
+type council interface {
+	Recall(cluster.State)
+	Run(context.Context)
+	First() <-chan struct{}
+	View() cluster.View
+	Decide(ctx context.Context, local bool, change func(cluster.View, *cluster.State) error) error
+	Stamp() cluster.Stamp
+	Now() time.Time
+}
+
+func (a *App) newCouncil(o *cluster.Options) (council, error) {
+	if o == nil {
+		return cluster.NewAlone(a.apply), nil
+	}
+	store, err := cluster.OpenRedis(*o)
+	if err != nil {
+		return nil, err
+	}
+	return cluster.New(*o, cluster.Deps{
+		Store: store, Report: a.report, Lower: a.pool.SetQuota, Changed: a.apply, Refused: a.refused,
+		Log: a.log.Named("cluster"),
+	}), nil
+}
+
+// firstWord is how long a start waits for what the others have decided.
+const firstWord = 2 * time.Second
+
+// heard returns when it is known what is decided, or when that takes too long. What
+// is heard later is news.
+func (a *App) heard(ctx context.Context) {
+	late := time.NewTimer(firstWord)
+	defer late.Stop()
+	select {
+	case <-a.council.First():
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.applied.serving = true
+}
+
+// inCluster is whether there are, or may be, other Fermatas to decide with.
+func inCluster(v cluster.View) bool { return v.Self != "" }
+
+// report is what the others hear of this Fermata.
+func (a *App) report() cluster.Report {
+	view := a.council.View()
+	clients, _ := a.handler.Clients()
+	r := cluster.Report{
+		Version: a.version, Clients: int(clients), Ready: a.Ready(), Stopping: a.stopping.Load(), Nodes: make(map[string]cluster.NodeReport),
+	}
+	for _, n := range a.pool.Nodes() {
+		r.Nodes[n.Name] = a.reportNode(view, n)
+	}
+	return r
+}
+
+func (a *App) reportNode(v cluster.View, n balancer.Status) cluster.NodeReport {
+	outcome := a.moves.Outcome(n.Node)
+	r := cluster.NodeReport{
+		Connections: n.Connections, Requests: n.Requests, Up: n.Up, Cap: n.MaxConnections,
+		Asked: a.handler.Share(n.Node, v.UpgradeShare(n.Name)), Moved: outcome.Moved, Closed: outcome.Closed,
+	}
+	if !n.Up {
+		r.Reason = n.Reason
+	}
+	if !n.Checked.IsZero() {
+		r.Checked = n.Checked.Add(v.Offset)
+	}
+	return r
+}
+
+// shareNodes takes in what the other Fermatas have. mu is held.
+func (a *App) shareNodes(v cluster.View) {
+	if !inCluster(v) {
+		return
+	}
+	a.pool.SetPeers(peers(v))
+	for _, n := range a.pool.Nodes() {
+		if n.MaxConnections > 0 {
+			a.pool.SetQuota(n.Name, quota(v, n))
+		}
+	}
+	a.settleChecked()
+}
+
+// peers are the members beside this one.
+func peers(v cluster.View) (all []balancer.Peer) {
+	for _, m := range v.Members {
+		if m.ID == v.Self {
+			continue
+		}
+		p := balancer.Peer{Name: m.Name, Nodes: make(map[string]balancer.PeerNode, len(m.Nodes))}
+		for name, n := range m.Nodes {
+			p.Nodes[name] = balancer.PeerNode{Connections: n.Connections, Up: n.Up}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// quota is what this Fermata may have of a node's max_connections. While it does
+// not know, it takes half: most clusters have two members.
+func quota(v cluster.View, n balancer.Status) int {
+	if most, known := v.Quota(n.Name); known {
+		return most
+	}
+	return (n.MaxConnections + 1) / 2
+}
+
+// clusterMetrics are read while Run runs.
+func (a *App) clusterMetrics() metrics.Cluster {
+	return metrics.Cluster{
+		Members: func() int { return len(a.council.View().Members) },
+		RedisUp: func() bool { return a.council.View().Away == nil },
+		Connections: func() map[string]int {
+			view, all := a.council.View(), make(map[string]int)
+			for _, n := range a.pool.Nodes() {
+				all[n.Name] = connections(view, n)
+			}
+			return all
+		},
+	}
+}
+
+// rateShare is this Fermata's part of the rate at which a node is emptied; nil: all.
+func (a *App) rateShare(node string) func() float64 {
+	if !inCluster(a.council.View()) {
+		return nil
+	}
+	return func() float64 { return a.council.View().Share(node) }
+}
