@@ -35,6 +35,7 @@ func serve(ctx context.Context, file string, log *console.Queue) error {
 	if err != nil {
 		return err
 	}
+	a.Version = versionText()
 	if err := a.Listen(); err != nil {
 		return err
 	}

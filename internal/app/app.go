@@ -38,6 +38,9 @@ type Loader func() (*config.Config, error)
 // App is one Fermata: New, Listen, Run. Reload and the methods of
 // admin.Control may be called while it runs, concurrently.
 type App struct {
+	// Version is what the other members of a cluster see; set before Run, or not.
+	Version string
+
 	load      Loader
 	log       *zap.Logger
 	level     zap.AtomicLevel
@@ -58,7 +61,6 @@ type App struct {
 
 	clusterName   string              // empty: there is no cluster
 	refused       func(reason string) // something in its Redis
-	version       string
 	shortages     shortages
 	lookups       *seldom // of names that are not found
 	listeners     []listener
