@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,31 +42,4 @@ func (m *Member) back() {
 		m.deps.Log.Info("Redis can be reached again", zap.Duration("dur", time.Since(m.outage.since)))
 	}
 	m.outage = outage{}
-}
-
-// leave gives back what this member has, and tells the others that it goes.
-func (m *Member) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	defer cancel()
-	if m.outage.failed > 0 {
-		return
-	}
-	release := m.take(ctx)
-	if release == nil {
-		return
-	}
-	defer release()
-	m.giveBack(ctx)
-	_ = m.deps.Store.Remove(ctx, m.id) // otherwise it is found to be dead
-}
-
-// giveBack is tried twice, as others may write at the same time.
-func (m *Member) giveBack(ctx context.Context) {
-	for range 2 {
-		s := m.known.Clone()
-		s.take(m.id)
-		if err := m.write(ctx, s); err == nil || m.exchange(ctx) != nil {
-			return
-		}
-	}
 }

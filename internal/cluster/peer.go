@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"slices"
 	"time"
 )
@@ -38,14 +37,17 @@ type peer struct {
 	raw    []byte // what was read last, whether it counts or not
 	report Report // the newest that counts; without ID none has
 	idle   int    // beats since then
+	stale  bool   // it was left over before this member came
 	asked  demand
 }
 
 func (p *peer) known() bool { return p.report.ID != "" }
-func (p *peer) lives() bool { return p.known() && p.idle < deadAfter }
+func (p *peer) lives() bool { return p.here(deadAfter) }
 
 // holds is whether what it has been given is still its own.
-func (p *peer) holds() bool { return p.known() && p.idle < lostAfter }
+func (p *peer) holds() bool { return p.here(lostAfter) }
+
+func (p *peer) here(beats int) bool { return p.known() && !p.report.Gone && p.idle < beats }
 
 // peers are those with a report in the store, by member id.
 type peers map[string]*peer
@@ -59,9 +61,10 @@ func (ps peers) hear(h Heard, sign signer, refused func(reason string)) {
 			continue
 		}
 		p.raw = bytes.Clone(raw)
-		report, err := p.open(id, raw, h.Now, sign)
-		if err != nil {
-			refused(err.Error())
+		report, reason := p.open(id, raw, h.Now, sign)
+		p.stale = reason == RefusedOld
+		if reason != "" {
+			refused(reason)
 			continue
 		}
 		p.take(report)
@@ -87,38 +90,39 @@ func (p *peer) take(r Report) {
 	p.report, p.idle = r, 0
 }
 
-// open is an error with a reason for a report that does not count.
-func (p *peer) open(id string, raw []byte, now time.Time, sign signer) (r Report, err error) {
+// open reads a report, and gives a reason, one of Refusals, if it does not count.
+func (p *peer) open(id string, raw []byte, now time.Time, sign signer) (r Report, reason string) {
 	body, err := sign.open("report", raw)
 	switch {
 	case err != nil:
-		return r, errors.New(RefusedSignature)
+		return r, RefusedSignature
 	case json.Unmarshal(body, &r) != nil || r.ID != id:
-		return r, errors.New(RefusedMalformed)
+		return r, RefusedMalformed
 	case !p.known() && now.Sub(time.UnixMilli(r.At)).Abs() > strangerAge:
-		return r, errors.New(RefusedOld)
+		return r, RefusedOld
 	case p.known() && r.Seq <= p.report.Seq:
-		return r, errors.New(RefusedRepeated)
+		return r, RefusedRepeated
 	}
-	return r, nil
+	return r, ""
 }
 
-// part forgets those whose report is gone: at once who has taken leave.
+// part forgets those whose report is not there any more. Who lived a moment ago
+// may be there in the next beat: others can remove what they like.
 func (ps peers) part(there map[string][]byte) {
 	for id, p := range ps {
 		_, there := there[id]
-		if !there && (!p.known() || p.report.Stopping || p.idle >= removedAfter) {
+		if !there && (!p.known() || p.report.Gone || p.idle >= removedAfter) {
 			delete(ps, id)
 		}
 	}
 }
 
-// age counts a beat, and returns whose reports are to be removed. Reports that
-// never counted stay: they may be those of another cluster.
+// age counts a beat, and returns whose reports are to be removed. Those with
+// another signature stay.
 func (ps peers) age() (gone []string) {
 	for id, p := range ps {
 		p.idle++
-		if p.known() && p.idle == removedAfter {
+		if (p.known() || p.stale) && p.idle == removedAfter {
 			gone = append(gone, id)
 		}
 	}

@@ -21,9 +21,8 @@ func (m *Member) plan(s *State) {
 // ask is what this member should have of a node: what it uses at least, and more
 // only if nobody has it.
 func (m *Member) ask(s *State, node string, n NodeReport) int {
-	mine := s.Quotas[node][m.id]
-	asked := m.peers.share(m.id, node).ask(mine)
-	left := n.Cap - s.given(node)
+	mine, left := s.Quotas[node][m.id], n.Cap-s.given(node)
+	asked := m.peers.share(m.id, node, s.Quotas[node]).ask(mine, left)
 	return max(n.used(), min(asked, mine+max(0, left)))
 }
 
@@ -66,44 +65,50 @@ func (m *Member) obey() {
 
 // share is what a member goes by for its quota of a node.
 type share struct {
-	limit   int // of the node
-	used    int // by this member
-	all     int // by all
-	members int // that want some of it
-	wants   bool
+	limit   int  // of the node
+	used    int  // by this member
+	all     int  // by all
+	members int  // that want some of it
+	wants   bool // this member does
+	short   bool // another one has none left
 }
 
-func (ps peers) share(self, node string) (s share) {
+func (ps peers) share(self, node string, quotas map[string]int) (s share) {
 	for id, p := range ps {
 		n, has := p.report.Nodes[node]
 		if !has || !p.lives() {
 			continue
 		}
+		wants := !p.report.Stopping
 		s.all += n.used()
-		if !p.report.Stopping {
+		if wants {
 			s.members++
 		}
-		if id == self {
-			s.limit, s.used, s.wants = n.Cap, n.used(), !p.report.Stopping
+		switch {
+		case id == self:
+			s.limit, s.used, s.wants = n.Cap, n.used(), wants
+		case wants && n.used() >= quotas[id]:
+			s.short = true
 		}
 	}
 	return s
 }
 
-// ask is what it should have instead of mine: what it uses, and its part of what
-// nobody does. While that is about what it has, it stays.
-func (s share) ask(mine int) int {
-	if !s.wants {
-		return s.used
-	}
+// ask is what it should have instead of mine, with so many left to nobody: what
+// it uses, and its part of what is free. About as much will do, as long as nobody
+// is short.
+func (s share) ask(mine, left int) int {
 	free := max(0, s.limit-s.all)
-	want := s.used + free/s.members
-	full := s.used >= mine && free > 0
-	if full {
-		return max(want, s.used+1)
+	switch {
+	case !s.wants || free == 0:
+		return s.used
+	case left < 0: // too many were given
+		return s.used + free/s.members
 	}
-	about := max(1, min(free/s.members/4, s.limit/50))
-	if want-mine <= about && mine-want <= about {
+	part := max(1, free/s.members)
+	want, about := s.used+part, max(1, min(part/4, s.limit/50))
+	short := s.used >= mine || s.short && left == 0
+	if !short && max(want-mine, mine-want) <= about {
 		return mine
 	}
 	return want

@@ -16,6 +16,7 @@ type Report struct {
 	Clients  int                   `json:"clients"`
 	Ready    bool                  `json:"ready,omitempty"`
 	Stopping bool                  `json:"stopping,omitempty"`
+	Gone     bool                  `json:"gone,omitempty"` // it is the last one
 	Nodes    map[string]NodeReport `json:"nodes,omitempty"`
 }
 

@@ -65,7 +65,7 @@ func (s State) Clone() State {
 func (s *State) merge(o State) {
 	for node, theirs := range o.Nodes {
 		if ours, known := s.Nodes[node]; !known || theirs.Stamp.After(ours.Stamp) {
-			s.decide(node, theirs)
+			s.set(node, theirs)
 		}
 	}
 	if o.Roll.Stamp.After(s.Roll.Stamp) {
@@ -79,7 +79,7 @@ func (s *State) merge(o State) {
 	}
 }
 
-func (s *State) decide(node string, d Decision) {
+func (s *State) set(node string, d Decision) {
 	if s.Nodes == nil {
 		s.Nodes = make(map[string]Decision)
 	}
