@@ -233,3 +233,10 @@ func TestTheFirstBeatIsWaitedForWhetherItWorksOrNot(t *testing.T) {
 		<-done
 	})
 }
+
+func undrain(m *Member, node string, local bool) error {
+	return m.Decide(context.Background(), local, func(v View, s *State) error {
+		s.set(node, Decision{Stamp: m.Stamp()})
+		return nil
+	})
+}
