@@ -51,6 +51,12 @@ func (p *pool) leave(node string, clients int) {
 	p.used[node] -= min(clients, p.used[node])
 }
 
+func (p *pool) uses(node string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used[node]
+}
+
 func (p *pool) setQuota(node string, clients int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
