@@ -64,6 +64,46 @@ func TestTheBodyThatHasHeldMostForLongestMakesRoom(t *testing.T) {
 	})
 }
 
+func TestABodyGetsTheLastByteThatThereIs(t *testing.T) {
+	var m bodies
+	opened(t, &m, 900, 1000)
+	opened(t, &m, 100, 1000)
+	wantHeld(t, &m, 1000)
+}
+
+func TestABodyThatHasCostNoLessThanAnotherGetsNoRoomOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m bodies
+		old, evicted := opened(t, &m, 900, 1000)
+		if _, err := m.take(t.Context(), m.open(nil), 200, 1000); !errors.Is(err, errBodies) || evicted.Err() != nil {
+			t.Errorf("got %v, and the other one turned away: %v, want %v and that it stays", err, evicted.Err(), errBodies)
+		}
+		old.close()
+	})
+}
+
+// With thousands of bodies, to look at all of them for each piece would be an
+// attack of its own.
+func TestTheCostliestBodyIsLookedForAmongAFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m bodies
+		opened(t, &m, 1, 1<<20)
+		time.Sleep(time.Second)
+		for range 10 * sample {
+			opened(t, &m, 1, 1<<20)
+		}
+		fresh, found := m.open(nil), 0
+		for range 100 {
+			if m.costliest(fresh, time.Now()) != fresh {
+				found++
+			}
+		}
+		if found > 60 {
+			t.Errorf("got the costliest of %d bodies found %d times of 100, want about 10", 10*sample+1, found)
+		}
+	})
+}
+
 // On a busy machine a body takes its time to go. Until then it has been told to,
 // and nobody else is left that could make room.
 func TestABodyWaitsForRoomThatIsBeingMade(t *testing.T) {
@@ -215,4 +255,20 @@ func TestPiecesThatNoNodeHasGotAreUsedAgain(t *testing.T) {
 		t.Errorf("got %d idle pieces and %d bytes freed, want none, and all", len(m.idle), m.freedBytes())
 	}
 	wantHeld(t, &m, 0)
+}
+
+func TestIdlePiecesAreUsedToTheLastAndGoWhereBodiesNeedTheirRoom(t *testing.T) {
+	const most = 4 * largestPiece
+	f := func(size, wantIdle int) {
+		t.Helper()
+		m := bodies{idle: [][]byte{make([]byte, largestPiece)}}
+		opened(t, &m, 2*largestPiece, most)
+		opened(t, &m, size, most)
+		if got := len(m.idle); got != wantIdle {
+			t.Errorf("a piece of %d bytes: got %d idle pieces, want %d", size, got, wantIdle)
+		}
+	}
+	f(512, 1)
+	f(largestPiece, 0)
+	f(largestPiece+1, 0)
 }
