@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -38,4 +39,13 @@ func TestWhatATrustedProxySaysAboutAClientStays(t *testing.T) {
 		"X-Forwarded-For": {"192.0.2.1"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"a"},
 		"X-Real-Ip": {"203.0.113.9"}, "X-Forwarded-Port": {"443"}, "Cf-Connecting-Ip": {"203.0.113.9"}, "Under_score": {"1"},
 	})
+}
+
+func TestOnlyLettersDigitsAndDashesStandForThemselvesInAFieldsName(t *testing.T) {
+	const usual = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	for r := rune(0); r < 256; r++ {
+		if got, want := isOdd(r), !strings.ContainsRune(usual, r); got != want {
+			t.Errorf("%q: got odd %v, want %v", r, got, want)
+		}
+	}
 }

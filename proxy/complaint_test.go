@@ -33,17 +33,40 @@ func TestAClientThatItsNodeRefusesGetsTheNodesOwnCode(t *testing.T) {
 	f(old, with("4009"), 4009)
 	f(old, with("4201"), 4201)
 	f(old, with("4301"), 4301)
+	f(old, with("4000"), 4000)
+	f(old, with("4999"), 4999)
 	f(&client{live: moves.Client{Since: time.Now()}}, with("4201"), 4100) // or it would come in a loop
 	f(old, frame(`{"event":"pusher:pong"}`)+with("4201"), 4201)
 	f(old, frame(`{"event":"pusher:error","data":{"code":4001,"message":"`+strings.Repeat("x", 200)+`"}}`), 4001)
 
+	at125 := `{"event":"pusher:error","data":{"code":4001,"message":"`
+	f(old, frame(at125+strings.Repeat("x", 125-3-len(at125))+`"}}`), 4001)
+
 	f(old, "", 0)
+	f(old, with("4001")+frame(""), 0)
 	f(old, with("4200"), 0) // the node goes, and says no more than that
 	f(old, with("0"), 0)
 	f(old, with("1000"), 0)
+	f(old, with("3999"), 0)
+	f(old, with("5000"), 0)
 	f(old, with("99999999"), 0)
 	f(old, with("4001")+frame(`{"event":"pusher:pong"}`), 0)
 	f(old, with("4001")[:40], 0)
 	f(old, frame(`{"event":"news","data":"pusher:error"}`), 0)
 	f(old, "\x81\x7fpusher:error", 0)
+}
+
+func TestOnlyWholeFramesHaveAPayload(t *testing.T) {
+	f := func(frames string, want bool) {
+		t.Helper()
+		if got := lastPayload([]byte(frames)); (got != nil) != want {
+			t.Errorf("%q: got %q, want a payload: %v", frames, got, want)
+		}
+	}
+	f(frame(""), true)
+	f("\x81\x7e\x00\x00", true) // its length in two bytes, though it is short
+	f("\x81\x7e\x00", false)
+	f(frame("a")[:2], false)
+	f(frame(strings.Repeat("a", 126))[:129], false)
+	f(frame(strings.Repeat("a", 126)), true)
 }
