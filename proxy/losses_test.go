@@ -32,5 +32,25 @@ func TestANodeThatEndsAtTheLimitOfReverbIsToldOfOnce(t *testing.T) {
 	f(1015, 100, 0, 0)                     // some clients' connections broke
 	f(1015, 1015, 100*time.Millisecond, 0) // one after the other
 	f(899, 899, 0, 0)
+	f(1024, 1024, 0, 1)
+	f(1025, 1025, 0, 0)
+	f(900, 810, 0, 1) // nearly all
+	f(900, 809, 0, 0)
 	f(5000, 5000, 0, 0) // without ext-uv it had never had so many
+}
+
+func TestClientsThatEndLaterAreNoPartOfALoss(t *testing.T) {
+	n, start := poolOf(1).Nodes()[0].Node, time.Unix(1000, 0)
+	f := func(last time.Duration, want int) {
+		t.Helper()
+		var l losses
+		for range 899 {
+			l.add(n, start, 1000)
+		}
+		if got := l.add(n, start.Add(last), 101); got != want {
+			t.Errorf("the last one after %v: got told of %d, want %d", last, got, want)
+		}
+	}
+	f(10*time.Second, 1000)
+	f(10*time.Second+time.Nanosecond, 0)
 }

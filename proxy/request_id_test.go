@@ -79,3 +79,12 @@ func TestANameForAHeaderIsMadeCanonical(t *testing.T) {
 		t.Errorf("none: got %q, %v", n, err)
 	}
 }
+
+func TestAnIDHasLettersDigitsAndSomeSigns(t *testing.T) {
+	const allowed = "._-+/=:@~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	for b := range 256 {
+		if got, want := isIDByte(byte(b)), strings.IndexByte(allowed, byte(b)) >= 0; got != want {
+			t.Errorf("%q: got %v, want %v", byte(b), got, want)
+		}
+	}
+}
