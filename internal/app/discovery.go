@@ -35,7 +35,8 @@ type finding struct {
 	stop     context.CancelFunc
 	failures atomic.Int64
 
-	failing, full bool // so it was logged; of Run alone
+	failing string // the failure that was logged; empty: none
+	full    bool   // that was logged; both of Run alone
 }
 
 func newDiscovery(log *zap.Logger, report func(discover.Report)) *discovery {
@@ -65,12 +66,21 @@ func (d *discovery) start(ctx context.Context, e config.Node, known discover.Tab
 	ctx, stop := context.WithCancel(ctx)
 	f := &finding{source: e.Source, stop: stop}
 	log := d.log.With(zap.String("entry", e.Name), zap.Stringer("source", e.Source))
-	f.Finder = discover.New(known, discover.Addresses(d.resolver, e.Name, e.Source), e.Every, func(r discover.Report) {
+	f.Finder = discover.New(known, d.look(e.Name, e.Source), e.Every, func(r discover.Report) {
 		f.note(log, r)
 		d.report(r)
 	})
 	d.wg.Go(func() { f.Run(ctx) })
 	return f
+}
+
+// look is how the nodes of an entry are looked for.
+func (d *discovery) look(entry string, s discover.Source) discover.Look {
+	if s.Kind != discover.File {
+		return discover.InDNS(d.resolver, entry, s)
+	}
+	read := func() ([]byte, error) { return config.ReadNodes(s.File) }
+	return discover.InFile(read, func(text []byte) ([]discover.Node, error) { return config.ParseNodes(s.File, entry, text) })
 }
 
 // looked returns once every entry has nodes, or has looked for them, or when
@@ -128,23 +138,27 @@ func (d *discovery) counts() (all []metrics.Discovered) {
 // wait returns when every search has ended.
 func (d *discovery) wait() { d.wg.Wait() }
 
-// note logs what has begun, or ended, with a look.
+// note logs what has begun, or ended, with a look. Mistakes in a file are logged
+// whenever they are others, and other failures when the first comes.
 func (f *finding) note(log *zap.Logger, r discover.Report) {
+	log = log.With(zap.Int("nodes", r.Nodes))
 	if r.Err != nil {
 		f.failures.Add(1)
+		f.noteFailure(log, names.Reason(r.Err))
+		return
 	}
-	about := []zap.Field{zap.Int("nodes", r.Nodes)}
-	switch failing := r.Err != nil; {
-	case failing && !f.failing:
-		log.Warn("nodes not found, those that are known stay", append(about, zap.String("err", names.Reason(r.Err)))...)
-	case !failing && f.failing:
-		log.Info("nodes are found again", about...)
+	if f.failing != "" {
+		log.Info("nodes are found again")
 	}
 	if r.Refused > 0 && !f.full {
-		log.Warn("too many nodes found, the others are refused", append(about, zap.Int("refused", r.Refused))...)
+		log.Warn("too many nodes found, the others are refused", zap.Int("refused", r.Refused))
 	}
-	f.failing = r.Err != nil
-	if r.Err == nil {
-		f.full = r.Refused > 0
+	f.failing, f.full = "", r.Refused > 0
+}
+
+func (f *finding) noteFailure(log *zap.Logger, reason string) {
+	if f.failing == "" || f.source.Kind == discover.File && f.failing != reason {
+		log.Warn("nodes not found, those that are known stay", zap.String("err", reason))
 	}
+	f.failing = reason
 }

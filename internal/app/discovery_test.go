@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -212,4 +213,47 @@ func TestAReloadFromNodesToTheirNameLosesNobody(t *testing.T) {
 	if got := f.discovery.counts(); len(got) > 0 {
 		t.Errorf("got %v, want nothing of an entry that is gone", got)
 	}
+}
+
+func TestNodesOfSRVRecordsHaveTheirPortsAndWeights(t *testing.T) {
+	dns := dnsserver.Start(t)
+	one, two := startNode(t, "one", "127.0.0.2:0"), startNode(t, "two", "127.0.0.2:0")
+	dns.Set("here.test", "127.0.0.2")
+	record := func(port string, weight uint16) dnsserver.SRV {
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dnsserver.SRV{Port: uint16(number), Weight: weight, Target: "here.test"}
+	}
+	dns.SetSRV("_http._tcp.reverb.test", record(one, 10), record(two, 30))
+	f := newFinder(t, dns, "nodes: [{name: reverb, discover: dns, host: _http._tcp.reverb.test, every: 1s}]\n")
+	named := func(port string) string { return "reverb-127.0.0.2-" + port }
+	weighs := func(port string, want int) {
+		t.Helper()
+		f.until(named(port), fmt.Sprintf("has the weight %d", want), func(n admin.Node) bool {
+			return n.Weight == want && n.Discovered == "dns SRV _http._tcp.reverb.test"
+		})
+	}
+	weighs(one, 10)
+	weighs(two, 30)
+	going := f.connectOn("one")
+	dns.SetSRV("_http._tcp.reverb.test", record(two, 50))
+	weighs(two, 50)
+	if code := going.closed(); code != 4200 {
+		t.Errorf("client of the node that disappeared: got the code %d, want 4200", code)
+	}
+	f.untilNodes(named(two))
+}
+
+func TestADNSServerThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2")
+	dns.Silence(true)
+	f := newFinder(t, dns, fmt.Sprintf("nodes:\n- {name: reverb, discover: dns, host: reverb.test, port: %[1]s}\n- {name: fixed, url: 'http://127.0.0.2:%[1]s'}\n", port))
+	f.connect()
+	if _, err := f.Reload(); err != nil {
+		t.Error(err)
+	}
+	f.connect() // and the stop at the end of the test does not wait either
 }

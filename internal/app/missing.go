@@ -10,6 +10,7 @@ import (
 	"fermata/balancer"
 	"fermata/internal/cluster"
 	"fermata/internal/config"
+	"fermata/internal/discover"
 )
 
 // missing is since when nodes are not there of which it is decided that they drain:
@@ -67,10 +68,11 @@ func (a *App) awaits(err error, node string) bool {
 	return errors.Is(err, balancer.ErrUnknownNode) && mayFind(a.config.Nodes, node)
 }
 
-// mayFind is whether an entry could find a node of that name.
+// mayFind is whether an entry could find a node of that name. In a file nodes have
+// any names.
 func mayFind(entries []config.Node, node string) bool {
 	return slices.ContainsFunc(entries, func(e config.Node) bool {
-		return e.Finds() && strings.HasPrefix(node, e.Name+"-")
+		return e.Kind == discover.File || e.Finds() && strings.HasPrefix(node, e.Name+"-")
 	})
 }
 

@@ -137,14 +137,23 @@ func Check(path string) (*Config, error) {
 }
 
 func load(r *report) (*Config, error) {
-	text, err := regular.Read(r.file, maxFileSize)
-	switch {
-	case errors.As(err, new(regular.Unfit)):
-		return nil, Mistakes{{File: r.file, Message: err.Error()}}
-	case err != nil:
-		return nil, Mistakes{{File: r.file, Message: "got " + err.Error() + ", want a readable file"}}
+	text, err := readFile(r.file)
+	if err != nil {
+		return nil, err
 	}
 	return parse(r, text)
+}
+
+// readFile returns the text of a file. Its error is Mistakes.
+func readFile(path string) ([]byte, error) {
+	text, err := regular.Read(path, maxFileSize)
+	switch {
+	case errors.As(err, new(regular.Unfit)):
+		return nil, Mistakes{{File: path, Message: err.Error()}}
+	case err != nil:
+		return nil, Mistakes{{File: path, Message: "got " + err.Error() + ", want a readable file"}}
+	}
+	return text, nil
 }
 
 // Parse takes the text of a file of that name, to which its relative paths are
@@ -162,8 +171,8 @@ func parse(r *report, text []byte) (*Config, error) {
 	config.resolvePaths(r.file)
 	config.Health.PathPrefix = config.PathPrefix
 	config.validate(r)
-	if err := r.mistakes.orNil(); err != nil {
-		return nil, err
+	if err := r.mistakes.orNil(); err != nil || len(r.beside) > 0 {
+		return nil, append(r.mistakes, r.beside...)
 	}
 	config.shareApp()
 	config.Warnings = r.warnings

@@ -59,15 +59,17 @@ func sortByLine(m []Mistake) {
 // report collects the mistakes of one file, and knows where its values stand.
 type report struct {
 	file     string
+	holds    string         // what it should hold
 	strict   bool           // see Check
 	lines    map[string]int // by path: where it is given
 	wrong    map[string]bool
 	mistakes Mistakes
+	beside   Mistakes // in files that it names
 	warnings Warnings
 }
 
 func newReport(file string) *report {
-	return &report{file: file, lines: map[string]int{}, wrong: map[string]bool{}}
+	return &report{file: file, holds: "a configuration", lines: map[string]int{}, wrong: map[string]bool{}}
 }
 
 func (r *report) add(line int, path, format string, args ...any) {

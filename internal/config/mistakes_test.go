@@ -78,7 +78,7 @@ func TestKeysAreStrict(t *testing.T) {
 		"5: log.level: got this key again, want it once (line 4 has it)", "6: log.level: got this key again, want it once (line 4 has it)")
 	wantMistakes(t, "listen: [{address: ':80'}]\nnodes:\n  - name: a\n    uri: http://10.0.0.1\n",
 		"3: nodes[0].url: got nothing, want http://HOST:PORT",
-		"4: nodes[0].uri: got an unknown key, want one of name, url, weight, max_connections, discover, host, port, every (url?)")
+		"4: nodes[0].uri: got an unknown key, want one of name, url, weight, max_connections, discover, host, port, srv, file, every (url?)")
 }
 
 func TestTheWrongKindOfValueIsAMistake(t *testing.T) {

@@ -41,23 +41,32 @@ func TestWhereNodesAreFoundIsChecked(t *testing.T) {
 		}
 		wantMistakes(t, text, want...)
 	}
-	f("name: b, discover: dsn, host: b, port: 1", `discover: got "dsn", want one of dns`)
+	f("name: b, discover: dsn, host: b, port: 1", `discover: got "dsn", want one of dns, file`)
 	f("name: b, discover: dns, host: b, port: 1, url: 'http://10.0.0.2'", "url: got it beside discover, want one of them")
 	f("name: b, host: b, port: 80, every: 2s, url: 'http://10.0.0.2'",
-		"host: got it without discover, want discover: dns beside it",
-		"port: got it without discover, want discover: dns beside it",
-		"every: got it without discover, want discover: dns beside it")
-	f("name: b, host: b", "url: got nothing, want http://HOST:PORT", "host: got it without discover, want discover: dns beside it")
+		"host: got it without discover, want discover beside it",
+		"port: got it without discover, want discover beside it",
+		"every: got it without discover, want discover beside it")
+	f("name: b, host: b", "url: got nothing, want http://HOST:PORT", "host: got it without discover, want discover beside it")
 	f("name: b, discover: dns, port: 80", `host: got "", want a name such as reverb.default.svc`)
 	f("name: b, discover: dns, port: 80, host: 'http://b'", `host: got "http://b", want a name such as reverb.default.svc`)
 	f("name: b, discover: dns, port: 80, host: 'b:80'", `host: got "b:80", want a name such as reverb.default.svc`)
 	f("name: b, discover: dns, port: 80, host: 10.0.0.1", "host: got the address 10.0.0.1, want a name, or url: http://10.0.0.1:PORT instead of discover")
-	f("name: b, discover: dns, host: b", "port: got 0, want 1 to 65535")
-	f("name: b, discover: dns, host: b, port: 65536", "port: got 65536, want 1 to 65535")
+	f("name: b, discover: dns, host: b", "port: got 0, want 1 to 65535, or srv: true for the ports of SRV records")
+	f("name: b, discover: dns, host: b, port: 65536", "port: got 65536, want 1 to 65535, or srv: true for the ports of SRV records")
 	f("name: b, discover: dns, host: b, port: http", `port: got "http", want a whole number`)
 	f("name: b, discover: dns, host: b, port: 80, every: 999ms", "every: got 999ms, want 1s to 1h")
 	f("name: b, discover: dns, host: b, port: 80, every: 61m", "every: got 1h1m0s, want 1s to 1h")
 	f("name: "+strings.Repeat("b", 25)+", discover: dns, host: b, port: 80", "name: got 25 characters, want 24 at most, since each node's address follows")
+	const unused = "got it with SRV records, want none: each record has its node's"
+	f("name: b, discover: dns, host: b, srv: true, port: 80, weight: 2", "port: "+unused, "weight: "+unused)
+	f("name: b, discover: dns, host: _http._tcp.b, port: 80", "port: "+unused)
+	f("name: b, discover: dns, host: b, port: 80, file: b", "file: got it with discover: dns, want discover: file")
+	f("name: b, discover: file", "file: got nothing, want the path of a file")
+	f("name: b, discover: file, file: b, host: b, port: 80, srv: true",
+		"host: got it with discover: file, want discover: dns",
+		"port: got it with discover: file, want discover: dns",
+		"srv: got it with discover: file, want discover: dns")
 	f("name: a, discover: dns, host: b, port: 80", `name: got "a", want another than nodes[0].name`)
 }
 
@@ -65,5 +74,12 @@ func TestOnePlaceForNodesIsGivenOnce(t *testing.T) {
 	wantMistakes(t, listening+`nodes:
   - {name: a, discover: dns, host: Reverb, port: 80}
   - {name: b, discover: dns, host: reverb., port: 80}
-`, `4: nodes[1].host: got "reverb:80", want another than nodes[0].host`)
+  - {name: c, discover: file, file: nodes.yaml}
+  - {name: d, discover: file, file: nodes.yaml}
+`, `4: nodes[1].host: got "reverb:80", want another than nodes[0].host`, `6: nodes[3].file: got "nodes.yaml", want another than nodes[2].file`)
+	mustParse(t, listening+`nodes:
+  - {name: a, discover: dns, host: _http._tcp.reverb}
+  - {name: b, discover: dns, host: reverb, srv: true}
+  - {name: c, discover: dns, host: reverb, port: 80}
+`)
 }

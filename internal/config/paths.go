@@ -18,6 +18,9 @@ func (c *Config) resolvePaths(file string) {
 			pair.Cert, pair.Key = resolve(dir, pair.Cert), resolve(dir, pair.Key)
 		}
 	}
+	for i := range c.Nodes {
+		c.Nodes[i].File = resolve(dir, c.Nodes[i].File)
+	}
 	c.StateDir = resolve(dir, c.StateDir)
 	if path, unix := endpoint.Socket(c.Admin.Address); unix {
 		c.Admin.Address = "unix:" + resolve(dir, path)

@@ -23,7 +23,7 @@ var withoutDefault = []string{
 }
 
 // ofSome are those that only some entries of a list have.
-var ofSome = []string{"nodes[].discover", "nodes[].host", "nodes[].port"}
+var ofSome = []string{"nodes[].discover", "nodes[].host", "nodes[].port", "nodes[].file"}
 
 func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {
 	want := exampleOptions(t)

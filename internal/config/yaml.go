@@ -31,7 +31,7 @@ func parseYAML(r *report, text []byte) *yaml.Node {
 		return nil
 	}
 	if root == nil || isNull(root) {
-		r.add(1, "", "got an empty file, want a configuration")
+		r.add(1, "", "got an empty file, want %s", r.holds)
 		return nil
 	}
 	if second := nextDocument(r, decoder, text); second != nil {

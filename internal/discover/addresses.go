@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // addresses looks names up. IPv4 and IPv6 are asked for apart, so that it shows
 // when one of them fails: its addresses stay what they were then.
 type addresses struct {
 	resolver *net.Resolver
-	last     map[question][]netip.Addr // the last answers that were none of a failure
+	last     map[question][]netip.Addr // the answers of the last look, those that it kept with them
 }
 
 type question struct{ network, host string }
@@ -24,30 +26,50 @@ type answer struct {
 	err   error
 }
 
-// lookUp returns the addresses of a host. It errors unless it has found some now.
-func (a *addresses) lookUp(ctx context.Context, host string) (all []netip.Addr, err error) {
-	answers := make(chan answer, 2)
-	for _, network := range []string{"ip4", "ip6"} {
-		go func() { answers <- a.ask(ctx, question{network, host}) }()
-	}
-	found := false
-	for range cap(answers) {
-		got := <-answers
+// atOnce is how many questions are asked at the same time.
+const atOnce = 16
+
+// lookUp returns the addresses of hosts. It errors unless it has found some now.
+func (a *addresses) lookUp(ctx context.Context, hosts ...string) (all map[string][]netip.Addr, err error) {
+	all, found := make(map[string][]netip.Addr), false
+	last := make(map[question][]netip.Addr)
+	for _, got := range a.askAll(ctx, hosts) {
 		if got.err != nil {
-			err = got.err
-			all = append(all, a.last[got.question]...)
-			continue
+			err, got.found = got.err, a.last[got.question]
+		} else {
+			found = found || len(got.found) > 0
 		}
-		a.last[got.question] = got.found
-		all, found = append(all, got.found...), found || len(got.found) > 0
+		last[got.question] = got.found
+		all[got.host] = append(all[got.host], got.found...)
 	}
+	a.last = last
 	switch {
 	case found:
 		return all, nil
 	case err == nil:
-		err = fmt.Errorf("%s: %w", host, ErrNone)
+		err = ErrNone
 	}
 	return nil, err
+}
+
+// askAll asks for both kinds of addresses of all hosts.
+func (a *addresses) askAll(ctx context.Context, hosts []string) (answers []answer) {
+	places := make(chan struct{}, atOnce)
+	come := make(chan answer)
+	for _, host := range hosts {
+		for _, network := range []string{"ip4", "ip6"} {
+			go func() {
+				places <- struct{}{}
+				defer func() { <-places }()
+				come <- a.ask(ctx, question{network, host})
+			}()
+		}
+	}
+	for range 2 * len(hosts) {
+		answers = append(answers, <-come)
+	}
+	slices.SortFunc(answers, func(a, b answer) int { return strings.Compare(a.network+a.host, b.network+b.host) })
+	return answers
 }
 
 func (a *addresses) ask(ctx context.Context, q question) answer {

@@ -54,6 +54,15 @@ func atAddress(entry string, address netip.Addr, port uint16) string {
 	return entry + "-" + hex.EncodeToString(bytes[:]) + suffix
 }
 
+// AtURL is the name of the node at a URL: reverb-10.0.1.10-8080, or, with a name
+// there, reverb-host-8080. It may be too long for a name.
+func AtURL(entry string, u balancer.URL) string {
+	if at, literal := u.Literal(); literal {
+		return atAddress(entry, at.Addr().Unmap(), at.Port())
+	}
+	return entry + "-" + strings.ReplaceAll(strings.ToLower(u.Host), ":", "-")
+}
+
 // order puts nodes with a name for their host first, and then goes by address.
 func order(a, b Node) int {
 	here, _ := a.URL.Literal()

@@ -1,28 +1,50 @@
 // Package discover finds nodes that come and go: at the addresses of a name in
-// DNS. Table decides what an answer means for the nodes that are
+// DNS, or in a file. Table decides what an answer means for the nodes that are
 // known; it does no I/O and reads no clock. Finder asks again and again.
 package discover
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Source is where the nodes of one entry are found. The zero value is nowhere:
 // then the entry is a node itself.
 type Source struct {
-	// Kind is DNS; empty: the zero Source.
+	// Kind is DNS or File; empty: the zero Source.
 	Kind string `yaml:"discover"`
 	// Host is the name that is looked up, with DNS.
 	Host string `yaml:"host"`
-	// Port is that of all nodes of a name.
+	// Port is that of all nodes of a name; 0: each SRV record has its node's.
 	Port int `yaml:"port"`
+	// SRV has SRV records looked up instead of addresses; see Records.
+	SRV bool `yaml:"srv"`
+	// File is the path of the file, with File.
+	File string `yaml:"file"`
 	// Every is the time from one look to the next, about.
 	Every time.Duration `yaml:"every"`
 }
 
-// DNS is the Source.Kind of nodes at the addresses of a name.
-const DNS = "dns"
+// What Source.Kind can be.
+const (
+	DNS  = "dns"
+	File = "file"
+)
 
 // SetDefaults fills what an entry does not say.
 func (s *Source) SetDefaults() { s.Every = 5 * time.Second }
 
+// Records is whether SRV records are looked up, rather than addresses: when SRV
+// says so, and when Host is _SERVICE._PROTO.NAME, which no machine is called.
+func (s Source) Records() bool { return s.SRV || strings.HasPrefix(s.Host, "_") }
+
 // String says where nodes are found, for people: "dns reverb.default.svc".
-func (s Source) String() string { return s.Kind + " " + s.Host }
+func (s Source) String() string {
+	switch {
+	case s.Kind == File:
+		return "file " + s.File
+	case s.Records():
+		return "dns SRV " + s.Host
+	}
+	return "dns " + s.Host
+}

@@ -3,43 +3,75 @@ package dnsserver
 
 import (
 	"context"
+	"encoding/binary"
+	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Server answers for a few names. Its methods may be called concurrently.
+// Server answers for a few names, over UDP, and over TCP what is too long for
+// that. Its methods may be called concurrently.
 type Server struct {
-	conn net.PacketConn
+	packets net.PacketConn
+	streams net.Listener
 
-	mu      sync.Mutex
-	names   map[string][]netip.Addr // with a dot at the end
-	failure dnsmessage.RCode        // RCodeSuccess: none
-	asked   int
-	more    chan struct{} // closed at the next question
+	mu       sync.Mutex
+	names    map[string][]netip.Addr // with a dot at the end
+	services map[string][]SRV
+	failures map[dnsmessage.Type]dnsmessage.RCode // TypeALL: for all
+	silent   bool
+	held     []packet // questions that have no answer because of that
+	asked    int
+	more     chan struct{} // closed at the next question
+}
+
+// SRV is one such record.
+type SRV struct {
+	Priority, Weight, Port uint16
+	Target                 string // without a dot at the end
 }
 
 // Start runs a server until the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	s, err := Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{conn: conn, names: make(map[string][]netip.Addr), more: make(chan struct{})}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.serve()
-	}()
-	t.Cleanup(func() {
-		conn.Close()
-		<-ended
-	})
+	var running sync.WaitGroup
+	running.Go(s.Serve)
+	t.Cleanup(running.Wait)
+	t.Cleanup(s.Close)
 	return s
+}
+
+// Listen makes a server at an address. The caller has it Serve, until Close.
+func Listen(address string) (*Server, error) {
+	streams, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	packets, err := net.ListenPacket("udp", streams.Addr().String())
+	if err != nil {
+		streams.Close()
+		return nil, err
+	}
+	return &Server{
+		packets: packets, streams: streams, names: make(map[string][]netip.Addr), services: make(map[string][]SRV),
+		failures: make(map[dnsmessage.Type]dnsmessage.RCode), more: make(chan struct{}),
+	}, nil
+}
+
+// Close ends it. Nobody waits for an answer then.
+func (s *Server) Close() {
+	s.Silence(false)
+	s.packets.Close()
+	s.streams.Close()
 }
 
 // Set makes these the addresses of a host.
@@ -52,11 +84,38 @@ func (s *Server) Set(host string, addresses ...string) {
 	}
 }
 
-// Fail answers each question with this; RCodeSuccess ends that.
-func (s *Server) Fail(code dnsmessage.RCode) {
+// SetSRV makes these the SRV records of a name.
+func (s *Server) SetSRV(name string, records ...SRV) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failure = code
+	s.services[name+"."] = records
+}
+
+// Fail answers each question with this; RCodeSuccess ends that.
+func (s *Server) Fail(code dnsmessage.RCode) { s.FailFor(dnsmessage.TypeALL, code) }
+
+// FailFor does so with questions of one type.
+func (s *Server) FailFor(questions dnsmessage.Type, code dnsmessage.RCode) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures[questions] = code
+}
+
+// packet is a question over UDP.
+type packet struct {
+	text []byte
+	from net.Addr
+}
+
+// Silence gives no answers any more, or again, those that are due with them.
+func (s *Server) Silence(silent bool) {
+	s.mu.Lock()
+	held := s.held
+	s.silent, s.held = silent, nil
+	s.mu.Unlock()
+	for _, p := range held {
+		s.reply(p)
+	}
 }
 
 // Asked returns once it was asked so many more questions.
@@ -79,52 +138,47 @@ func (s *Server) Lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 
 // Resolver asks this server alone.
 func (s *Server) Resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", s.conn.LocalAddr().String())
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, s.streams.Addr().String())
 	}}
 }
 
-func (s *Server) serve() {
-	packet := make([]byte, 1500)
+// Serve answers until Close.
+func (s *Server) Serve() {
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(s.serveStreams)
+	buffer := make([]byte, 1500)
 	for {
-		n, from, err := s.conn.ReadFrom(packet)
+		n, from, err := s.packets.ReadFrom(buffer)
 		if err != nil {
 			return
 		}
-		var question dnsmessage.Message
-		if question.Unpack(packet[:n]) != nil || len(question.Questions) != 1 {
-			continue
-		}
-		answer := s.answer(question)
-		if text, err := answer.Pack(); err == nil {
-			s.conn.WriteTo(text, from)
-		}
+		s.reply(packet{slices.Clone(buffer[:n]), from})
 	}
 }
 
-func (s *Server) answer(m dnsmessage.Message) dnsmessage.Message {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked++
-	close(s.more)
-	s.more = make(chan struct{})
-	m.Response, m.Authoritative, m.RCode, m.Additionals = true, true, s.failure, nil
-	q := m.Questions[0]
-	addresses, known := s.names[q.Name.String()]
-	if !known && m.RCode == dnsmessage.RCodeSuccess {
-		m.RCode = dnsmessage.RCodeNameError
+func (s *Server) reply(p packet) {
+	if s.count(p) {
+		s.packets.WriteTo(s.answer(p.text, mostInPacket), p.from)
 	}
-	if m.RCode != dnsmessage.RCodeSuccess {
-		return m
-	}
-	header := dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}
-	for _, a := range addresses {
-		switch {
-		case q.Type == dnsmessage.TypeA && a.Is4():
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: a.As4()}})
-		case q.Type == dnsmessage.TypeAAAA && a.Is6():
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: a.As16()}})
+}
+
+// serveStreams takes one question of each connection, as the net package sends it.
+func (s *Server) serveStreams() {
+	for {
+		conn, err := s.streams.Accept()
+		if err != nil {
+			return
 		}
+		var length uint16
+		question := make([]byte, 1500)
+		if binary.Read(conn, binary.BigEndian, &length) == nil && int(length) <= len(question) {
+			if _, err := io.ReadFull(conn, question[:length]); err == nil {
+				text := s.answer(question[:length], 1<<16-1)
+				conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(text))), text...))
+			}
+		}
+		conn.Close()
 	}
-	return m
 }
