@@ -186,8 +186,18 @@ func TestANodeThatIsNotHealthyAfterItsRestartStopsTheRoll(t *testing.T) {
 	s := apptest.New(t, 2, quickChecks)
 	s.Node("reverb-1").Kill()
 	s.Logs.Wait(t, "node down")
-	wantCLI(s, exitNotInTime, "reverb-1: waiting for its check\n", "roll stopped at reverb-1: reverb-1: not healthy after 300ms\n  to do: reverb-1, reverb-2\n  reverb-1 is drained, with 0 clients, health down (dial refused)",
-		"roll", "--exec", "true", "--timeout", "300ms")
+	code, out, errOut := cli(s, "roll", "--exec", "true", "--timeout", "300ms")
+	if code != exitNotInTime || !strings.HasSuffix(out, "reverb-1: waiting for its check\n") {
+		t.Errorf("got exit %d\n%s", code, out)
+	}
+	for _, want := range []string{
+		"roll stopped at reverb-1: reverb-1: not healthy after 300ms: down: dial",
+		"\n  to do: reverb-1, reverb-2\n  reverb-1 is drained, with 0 clients, health down (dial ",
+	} {
+		if !strings.Contains(errOut, want) {
+			t.Errorf("got\n%swant %s", errOut, want)
+		}
+	}
 	wantRoll(s, "reverb-1", "reverb-2")
 	wantCLI(s, exitDone, "", "", "roll", "--cancel")
 	wantRoll(s)
@@ -297,4 +307,22 @@ func TestARollCompletesTheNodesThatAreNotNamedYet(t *testing.T) {
 	running(t, threeNodes(), "")
 	fermata(t.Context(), "__complete", "roll", "reverb-1", "reverb-").
 		has(t, 0, "reverb-2\tup, ready\nreverb-3\tdown, ready\n:4\n", "")
+}
+
+func TestARollGoesOnWhenFermataIsRestartedMeanwhile(t *testing.T) {
+	apptest.TakesSeconds(t)
+	s := apptest.New(t, 2, quickChecks+fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state")))
+	var out strings.Builder
+	watched := writerFunc(func(text string) {
+		out.WriteString(text)
+		if strings.HasPrefix(text, "reverb-1: running") {
+			s.Restart()
+		}
+	})
+	var errOut strings.Builder
+	code := run(t.Context(), []string{"roll", "--exec", "true", "--admin", s.Admin}, strings.NewReader(""), watched, &errOut)
+	if code != exitDone || !strings.Contains(out.String(), "reverb-2: done, 2 of 2\n") {
+		t.Errorf("got exit %d\n%s%s, want the roll to be done", code, out.String(), errOut.String())
+	}
+	wantRoll(s)
 }

@@ -48,7 +48,7 @@ func (a *App) nextRoll(now cluster.Roll, asked admin.Roll) (cluster.Roll, error)
 		return now, err
 	}
 	stamp := a.council.Stamp()
-	next := cluster.Roll{Stamp: stamp, Nodes: asked.Nodes, Fence: now.Fence}
+	next := cluster.Roll{Stamp: stamp, Nodes: asked.Nodes, Fence: max(now.Fence, asked.Fence)}
 	if len(asked.Nodes) > 0 && asked.Runner != "" {
 		next.Runner, next.Until = asked.Runner, a.council.Now().Add(admin.RollLease)
 	}
@@ -64,10 +64,11 @@ func (a *App) nextRoll(now cluster.Roll, asked admin.Roll) (cluster.Roll, error)
 }
 
 // mayAct refuses what a runner asks for whose roll is no longer its own; 0 is
-// nobody's who runs one.
+// nobody's who runs one. Fences grow: one above what is known is that of a roll that
+// a restart has forgotten, and none has begun since.
 func mayAct(now cluster.Roll, fence uint64) error {
 	switch {
-	case fence == 0 || fence == now.Fence:
+	case fence == 0 || fence >= now.Fence:
 		return nil
 	case now.Runner == "":
 		return fmt.Errorf("%w: it was ended by somebody else", admin.ErrRollLost)
