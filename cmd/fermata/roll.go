@@ -117,8 +117,7 @@ func (f *rollFlags) nodes(ctx context.Context, r *roller, args []string) ([]stri
 	case f.resume:
 		return left.Nodes, nil
 	case len(left.Nodes) > 0 && !f.dryRun:
-		return nil, &exitError{exitRefused, fmt.Errorf("another roll%s is under way, or stopped, and has still to do %s: "+
-			"go on with --resume, or forget it with fermata roll --cancel", runBy(left), list(left.Nodes))}
+		return nil, &exitError{exitRefused, underWay(left)}
 	}
 	nodes, err := r.client.Nodes(ctx, r.request.Local)
 	if err != nil || len(args) > 0 {
@@ -127,11 +126,14 @@ func (f *rollFlags) nodes(ctx context.Context, r *roller, args []string) ([]stri
 	return r.ready(nodes.Nodes), nil
 }
 
-func runBy(roll admin.Roll) string {
-	if roll.Runner == "" {
-		return ""
+// underWay says of another roll what can be done about it.
+func underWay(roll admin.Roll) error {
+	if roll.Runner != "" && time.Now().Before(roll.Until) {
+		return fmt.Errorf("another roll is run by %s, and has still to do %s: wait for it, or end it with fermata roll --cancel",
+			console.Printable(roll.Runner), list(roll.Nodes))
 	}
-	return ", run by " + console.Printable(roll.Runner) + ","
+	return fmt.Errorf("another roll is under way, or stopped, and has still to do %s: "+
+		"go on with --resume, or forget it with fermata roll --cancel", list(roll.Nodes))
 }
 
 func unknown(names []string, nodes []admin.Node) error {

@@ -156,7 +156,7 @@ func TestTheSecondOfTwoRollsIsRefused(t *testing.T) {
 	if err := r.run(t.Context()); err != nil {
 		t.Errorf("got %v, want the first to go on undisturbed", err)
 	}
-	second["anew"].has(t, exitRefused, "", "another roll, run by deploy-1:100, is under way, or stopped, and has still to do reverb-1, reverb-2: ")
+	second["anew"].has(t, exitRefused, "", "another roll is run by deploy-1:100, and has still to do reverb-1, reverb-2: wait for it, or end it with fermata roll --cancel\n")
 	second["on"].want(t, exitRefused, "", "fermata: refused: another roll is run by deploy-1:100\n")
 }
 
@@ -204,22 +204,27 @@ func TestANodeIsHealthyWhenTheChecksOfAllMembersHavePassed(t *testing.T) {
 	at := func(n int) time.Time { return time.Unix(int64(n), 0) }
 	both := func(health string, first, second int) admin.Node {
 		return admin.Node{Health: admin.HealthUp, Checked: at(first), Members: []admin.MemberNode{
-			{ID: "a", Health: admin.HealthUp, Checked: at(first)}, {ID: "b", Health: health, Checked: at(second)},
+			{Member: "edge-1", ID: "a", Health: admin.HealthUp, Checked: at(first)},
+			{Member: "edge-2", ID: "b", Health: health, Reason: "refused", Checked: at(second)},
 		}}
 	}
 	passed := make(checksPassed)
-	want := func(want bool, node admin.Node) {
+	want := func(want string, node admin.Node) {
 		t.Helper()
-		if got := passed.twice(node); got != want {
-			t.Errorf("got %v after %v, want %v", got, passed, want)
+		if got := passed.missing(node); got != want {
+			t.Errorf("got %q after %v, want %q", got, passed, want)
 		}
 	}
-	want(false, both(admin.HealthUp, 1, 1))
-	want(false, both(admin.HealthUp, 2, 2))
-	want(false, both(admin.HealthUp, 3, 2))
-	want(false, both(admin.HealthDown, 4, 2))
-	want(false, both(admin.HealthDown, 5, 3))
-	want(true, both(admin.HealthUp, 5, 3))
+	want("no two checks passed since on edge-1, no two checks passed since on edge-2", both(admin.HealthUp, 1, 1))
+	want("no two checks passed since on edge-1, no two checks passed since on edge-2", both(admin.HealthUp, 2, 2))
+	want("no two checks passed since on edge-2", both(admin.HealthUp, 3, 2))
+	want("down on edge-2: refused", both(admin.HealthDown, 4, 2))
+	want("down on edge-2: refused", both(admin.HealthDown, 5, 3))
+	want("", both(admin.HealthUp, 5, 3))
+	alone := make(checksPassed)
+	if got, want := alone.missing(admin.Node{Health: admin.HealthDown, Reason: "refused"}), "down: refused"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestAnInterruptEndsARollAndItsLease(t *testing.T) {

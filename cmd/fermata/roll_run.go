@@ -125,10 +125,10 @@ func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	passed := make(checksPassed)
+	passed, missing := make(checksPassed), ""
 	node, err := wait.look(limited, name)
 	for ; err == nil; node, err = wait.look(limited, name) {
-		if passed.twice(node) {
+		if missing = passed.missing(node); missing == "" {
 			return nil
 		}
 		select {
@@ -140,7 +140,7 @@ func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limited.Err() != nil:
-		return &exitError{exitNotInTime, fmt.Errorf("%s: not healthy after %s", name, limit)}
+		return &exitError{exitNotInTime, fmt.Errorf("%s: not healthy after %s: %s", name, limit, missing)}
 	}
 	return err
 }
@@ -154,17 +154,27 @@ type checkPassed struct {
 	times int
 }
 
-// twice is whether everybody's has.
-func (c checksPassed) twice(node admin.Node) bool {
+// missing is what there is against calling the node healthy; empty: nothing, it has
+// passed two checks of everybody.
+func (c checksPassed) missing(node admin.Node) string {
 	everybody := node.Members
 	if len(everybody) == 0 {
-		everybody = []admin.MemberNode{{Health: node.Health, Checked: node.Checked}}
+		everybody = []admin.MemberNode{{Health: node.Health, Reason: node.Reason, Checked: node.Checked}}
 	}
-	all := true
+	var missing []string
 	for _, m := range everybody {
-		all = c.count(m) >= 2 && m.Health == admin.HealthUp && all
+		where := ""
+		if m.Member != "" {
+			where = " on " + m.Member
+		}
+		switch passed := c.count(m); {
+		case m.Health != admin.HealthUp:
+			missing = append(missing, m.Health+where+": "+m.Reason)
+		case passed < 2:
+			missing = append(missing, "no two checks passed since"+where)
+		}
 	}
-	return all
+	return strings.Join(missing, ", ")
 }
 
 func (c checksPassed) count(m admin.MemberNode) int {

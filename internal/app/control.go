@@ -17,7 +17,7 @@ var _ admin.Control = (*App)(nil)
 func (a *App) Nodes(local bool) admin.NodeList {
 	view := a.council.View()
 	if !inCluster(view) || local {
-		return admin.NodeList{Nodes: a.nodesHere(), Cluster: a.clusterOf(view)}
+		return admin.NodeList{Nodes: a.nodesHere(view), Cluster: a.clusterOf(view)}
 	}
 	list := admin.NodeList{Cluster: a.clusterOf(view)}
 	for _, n := range a.pool.Nodes() {
@@ -29,13 +29,16 @@ func (a *App) Nodes(local bool) admin.NodeList {
 }
 
 // nodesHere are the nodes as this Fermata alone has them.
-func (a *App) nodesHere() (nodes []admin.Node) {
+func (a *App) nodesHere(view cluster.View) (nodes []admin.Node) {
 	apps := make(map[string]map[string]int)
 	for _, t := range a.handler.Tallies() {
 		apps[t.Node] = t.Apps
 	}
 	for _, n := range a.pool.Nodes() {
 		v := a.view(n)
+		if v.Drain != nil && inCluster(view) {
+			v.Drain.Initial = v.Drain.Remaining + v.Drain.Moved + v.Drain.Closed // of this one's
+		}
 		v.Apps = apps[n.Name]
 		a.delivery.show(&v)
 		nodes = append(nodes, v)

@@ -75,12 +75,10 @@ func (a *App) reportNode(v cluster.View, n balancer.Status) cluster.NodeReport {
 	r := cluster.NodeReport{
 		Connections: n.Connections, Requests: n.Requests, Up: n.Up, Cap: n.MaxConnections,
 		Asked: a.handler.Share(n.Node, v.UpgradeShare(n.Name)), Moved: outcome.Moved, Closed: outcome.Closed,
+		Checked: n.Checked,
 	}
 	if !n.Up {
 		r.Reason = n.Reason
-	}
-	if !n.Checked.IsZero() {
-		r.Checked = n.Checked.Add(v.Offset)
 	}
 	return r
 }

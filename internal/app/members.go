@@ -92,14 +92,16 @@ func (a *App) sum(v cluster.View, n balancer.Status) sum {
 			s.heard = false
 		}
 		if known {
-			s.add(v, m.Name, there, n.Drain != nil || n.Removed)
+			s.add(m, there, n.Drain != nil || n.Removed)
 		}
 	}
 	return s
 }
 
-func (s *sum) add(v cluster.View, member string, n cluster.NodeReport, leaving bool) {
-	shown := admin.MemberNode{Member: member, Health: admin.HealthDown, Reason: n.Reason, State: admin.StateReady, Connections: n.Connections}
+func (s *sum) add(m cluster.Report, n cluster.NodeReport, leaving bool) {
+	shown := admin.MemberNode{
+		Member: m.Name, ID: m.ID, Health: admin.HealthDown, Reason: n.Reason, State: admin.StateReady, Connections: n.Connections, Checked: n.Checked,
+	}
 	switch {
 	case leaving && n.Connections == 0:
 		shown.State = admin.StateDrained
@@ -109,12 +111,12 @@ func (s *sum) add(v cluster.View, member string, n cluster.NodeReport, leaving b
 	if n.Up {
 		shown.Health = admin.HealthUp
 		s.up++
-		if at := n.Checked.Add(-v.Offset); !n.Checked.IsZero() && (s.checked.IsZero() || at.Before(s.checked)) {
+		if at := shown.Checked; !at.IsZero() && (s.checked.IsZero() || at.Before(s.checked)) {
 			s.checked = at
 		}
 	} else {
 		s.down++
-		s.downOn = append(s.downOn, fmt.Sprintf("%s: %s", member, n.Reason))
+		s.downOn = append(s.downOn, fmt.Sprintf("%s: %s", m.Name, n.Reason))
 	}
 	s.members = append(s.members, shown)
 	s.connections += n.Connections

@@ -22,15 +22,17 @@ type Report struct {
 
 // NodeReport is a node as one member has it.
 type NodeReport struct {
-	Connections int            `json:"connections,omitempty"`
-	Requests    int            `json:"requests,omitempty"` // plain ones that it has now
-	Up          bool           `json:"up,omitempty"`
-	Reason      string         `json:"reason,omitempty"` // only when down
-	Checked     time.Time      `json:"checked,omitzero"` // Redis's clock
-	Asked       int            `json:"asked,omitempty"`  // upgrades that wanted it, ever
-	Moved       int            `json:"moved,omitempty"`  // of the drain under way
-	Closed      map[string]int `json:"closed,omitempty"` // of the drain under way, by outcome
-	Cap         int            `json:"cap,omitempty"`    // max_connections in this member's configuration; 0: none
+	Connections int    `json:"connections,omitempty"`
+	Requests    int    `json:"requests,omitempty"` // plain ones that it has now
+	Up          bool   `json:"up,omitempty"`
+	Reason      string `json:"reason,omitempty"` // only when down
+	// Checked is by the member's clock: by that of Redis, each beat would have it a little
+	// different.
+	Checked time.Time      `json:"checked,omitzero"`
+	Asked   int            `json:"asked,omitempty"`  // upgrades that wanted it, ever
+	Moved   int            `json:"moved,omitempty"`  // of the drain under way
+	Closed  map[string]int `json:"closed,omitempty"` // of the drain under way, by outcome
+	Cap     int            `json:"cap,omitempty"`    // max_connections in this member's configuration; 0: none
 }
 
 func (n NodeReport) used() int { return n.Connections + n.Requests }
