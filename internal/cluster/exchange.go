@@ -12,13 +12,16 @@ import (
 func (m *Member) exchange(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
+	if !m.met { // a first report has the store's time, too
+		if _, err := m.ask(ctx, nil); err != nil {
+			return err
+		}
+	}
 	report := m.report()
-	asked := time.Now()
-	heard, err := m.deps.Store.Beat(ctx, m.id, m.sign.seal("report", encode(report)))
+	heard, err := m.ask(ctx, m.sign.seal("report", encode(report)))
 	if err != nil {
 		return err
 	}
-	m.clock.adjust(heard.Now, asked, time.Now())
 	m.back()
 	delete(heard.Reports, m.id) // whatever somebody made of it meanwhile
 	m.peers.hear(heard, m.sign, m.deps.refuse)
@@ -35,6 +38,16 @@ func (m *Member) exchange(ctx context.Context) error {
 
 // sameBytes tells nothing from an empty value.
 func sameBytes(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
+
+// ask also sets the clock.
+func (m *Member) ask(ctx context.Context, report []byte) (Heard, error) {
+	asked := time.Now()
+	heard, err := m.deps.Store.Beat(ctx, m.id, report)
+	if err == nil {
+		m.clock.adjust(heard.Now, asked, time.Now())
+	}
+	return heard, err
+}
 
 // report is the next one.
 func (m *Member) report() Report {

@@ -7,14 +7,14 @@ import "context"
 func (m *Member) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
-	if m.outage.failed > 0 {
-		return
-	}
 	release := m.take(ctx)
 	if release == nil {
 		return
 	}
 	defer release()
+	if m.outage.failed > 0 {
+		return
+	}
 	m.giveBack(ctx)
 	report := m.report()
 	report.Gone = true

@@ -60,6 +60,8 @@ func tamper(s *simStore, e event) {
 	old := func() []byte { return s.before[len(s.before)-1-e.number%len(s.before)] }
 	someone := s.old[len(s.old)-1-e.number%len(s.old)]
 	switch {
+	case e.do == "another clock":
+		s.ahead = time.Duration(e.number-15) * time.Second
 	case e.do == "lose all":
 		s.state, s.reports = nil, map[string][]byte{}
 	case e.do == "delete the state":
@@ -85,7 +87,7 @@ func (l *link) whole() bool {
 }
 
 var (
-	everyday = []string{"come", "come", "come", "leave", "leave", "drain", "drain", "undrain", "roll", "break", "break", "stop", "die"}
+	everyday = []string{"come", "come", "come", "leave", "leave", "drain", "drain", "undrain", "roll", "break", "break", "stop", "die", "another clock"}
 	disaster = []string{"drain alone", "undrain alone", "roll alone", "lose all", "delete the state", "delete reports",
 		"garble the state", "garble a report", "repeat a report", "lose the last writes"}
 )
@@ -114,16 +116,18 @@ const beatsToAgree = 4
 // check lets a world go through events, and then come to rest.
 func check(t *testing.T, rt *rapid.T, gentle bool, kinds []string, longest time.Duration) {
 	members := rapid.IntRange(2, 4).Draw(rt, "members")
+	latency := time.Duration(rapid.IntRange(0, 60).Draw(rt, "latency")) * time.Millisecond
 	events := drawEvents(rt, members, kinds, longest)
 	var wrong []string
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimStore()
+		s.latency = latency
 		w := newWorld(s, members, gentle)
 		for _, e := range events {
 			w.happen(e)
 		}
 		w.heal()
-		passes(beatsToAgree * beatEvery * 11 / 10)
+		passes(beatsToAgree * (beatEvery*11/10 + 6*latency)) // four ways for an exchange, more for a write
 		w.decided()
 		passes(15 * time.Second) // the dead are gone, and what they had is given away
 		w.agree()

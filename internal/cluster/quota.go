@@ -9,7 +9,7 @@ func (m *Member) plan(s *State) {
 			continue
 		}
 		m.reclaim(s, node)
-		mine, asked := s.Quotas[node][m.id], m.ask(s, node, n)
+		mine, asked := s.Quotas[node][m.id], m.need(s, node, n)
 		if asked < mine {
 			asked = m.deps.Lower(node, asked)
 			m.allowed[node] = asked
@@ -18,9 +18,9 @@ func (m *Member) plan(s *State) {
 	}
 }
 
-// ask is what this member should have of a node: what it uses at least, and more
+// need is what this member should have of a node: what it uses at least, and more
 // only if nobody has it.
-func (m *Member) ask(s *State, node string, n NodeReport) int {
+func (m *Member) need(s *State, node string, n NodeReport) int {
 	mine, left := s.Quotas[node][m.id], n.Cap-s.given(node)
 	asked := m.peers.share(m.id, node, s.Quotas[node]).ask(mine, left)
 	return max(n.used(), min(asked, mine+max(0, left)))

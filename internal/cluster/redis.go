@@ -35,7 +35,9 @@ func (s *RedisStore) Beat(ctx context.Context, id string, report []byte) (h Hear
 		state   *redis.StringCmd
 	)
 	_, err = s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.HSet(ctx, s.reports, id, report)
+		if report != nil {
+			p.HSet(ctx, s.reports, id, report)
+		}
 		reports, state, now = p.HGetAll(ctx, s.reports), p.Get(ctx, s.state), p.Time(ctx)
 		return nil
 	})

@@ -102,7 +102,7 @@ func wantSwap(t *testing.T, s Store, old []byte, new string, want error) {
 
 func wantRefused(t *testing.T, url string) {
 	t.Helper()
-	if _, err := openRedis(t, url).Beat(t.Context(), "a", nil); err == nil {
+	if _, err := openRedis(t, url).Beat(t.Context(), "a", []byte("one")); err == nil {
 		t.Errorf("%s: got a beat, want an error", url)
 	}
 }
@@ -114,7 +114,7 @@ func TestARedisThatIsNotThereIsFoundOutLater(t *testing.T) {
 	}
 	l.Close()
 	store := openRedis(t, "redis://"+l.Addr().String())
-	if _, err := store.Beat(t.Context(), "a", nil); err == nil {
+	if _, err := store.Beat(t.Context(), "a", []byte("one")); err == nil {
 		t.Error("got a beat, want an error")
 	}
 }
@@ -122,7 +122,7 @@ func TestARedisThatIsNotThereIsFoundOutLater(t *testing.T) {
 func TestAFrozenRedisHoldsUpAnExchangeNoLongerThanItsTime(t *testing.T) {
 	server := redisserver.New(t, redisserver.Options{})
 	store := openRedis(t, "redis://"+server.Address())
-	if _, err := store.Beat(t.Context(), "a", nil); err != nil {
+	if _, err := store.Beat(t.Context(), "a", []byte("one")); err != nil {
 		t.Fatal(err)
 	}
 	if err := server.Freeze(); err != nil {
@@ -130,13 +130,13 @@ func TestAFrozenRedisHoldsUpAnExchangeNoLongerThanItsTime(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := store.Beat(ctx, "a", nil); err == nil {
+	if _, err := store.Beat(ctx, "a", []byte("one")); err == nil {
 		t.Error("got a beat, want an error")
 	}
 	if err := server.Thaw(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Beat(t.Context(), "a", nil); err != nil {
+	if _, err := store.Beat(t.Context(), "a", []byte("one")); err != nil {
 		t.Errorf("got %v, want a beat once it goes on", err)
 	}
 }

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// simStore is a store in memory, of which several members have a link each. Its
-// clock is the machine's.
+// simStore is a store in memory, of which several members have a link each.
 type simStore struct {
 	mu       sync.Mutex
 	reports  map[string][]byte
 	state    []byte
 	before   [][]byte // states that were there, the oldest first
 	old      []oldReport
+	ahead    time.Duration // its clock − the machine's
+	latency  time.Duration // of links, one way; not to be changed
 	beats    int
 	swaps    int
 	swapped  func(state []byte) // nil: nobody is told
@@ -34,9 +35,11 @@ func (s *simStore) beat(id string, report []byte) Heard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.beats++
-	s.reports[id] = report
-	s.old = append(s.old, oldReport{id, report})
-	return Heard{Now: time.Now(), Reports: maps.Clone(s.reports), State: bytes.Clone(s.state)}
+	if report != nil {
+		s.reports[id] = report
+		s.old = append(s.old, oldReport{id, report})
+	}
+	return Heard{Now: time.Now().Add(s.ahead), Reports: maps.Clone(s.reports), State: bytes.Clone(s.state)}
 }
 
 func (s *simStore) swap(old, new []byte) error {
@@ -106,6 +109,10 @@ func (l *link) now() fault {
 // pass does something in the store, or not, and is an error if no answer comes.
 func pass[T any](ctx context.Context, l *link, do func() (T, error)) (answer T, err error) {
 	f := l.now()
+	if f == cut {
+		return *new(T), errCut
+	}
+	<-time.After(l.store.latency)
 	if f == none || f == lostAnswer || f == doubled {
 		answer, err = do()
 	}
@@ -115,11 +122,9 @@ func pass[T any](ctx context.Context, l *link, do func() (T, error)) (answer T, 
 			do()
 		})
 	}
-	switch f {
-	case none, doubled:
+	if f == none || f == doubled {
+		<-time.After(l.store.latency)
 		return answer, err
-	case cut:
-		return *new(T), errCut
 	}
 	select {
 	case <-ctx.Done():

@@ -8,7 +8,8 @@ import (
 
 // Store is where members meet. Its methods may be called at the same time.
 type Store interface {
-	// Beat writes a member's report, and reads what all have written.
+	// Beat writes a member's report, unless that is nil, and reads what all have
+	// written.
 	Beat(ctx context.Context, id string, report []byte) (Heard, error)
 	// Swap writes a state in the place of old, which is nil where there was none.
 	// ErrConflict: there is another now. With any other error it may have been

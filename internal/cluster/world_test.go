@@ -71,11 +71,21 @@ func (w *world) changed(v View) {
 		known = map[string]Stamp{}
 		w.knows[v.Self] = known
 	}
-	for node, d := range v.State.Nodes {
-		if d.Stamp.After(known[node]) {
-			known[node] = d.Stamp
+	for _, node := range append(w.nodes, theRoll) {
+		if stamp := stampOf(v.State, node); stamp.After(known[node]) {
+			known[node] = stamp
 		}
 	}
+}
+
+// theRoll stands for it where there are nodes' names.
+const theRoll = "the roll"
+
+func stampOf(s State, node string) Stamp {
+	if node == theRoll {
+		return s.Roll.Stamp
+	}
+	return s.Nodes[node].Stamp
 }
 
 // wrote looks at each state that members write.
@@ -158,7 +168,7 @@ func (w *world) tell(p *process, t told, before Stamp) {
 // roll begins one.
 func (w *world) roll(p *process, local bool) {
 	w.deciding.Go(func() {
-		var r Roll
+		before, r := w.last(theRoll), Roll{}
 		err := p.Decide(context.Background(), local, func(_ View, s *State) error {
 			stamp := p.Stamp()
 			r = Roll{Stamp: stamp, Runner: p.id + fmt.Sprint(stamp), Fence: stamp.Fence(s.Roll.Fence)}
@@ -167,6 +177,7 @@ func (w *world) roll(p *process, local bool) {
 		})
 		if err == nil {
 			w.began(r)
+			w.tell(p, told{node: theRoll, stamp: r.Stamp}, before)
 		}
 	})
 }
@@ -204,7 +215,7 @@ func (w *world) look() {
 	w.store.change(func() { s = w.read(w.store.state) })
 	w.mu.Lock()
 	for i, t := range w.told {
-		held := !t.stamp.After(s.Nodes[t.node].Stamp)
+		held := !t.stamp.After(stampOf(s, t.node))
 		for _, known := range w.knows {
 			held = held || !t.stamp.After(known[t.node])
 		}
@@ -270,13 +281,13 @@ func (w *world) decided() {
 	for _, p := range w.members {
 		state := p.View().State
 		for _, t := range w.told {
-			got := state.Nodes[t.node]
+			got, drained := stampOf(state, t.node), state.Nodes[t.node].Drain != nil
 			switch {
 			case t.lost:
-			case t.stamp.After(got.Stamp):
-				w.fault("%s: %s has the decision %v, want the newer one %v, of which somebody was told", p.name, t.node, got.Stamp, t.stamp)
-			case t.stamp == got.Stamp && t.drain != (got.Drain != nil):
-				w.fault("%s: %s is drained: %v, want %v", p.name, t.node, got.Drain != nil, t.drain)
+			case t.stamp.After(got):
+				w.fault("%s: %s has the decision %v, want the newer one %v, of which somebody was told", p.name, t.node, got, t.stamp)
+			case t.stamp == got && t.drain != drained:
+				w.fault("%s: %s is drained: %v, want %v", p.name, t.node, drained, t.drain)
 			}
 		}
 	}
