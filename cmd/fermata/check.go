@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,13 +33,17 @@ func newCheckCommand() *cobra.Command {
 
 // nodesText says which nodes there are, and where others are to be found.
 func nodesText(entries []config.Node) string {
-	fixed, found := 0, ""
+	fixed := 0
+	var texts []string
 	for _, e := range entries {
 		if e.Finds() {
-			found += ", and those found by " + e.Source.String()
+			texts = append(texts, "those found by "+e.Source.String())
 		} else {
 			fixed++
 		}
 	}
-	return fmt.Sprintf("%d nodes%s", fixed, found)
+	if fixed > 0 {
+		texts = append([]string{fmt.Sprintf("%d nodes", fixed)}, texts...)
+	}
+	return strings.Replace(strings.Join(texts, " and "), "those found", "nodes found", 1-min(fixed, 1))
 }

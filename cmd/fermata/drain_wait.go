@@ -76,6 +76,9 @@ func empty(node admin.Node) bool {
 	return node.State == admin.StateDrained || removed && node.Connections == 0
 }
 
+// errTakenOut is for a node that was there, and is not any more.
+var errTakenOut = errors.New("was taken out of the configuration meanwhile")
+
 // look asks for the node, and again for a while when Fermata is away.
 func (d drainWait) look(ctx context.Context, name string) (admin.Node, error) {
 	until := time.Now().Add(patience)
@@ -84,7 +87,7 @@ func (d drainWait) look(ctx context.Context, name string) (admin.Node, error) {
 		var api *admin.APIError
 		switch {
 		case errors.As(err, &api) && api.Status == http.StatusNotFound:
-			return node, &exitError{exitFailed, fmt.Errorf("%s was taken out of the configuration meanwhile", name)}
+			return node, &exitError{exitFailed, fmt.Errorf("%s %w", name, errTakenOut)}
 		case !errors.Is(err, admin.ErrUnreachable) || time.Now().After(until):
 			return node, err
 		}

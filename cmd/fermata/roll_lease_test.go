@@ -237,3 +237,39 @@ func TestAnInterruptEndsARollAndItsLease(t *testing.T) {
 		t.Errorf("got %+v, want that nobody runs it", got)
 	}
 }
+
+// A node of a Compose service is not in DNS while its container restarts.
+func TestARollWaitsForANodeThatIsAwayDuringItsRestart(t *testing.T) {
+	f := func(discovered string, back bool, want string) {
+		t.Helper()
+		control := threeNodes()
+		control.Step = 30
+		control.Change("reverb-1", func(n *admin.Node) { n.Discovered = discovered })
+		restarted := filepath.Join(t.TempDir(), "restarted")
+		r, _ := rollerOf(t, control, "touch "+restarted)
+		r.nodes, r.timeout = []string{"reverb-1"}, time.Minute
+		if !back {
+			r.timeout = 100 * time.Millisecond
+		}
+		looks, name := 0, "reverb-1"
+		control.Looked = func() {
+			if _, err := os.Stat(restarted); err != nil {
+				return
+			}
+			looks++
+			control.Change(name, func(n *admin.Node) {
+				if n.Name = "away"; back && looks > 3 {
+					n.Name, n.Checked = "reverb-1", time.Unix(int64(looks), 0)
+				}
+				name = n.Name
+			})
+		}
+		err := r.run(t.Context())
+		if got := fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	f("dns reverb", true, "<nil>")
+	f("dns reverb", false, "reverb-1: not healthy after 100ms: no longer found by dns reverb")
+	f("", true, "roll stopped at reverb-1: reverb-1 was taken out of the configuration meanwhile")
+}

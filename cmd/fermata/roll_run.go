@@ -69,7 +69,7 @@ func (r *roller) roll(ctx, held context.Context, name string) error {
 		return commandEnded(held, err)
 	}
 	fmt.Fprintf(r.out, "%s: waiting for its check\n", name)
-	if err := r.healthy(held, wait, name); err != nil {
+	if err := r.healthy(held, wait, node); err != nil {
 		return err
 	}
 	return r.undrain(held, name)
@@ -117,8 +117,9 @@ func (r *roller) undrain(ctx context.Context, name string) error {
 
 // healthy waits until each member of a cluster, or the one Fermata, has passed two
 // checks that ended after now: the first of them may have begun before, the second
-// cannot.
-func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error {
+// cannot. One that was found, and not configured, may be away meanwhile.
+func (r *roller) healthy(ctx context.Context, wait drainWait, before admin.Node) error {
+	name := before.Name
 	limit := r.timeout
 	if limit == 0 {
 		limit = 2 * time.Minute
@@ -127,8 +128,11 @@ func (r *roller) healthy(ctx context.Context, wait drainWait, name string) error
 	defer cancel()
 	passed, missing := make(checksPassed), ""
 	node, err := wait.look(limited, name)
-	for ; err == nil; node, err = wait.look(limited, name) {
-		if missing = passed.missing(node); missing == "" {
+	for ; err == nil || errors.Is(err, errTakenOut) && before.Discovered != ""; node, err = wait.look(limited, name) {
+		if missing = "no longer found by " + before.Discovered; err == nil {
+			missing = passed.missing(node)
+		}
+		if missing == "" {
 			return nil
 		}
 		select {
