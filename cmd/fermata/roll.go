@@ -66,9 +66,7 @@ func (f *rollFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if f.cancel {
-		roll, err := client.SetRoll(cmd.Context(), admin.Roll{Local: f.drain.where.local})
-		warn(cmd.ErrOrStderr(), "roll", roll.Warning)
-		return err
+		return f.end(cmd, client)
 	}
 	r := &roller{
 		client: client, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr(),
@@ -83,6 +81,31 @@ func (f *rollFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	return r.run(cmd.Context())
 }
+
+// end ends a roll, whoever runs it, and says what was left of it.
+func (f *rollFlags) end(cmd *cobra.Command, client *admin.Client) error {
+	before, err := client.Roll(cmd.Context())
+	if err != nil {
+		return err
+	}
+	roll, err := client.SetRoll(cmd.Context(), admin.Roll{Local: f.drain.where.local})
+	if err != nil {
+		return err
+	}
+	warn(cmd.ErrOrStderr(), "roll", roll.Warning)
+	if len(before.Nodes) == 0 {
+		return nil
+	}
+	by := ""
+	if runs(before) {
+		by = " that " + console.Printable(before.Runner) + " runs"
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "the roll%s is ended; it had still to do %s\n", by, list(before.Nodes))
+	return err
+}
+
+// runs is whether somebody is at work on a roll, by this machine's clock.
+func runs(roll admin.Roll) bool { return roll.Runner != "" && time.Now().Before(roll.Until) }
 
 func (f *rollFlags) check(args []string) error {
 	switch {
@@ -128,7 +151,7 @@ func (f *rollFlags) nodes(ctx context.Context, r *roller, args []string) ([]stri
 
 // underWay says of another roll what can be done about it.
 func underWay(roll admin.Roll) error {
-	if roll.Runner != "" && time.Now().Before(roll.Until) {
+	if runs(roll) {
 		return fmt.Errorf("another roll is run by %s, and has still to do %s: wait for it, or end it with fermata roll --cancel",
 			console.Printable(roll.Runner), list(roll.Nodes))
 	}

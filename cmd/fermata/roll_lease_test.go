@@ -160,6 +160,16 @@ func TestTheSecondOfTwoRollsIsRefused(t *testing.T) {
 	second["on"].want(t, exitRefused, "", "fermata: refused: another roll is run by deploy-1:100\n")
 }
 
+func TestCancelSaysWhoseRollItHasEndedAndWhatWasLeft(t *testing.T) {
+	control := threeNodes()
+	running(t, control, "")
+	fermata(t.Context(), "roll", "--cancel").want(t, 0, "", "")
+	control.SetRoll(admin.Roll{Nodes: []string{"reverb-2", "reverb-1"}})
+	fermata(t.Context(), "roll", "--cancel").want(t, 0, "the roll is ended; it had still to do reverb-2, reverb-1\n", "")
+	control.SetRoll(admin.Roll{Nodes: []string{"reverb-2"}, Runner: "deploy-1:100"})
+	fermata(t.Context(), "roll", "--cancel").want(t, 0, "the roll that deploy-1:100 runs is ended; it had still to do reverb-2\n", "")
+}
+
 func TestARollWaitsForRedisThatIsAwayForAMoment(t *testing.T) {
 	control := threeNodes()
 	control.Step = 30

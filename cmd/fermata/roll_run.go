@@ -212,7 +212,7 @@ func (r *roller) stopped(ctx context.Context, at int, err error) error {
 	}
 	text += "\n  to do: " + list(r.nodes[at:])
 	if unknown == nil {
-		text += fmt.Sprintf("\n  %s is %s, with %s, health %s (%s)", node.Name, node.State, clients(node.Connections), node.Health, console.Printable(node.Reason))
+		text += fmt.Sprintf("\n  %s is %s, with %s, health %s (%s)", node.Name, node.State, clients(node.Connections), node.HealthText(), console.Printable(node.Reason))
 	}
 	if lost {
 		return &exitError{code, errors.New(text + "\n  from here nothing more is done")}

@@ -29,7 +29,7 @@ func newUndrainCommand() *cobra.Command {
 			if asJSON {
 				return admin.Encode(cmd.OutOrStdout(), node)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is %s, health %s\n", node.Name, node.State, node.Health)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is %s, health %s\n", node.Name, node.State, node.HealthText())
 			return err
 		},
 	}

@@ -35,7 +35,13 @@ func TestTheDashboardShowsTheMembersAndWhatOneOfThemHas(t *testing.T) {
 	if _, err := control.Drain("reverb-1", admin.DrainRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	page.Do(shows(card(1)+".drain-members", "edge-1 10, edge-2 20, edge-3 30"))
+	page.Do(
+		shows(card(1)+".drain-members", "edge-1 10, edge-2 20, edge-3 30"),
+		browser.Until(`document.querySelector("`+card(1)+`.plan").getAttribute("d").startsWith("M0")`),
+		browser.Click("#local"),
+		shows(card(1)+".drain-text", "100/s with the other members"),
+		browser.Until(`document.querySelector("`+card(1)+`.plan").getAttribute("d") === ""`),
+	)
 	page.ComplainsOnlyOf()
 }
 

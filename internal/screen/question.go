@@ -108,7 +108,7 @@ func undrain(name string, local bool) task {
 				m.complain(err)
 				return
 			}
-			m.say(fmt.Sprintf("%s is %s, health %s", node.Name, node.State, node.Health) + warning(node))
+			m.say(fmt.Sprintf("%s is %s, health %s", node.Name, node.State, node.HealthText()) + warning(node))
 		}
 	}
 }

@@ -39,8 +39,8 @@ function drawSoon() {
 function showLook({ time, nodes, cluster }) {
   heard = time;
   showNames(nodes.map((node) => node.name));
-  const all = cluster && !onlyThis(); // and the samples are one member's
-  showNodes(nodes, { samples: all ? [] : samples, now: Date.parse(time), all });
+  const whose = !cluster ? "" : onlyThis() ? "one" : "all"; // and the samples are one member's
+  showNodes(nodes, { samples: whose === "all" ? [] : samples, now: Date.parse(time), whose });
   showFigures(nodes);
   showCluster(cluster);
   say("live", true);

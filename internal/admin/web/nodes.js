@@ -8,7 +8,8 @@ const marks = { up: "is-good", down: "is-bad", ready: "is-good", draining: "is-l
 
 // showNodes makes the cards those of the nodes. In look, samples are the
 // history's, oldest first, as far as they are about the same clients; now is in ms
-// by Fermata's clock; all is whether they are the nodes of a whole cluster.
+// by Fermata's clock; whose says, in a cluster, whether they are the nodes of all or
+// of one member.
 export function showNodes(nodes, look) {
   const names = new Set(nodes.map((node) => node.name));
   for (const [name, card] of cards) {
@@ -88,7 +89,7 @@ function capText(share) {
 
 // The drain ------------------------------------------------------------
 
-const seen = new Map(); // node name → {started, all, points: [ms, clients]}
+const seen = new Map(); // node name → {started, whose, points: [ms, clients]}
 
 function fillDrain(part, node, look) {
   const { name, drain } = node;
@@ -100,12 +101,12 @@ function fillDrain(part, node, look) {
     seen.delete(name);
     return;
   }
-  set(part(".drain-text"), drainText(node, look.now));
+  set(part(".drain-text"), drainText(node, look));
   set(part(".drain-members"), membersText(node));
   const points = pointsOf(name, drain, look);
   const svg = part(".curve");
   svg.setAttribute("aria-label", `${drain.remaining} of ${drain.initial} clients are left on ${name}`);
-  drawCurve(svg, drain, points, look.now);
+  drawCurve(svg, drain, points, look);
 }
 
 // membersText says which member of a cluster has how many of the clients that are
@@ -115,10 +116,10 @@ function membersText({ state, members = [] }) {
   return members.filter(({ connections }) => connections > 0).map(({ member, connections }) => `${member} ${whole(connections)}`).join(", ");
 }
 
-function drainText({ state, drain }, now) {
+function drainText({ state, drain }, { now, whose }) {
   if (state === "drained") return `All ${plural(drain.initial, "client")} have gone.`;
   const left = `${whole(drain.remaining)} of ${whole(drain.initial)} left`;
-  const rate = drain.rate ? `${whole(drain.rate)}/s` : "all at once";
+  const rate = (drain.rate ? `${whole(drain.rate)}/s` : "all at once") + (drain.rate && whose === "one" ? " with the other members" : "");
   const begins = Date.parse(drain.begin ?? drain.started);
   if (begins > now) return `${left}, begins in ${lasting((begins - now) / 1000)}, ${rate}`;
   return `${left}, ${rate}, until ${clock(drain.deadline)}`;
@@ -126,13 +127,13 @@ function drainText({ state, drain }, now) {
 
 // pointsOf are the clients since the drain began, as far as we know: from the
 // history, and from each look since we have looked.
-function pointsOf(name, drain, { samples, now, all }) {
+function pointsOf(name, drain, { samples, now, whose }) {
   const started = Date.parse(drain.started), known = seen.get(name);
-  if (known?.started !== started || known.all !== all) {
+  if (known?.started !== started || known.whose !== whose) {
     const before = samples.filter((sample) => sample.ms > started && name in sample.connections);
     const points = [[started, drain.initial], ...before.map((sample) => [sample.ms, sample.connections[name]])];
     const empty = points.findIndex(([, clients]) => clients === 0);
-    seen.set(name, { started, all, points: empty < 0 ? points : points.slice(0, empty + 1) });
+    seen.set(name, { started, whose, points: empty < 0 ? points : points.slice(0, empty + 1) });
   }
   const { points } = seen.get(name);
   if (points.at(-1)[1] !== drain.remaining || drain.remaining > 0) points.push([now, drain.remaining]);
@@ -141,8 +142,9 @@ function pointsOf(name, drain, { samples, now, all }) {
 }
 
 // drawCurve draws the clients that are left over the time of the drain, and as
-// a dashed line how the rate has it.
-function drawCurve(svg, drain, points, now) {
+// a dashed line how the rate has it. One member has a part of the rate, which is
+// not known here.
+function drawCurve(svg, drain, points, { whose }) {
   const started = Date.parse(drain.started), begin = Date.parse(drain.begin ?? drain.started);
   const planned = drain.rate ? begin + (drain.initial / drain.rate) * 1000 : begin;
   const planEnd = Math.min(planned, Date.parse(drain.deadline));
@@ -154,7 +156,7 @@ function drawCurve(svg, drain, points, now) {
   const atEnd = drain.rate ? Math.max(0, drain.initial - ((planEnd - begin) / 1000) * drain.rate) : drain.initial;
   const plan = line([[started, drain.initial], [begin, drain.initial], [planEnd, atEnd], [planEnd, 0], [end, 0]]);
   const left = line(points);
-  svg.querySelector(".plan").setAttribute("d", plan);
+  svg.querySelector(".plan").setAttribute("d", whose === "one" ? "" : plan);
   svg.querySelector(".left").setAttribute("d", left);
   svg.querySelector(".gone").setAttribute("d", `${left}L${x(points.at(-1)[0]).toFixed(2)} 97L0 97Z`);
 }
