@@ -44,6 +44,7 @@ func TestTheRequestTargetStaysByteForByte(t *testing.T) {
 	}
 	check("http://ws.example.com/a|%61?b", "/a|%61?b")
 	check("http://ws.example.com", "/")
+	check("http:///a", "/a")
 	check("http://ws.example.com?a=b", "/?a=b")
 	check("http://ws.example.com/?", "/?")
 	check("HTTPS://user@ws.example.com:443//a", "//a")

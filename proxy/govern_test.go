@@ -54,6 +54,40 @@ func TestACrowdGetsToANodeAtItsRate(t *testing.T) {
 	})
 }
 
+func TestACrowdThatComesAfterARestGetsNoMoreAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		n, l := new(balancer.Node), Limits{UpgradesPerSecond: 100}
+		if err := g.wait(t.Context(), n, l); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if seconds, _ := admitted(t, &g, n, l, 500); seconds[0] < 95 || seconds[0] > 111 {
+			t.Errorf("got %d upgrades in the first second, want about 100 and the burst of a tenth", seconds[0])
+		}
+	})
+}
+
+func TestOnlyANodeThatHasJustComeBackGetsMoreBySecond(t *testing.T) {
+	var g governor
+	n, l, now := new(balancer.Node), Limits{UpgradesPerSecond: 100, SlowStart: 10 * time.Second}, time.Now()
+	f := func(what string, at time.Time, want bool) {
+		t.Helper()
+		if _, faster := g.limiter(n, l, at); faster != want {
+			t.Errorf("%s: got more soon %v, want %v", what, faster, want)
+		}
+	}
+	f("never away", now, false)
+	g.returned(n, now)
+	f("just back", now, true)
+	f("almost at its rate", now.Add(9999*time.Millisecond), true)
+	f("at its rate", now.Add(10*time.Second), false)
+	for range 80 { // from a fifth to the whole
+		g.answered(n, promptly)
+	}
+	f("has answered all promptly", now, false)
+}
+
 func TestWithoutARateNobodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g governor

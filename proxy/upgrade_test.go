@@ -104,6 +104,31 @@ func TestOnlyAClientThatWasThereForAWhileComesBackAtOnce(t *testing.T) {
 	check(1, time.Minute, 4100)
 }
 
+func TestClientsOfALostNodeAreHeldLongerWhileNobodyElseIsThere(t *testing.T) {
+	check := func(nodes int, want time.Duration) {
+		t.Helper()
+		h := handlerOf(poolOf(nodes))
+		h.change(func(o *Options) { o.Limits = Limits{UpgradesPerSecond: 100} })
+		pick, err := h.pool.Acquire(balancer.Key{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pick.Release()
+		for _, n := range h.pool.Nodes() {
+			h.pool.SetCheck(n.Name, balancer.Check{Reason: "dial refused", Gone: true})
+		}
+		longest := time.Duration(0)
+		for range 200 {
+			longest = max(longest, h.lost(&client{pick: pick}).After)
+		}
+		if longest < want-2*slotLength || longest > want {
+			t.Errorf("of %d nodes: got the last of 200 clients held for %v, want a little less than %v", nodes, longest, want)
+		}
+	}
+	check(1, 2*time.Second)
+	check(5, 800*time.Millisecond)
+}
+
 func TestAClientThatLeavesWhileItWaitsForANodeIsNotTheNodesFailure(t *testing.T) {
 	h := handlerOf(poolOf(1))
 	gone, cancel := context.WithCancel(t.Context())
