@@ -3,6 +3,12 @@ package proxy
 import (
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"fermata/balancer"
+	"fermata/proxy/relay"
 )
 
 func TestANodeThatEndsAtTheLimitOfReverbIsToldOfOnce(t *testing.T) {
@@ -53,4 +59,25 @@ func TestClientsThatEndLaterAreNoPartOfALoss(t *testing.T) {
 	}
 	f(10*time.Second, 1000)
 	f(10*time.Second+time.Nanosecond, 0)
+}
+
+func TestTheLogNamesTheCauseOfANodesEndOnceAndOnlyAtTheLimit(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	f := func(clients, want int) {
+		t.Helper()
+		h := New(Options{}, Deps{Pool: poolOf(1), Engine: relay.New(1), Log: zap.New(core)})
+		for range clients {
+			if _, err := h.pool.Acquire(balancer.Key{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range clients {
+			h.noteLoss(h.pool.Nodes()[0].Node)
+		}
+		if got := len(logs.TakeAll()); got != want {
+			t.Errorf("%d clients: got %d lines, want %d", clients, got, want)
+		}
+	}
+	f(950, 1)
+	f(50, 0)
 }

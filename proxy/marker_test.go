@@ -2,13 +2,21 @@ package proxy
 
 import (
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"fermata/balancer"
+	"fermata/internal/lab/devnode"
+	"fermata/internal/pusher"
 	"fermata/proxy/session"
 )
 
@@ -91,4 +99,38 @@ func TestAClientThatGivesUpLeavesItsMarkerToTheOthers(t *testing.T) {
 		all.Wait()
 		m.running.Wait()
 	})
+}
+
+// Before Reverb 1.9 a node with a path prefix checked the signature of the whole path.
+func TestAMarkerIsSignedForTheWholePathWhereTheNodeWantsThat(t *testing.T) {
+	f := func(prefix, signed string, otherwise int, wantPosts int, wantErr bool) {
+		t.Helper()
+		posts := 0
+		node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			posts++
+			body, _ := io.ReadAll(r.Body)
+			if q, ok := pusher.ReadQuery(r.URL.RawQuery); ok && q.SignedBy(knownApp.Secret, http.MethodPost, signed, md5.Sum(body)) {
+				return
+			}
+			w.WriteHeader(otherwise)
+		}))
+		defer node.Close()
+		h := handlerOf(balancer.New([]balancer.NodeOptions{{Name: "a", URL: balancer.URL{Host: node.Listener.Addr().String()}, Weight: 1}}, balancer.DefaultSticky()))
+		h.change(func(o *Options) { o.PathPrefix, o.Session, o.Limits = prefix, DefaultSession(), DefaultLimits() })
+		h.engine = &hooked{dial: func(ctx context.Context, address string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		}}
+		err := h.postMarkers(lane{h.pool.Nodes()[0].Node, &knownApp}, []string{"fermata-1"})
+		h.toNodes.base.CloseIdleConnections()
+		if posts != wantPosts || (err != nil) != wantErr {
+			t.Errorf("below %q, signed for %q: got %d posts and %v, want %d and an error %v", prefix, signed, posts, err, wantPosts, wantErr)
+		}
+	}
+	const path = "/apps/" + devnode.DefaultAppID + "/events"
+	f("", path, 401, 1, false)
+	f("/ws", path, 401, 1, false)
+	f("/ws", "/ws"+path, 401, 2, false)
+	f("/ws", "/ws"+path, 500, 1, true)
+	f("", "/elsewhere", 401, 1, true)
+	f("/ws", "/elsewhere", 401, 2, true)
 }

@@ -39,3 +39,13 @@ func TestAWakeUpIsNotLostWithTheRequestThatLeaves(t *testing.T) {
 	}
 	q.leave(second)
 }
+
+func TestARequestThatLeavesTheQueueInVainWakesNobody(t *testing.T) {
+	var q queue
+	first, second := q.join(false), q.join(false)
+	q.leave(first)
+	if woken(second) {
+		t.Error("got the second woken, want it to wait: no place has become free")
+	}
+	q.leave(second)
+}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"syscall"
 	"testing"
@@ -117,6 +118,43 @@ func TestAPlainRequestWhoseNodeGoesDownDuringItsDialGoesToTheNext(t *testing.T) 
 		}
 		if status, _ := plainFault(err, c.options); status != 503 {
 			t.Errorf("got %d, want 503", status)
+		}
+	})
+}
+
+// It may have published by then, and must not do so twice.
+func TestAPlainRequestThatItsNodeHasGotGoesToNoOtherWhenThatGoesDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []balancer.NodeOptions
+		for _, host := range []string{"192.0.2.1:80", "192.0.2.2:80"} {
+			all = append(all, balancer.NodeOptions{Name: host, URL: balancer.URL{Host: host}, Weight: 1})
+		}
+		h := handlerOf(balancer.New(all, balancer.DefaultSticky()))
+		got := make(chan string, 2)
+		h.engine = &hooked{dial: func(_ context.Context, address string) (net.Conn, error) {
+			ours, node := net.Pipe()
+			go func() {
+				defer node.Close()
+				node.Read(make([]byte, 1))
+				got <- address
+				io.Copy(io.Discard, node)
+			}()
+			return ours, nil
+		}}
+		o := *h.options.Load()
+		o.Limits.MaxHeaderBytes = 1000
+		c, r := &client{options: &o}, read(t, "GET http://node/up HTTP/1.1", "Host: a")
+		ended := make(chan error, 1)
+		go func() {
+			_, err := (&nodes{h, newTransport(h)}).RoundTrip(withClient(r, c))
+			ended <- err
+		}()
+		<-got
+		for _, n := range h.pool.Nodes() {
+			h.GiveUp(n.Node)
+		}
+		if err := <-ended; !errors.Is(err, errNodeDown) || c.tries != 1 || len(got) > 0 {
+			t.Errorf("got %v after %d tries, want %v after one", err, c.tries, errNodeDown)
 		}
 	})
 }
