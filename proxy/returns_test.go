@@ -87,3 +87,13 @@ func TestAQueueThatIsOverHoldsNobody(t *testing.T) {
 		}
 	})
 }
+
+func TestClientsOfOneMomentComeBackOneAfterTheOther(t *testing.T) {
+	var r returns
+	now := time.Now()
+	for i := range 100 {
+		if got, want := r.place(500, now), time.Duration(i)*2*time.Millisecond; got != want {
+			t.Fatalf("client %d: got held for %v, want %v", i, got, want)
+		}
+	}
+}
