@@ -30,7 +30,9 @@ func (d *demand) add(before, r Report) {
 // wants it there, so that the first ones somewhere do not wait for a beat.
 const sharedEqually = 0.25
 
-// upgrades are a member's parts of each node's upgrades.
+// upgrades are a member's parts of each node's upgrades. Its own demand is as
+// others know it too: otherwise, when all members are stormed at the same time,
+// each would think for a beat that it is the only one.
 func (ps peers) upgrades(self string) map[string]float64 {
 	own, here := ps[self]
 	if !here {
@@ -39,7 +41,8 @@ func (ps peers) upgrades(self string) map[string]float64 {
 	shares := make(map[string]float64, len(own.report.Nodes))
 	for node := range own.report.Nodes {
 		members, all := ps.wanting(node)
-		shares[node] = part(own.asked[node], all, members)
+		heard := min(own.asked[node], own.lately[node])
+		shares[node] = part(heard, all, members)
 	}
 	return shares
 }
@@ -55,10 +58,11 @@ func (ps peers) wanting(node string) (members int, all float64) {
 	return members, all
 }
 
+// anyhow is the demand that all members together have at least, each as much, so
+// that single upgrades do not count for much.
+const anyhow = 1
+
 func part(own, all float64, members int) float64 {
 	equal := 1 / float64(max(1, members))
-	if all < 0.1 { // one in ten seconds: nobody wants it
-		return equal
-	}
-	return min(1, sharedEqually*equal+(1-sharedEqually)*own/all)
+	return sharedEqually*equal + (1-sharedEqually)*(own+anyhow*equal)/(all+anyhow)
 }

@@ -240,3 +240,24 @@ func undrain(m *Member, node string, local bool) error {
 		return nil
 	})
 }
+
+func TestTwoMembersThatRollWithoutRedisGiveDifferentFences(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		var fences []uint64
+		for _, p := range start(t, s, 0, nodes, "a", "b") {
+			p.link.breaks(cut, time.Minute)
+			err := p.Decide(t.Context(), true, func(v View, s *State) error {
+				stamp := p.Stamp()
+				s.Roll = Roll{Stamp: stamp, Runner: p.name, Fence: stamp.Fence(s.Roll.Fence)}
+				fences = append(fences, s.Roll.Fence)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if fences[0] == fences[1] || max(fences[0], fences[1]) >= 1<<53 {
+			t.Errorf("got %v, want two that a number of JSON keeps", fences)
+		}
+	})
+}

@@ -38,7 +38,9 @@ type peer struct {
 	report Report // the newest that counts; without ID none has
 	idle   int    // beats since then
 	stale  bool   // it was left over before this member came
-	asked  demand
+	asked  demand // as of report
+	latest demand // as of the last beat
+	lately demand // and of the one before
 }
 
 func (p *peer) known() bool { return p.report.ID != "" }
@@ -122,6 +124,7 @@ func (ps peers) part(there map[string][]byte) {
 func (ps peers) age() (gone []string) {
 	for id, p := range ps {
 		p.idle++
+		p.lately, p.latest = p.latest, p.asked
 		if (p.known() || p.stale) && p.idle == removedAfter {
 			gone = append(gone, id)
 		}

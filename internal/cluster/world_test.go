@@ -303,6 +303,9 @@ func (w *world) shared() {
 		}
 		for _, p := range w.members {
 			quota, known := p.View().Quota(node)
+			if granted := state.Quotas[node][p.id]; quota != granted {
+				w.fault("%s: %s: got a quota of %d at rest, want the %d granted", p.name, node, quota, granted)
+			}
 			if has := p.pool.uses(node); !known || quota <= has && w.limit-used >= len(w.members) {
 				w.fault("%s: got a quota of %d (%v) for %d clients, and %d of %d used by all, want some room: %v", node, quota, known, has, used, w.limit, state.Quotas[node])
 			}
