@@ -35,7 +35,7 @@ func TestTheDashboardDrainsByForceAndUndrainsInABrowser(t *testing.T) {
 	s.Publish(event(1))
 	page := browser.Open(t, start(t, s))
 	first := card(1)
-	page.Do(browser.Until(`document.querySelector("` + first + `.delivery").hidden`))
+	page.Do(browser.Until(`document.querySelector("` + first + `.delivery")?.hidden`))
 	control.Change("reverb-1", func(n *admin.Node) { n.Delivery = admin.HealthDown })
 	page.Do(shows(first+".delivery:not([hidden])", "delivers nothing"))
 	page.Do(

@@ -119,7 +119,7 @@ function membersText({ state, members = [] }) {
 function drainText({ state, drain }, { now, whose }) {
   if (state === "drained") return `All ${plural(drain.initial, "client")} have gone.`;
   const left = `${whole(drain.remaining)} of ${whole(drain.initial)} left`;
-  const rate = (drain.rate ? `${whole(drain.rate)}/s` : "all at once") + (drain.rate && whose === "one" ? " with the other members" : "");
+  const rate = !drain.rate ? "all at once" : `${whole(drain.rate)}/s${whose === "one" ? " with the other members" : ""}`;
   const begins = Date.parse(drain.begin ?? drain.started);
   if (begins > now) return `${left}, begins in ${lasting((begins - now) / 1000)}, ${rate}`;
   return `${left}, ${rate}, until ${clock(drain.deadline)}`;
