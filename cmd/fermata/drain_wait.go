@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"fermata/internal/admin"
+	"fermata/internal/console"
 )
 
 const (
@@ -55,6 +57,7 @@ func (d drainWait) run(ctx context.Context, node admin.Node) (admin.Node, error)
 		case err != nil:
 			return node, err
 		}
+		d.tellGone(node, next)
 		node = next
 	}
 	show(node)
@@ -117,6 +120,21 @@ func (d drainWait) stopped(ctx context.Context, node admin.Node) error {
 		why = "interrupted"
 	}
 	return &exitError{exitNotInTime, fmt.Errorf("%s: %s %s; the drain goes on (fermata undrain %s ends it)", why, node.Name, notEmpty(node), node.Name)}
+}
+
+// tellGone tells of members of a cluster that are not waited for any longer. Their
+// processes may be cut off only, with clients that notice when the node ends.
+func (d drainWait) tellGone(before, now admin.Node) {
+	start := ""
+	if isTerminal(d.out) {
+		start = "\r\x1b[K"
+	}
+	for _, m := range before.Members {
+		still := slices.ContainsFunc(now.Members, func(n admin.MemberNode) bool { return n.ID == m.ID })
+		if m.Connections > 0 && !still && !d.local {
+			fmt.Fprintf(d.out, "%s%s: %s is not heard any more, it had %s there\n", start, now.Name, console.Printable(m.Member), clients(m.Connections))
+		}
+	}
 }
 
 // notEmpty is why a node does not count as that. Without clients, not every member

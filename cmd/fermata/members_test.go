@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,23 @@ func TestWithRedisAwayCommandsNameTheWayOut(t *testing.T) {
 	fermata(t.Context(), "roll", "reverb-1", "--exec", "false", "--local", "--timeout", "20ms").
 		has(t, exitNotInTime, "", "go on with it: fermata roll --resume --timeout 20ms --exec false --local=true\n")
 	fermata(t.Context(), "roll", "--cancel", "--local").want(t, 0, "the roll is ended; it had still to do reverb-1\n", "")
+}
+
+func TestADrainTellsOfAMemberThatItDoesNotWaitForAnyLonger(t *testing.T) {
+	control := threeMembers()
+	running(t, control, "")
+	looks := 0
+	control.Looked = func() {
+		looks++
+		control.Change("reverb-1", func(n *admin.Node) {
+			n.Members = slices.DeleteFunc(slices.Clone(n.Members), func(m admin.MemberNode) bool { return m.Member == "edge-3" })
+			if looks == 2 {
+				n.State, n.Connections = admin.StateDrained, 0
+			}
+		})
+	}
+	fermata(t.Context(), "drain", "reverb-1", "--wait").
+		has(t, 0, "\nreverb-1: edge-3 is not heard any more, it had 30 clients there\nreverb-1 is drained\n", "")
 }
 
 func TestADrainIsWaitedForUntilAllMembersHaveHeardOfIt(t *testing.T) {
