@@ -10,39 +10,30 @@ import (
 	"strings"
 )
 
-// addresses looks names up. IPv4 and IPv6 are asked for apart, so that it shows
-// when one of them fails: its addresses stay what they were then.
+// addresses looks names up. What a look-up that fails has found before stays.
 type addresses struct {
 	resolver *net.Resolver
-	last     map[question][]netip.Addr // the answers of the last look, those that it kept with them
+	last     map[string][]netip.Addr // of the last look, by host, with those that stayed
 }
 
-type question struct{ network, host string }
-
-// answer is that to one question. An address that is not there is no error.
+// answer is what was found of a host. No address is no error.
 type answer struct {
-	question
-	found []netip.Addr
-	err   error
+	host        string
+	found, stay []netip.Addr
+	err         error
 }
-
-// atOnce is how many questions are asked at the same time.
-const atOnce = 16
 
 // lookUp returns the addresses of hosts. It errors unless it has found some now.
 func (a *addresses) lookUp(ctx context.Context, hosts ...string) (all map[string][]netip.Addr, err error) {
 	all, found := make(map[string][]netip.Addr), false
-	last := make(map[question][]netip.Addr)
 	for _, got := range a.askAll(ctx, hosts) {
 		if got.err != nil {
-			err, got.found = got.err, a.last[got.question]
-		} else {
-			found = found || len(got.found) > 0
+			err, got.stay = got.err, a.last[got.host]
 		}
-		last[got.question] = got.found
-		all[got.host] = append(all[got.host], got.found...)
+		found = found || len(got.found) > 0
+		all[got.host] = slices.Concat(got.found, got.stay)
 	}
-	a.last = last
+	a.last = all
 	switch {
 	case found:
 		return all, nil
@@ -52,39 +43,53 @@ func (a *addresses) lookUp(ctx context.Context, hosts ...string) (all map[string
 	return nil, err
 }
 
-// askAll asks for both kinds of addresses of all hosts.
+// atOnce is how many hosts are asked for at the same time.
+const atOnce = 16
+
 func (a *addresses) askAll(ctx context.Context, hosts []string) (answers []answer) {
 	places := make(chan struct{}, atOnce)
 	come := make(chan answer)
 	for _, host := range hosts {
-		for _, network := range []string{"ip4", "ip6"} {
-			go func() {
-				places <- struct{}{}
-				defer func() { <-places }()
-				come <- a.ask(ctx, question{network, host})
-			}()
-		}
+		go func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			come <- a.ask(ctx, host)
+		}()
 	}
-	for range 2 * len(hosts) {
+	for range hosts {
 		answers = append(answers, <-come)
 	}
-	slices.SortFunc(answers, func(a, b answer) int { return strings.Compare(a.network+a.host, b.network+b.host) })
+	slices.SortFunc(answers, func(a, b answer) int { return strings.Compare(a.host, b.host) })
 	return answers
 }
 
-func (a *addresses) ask(ctx context.Context, q question) answer {
-	found, err := a.resolver.LookupNetIP(ctx, q.network, q.host)
-	if isMissing(err) {
-		return answer{question: q}
+func (a *addresses) ask(ctx context.Context, host string) answer {
+	all, err := a.resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil && !isMissing(err) {
+		return answer{host: host, err: err}
 	}
-	if err != nil {
-		return answer{q, nil, err}
+	got := answer{host: host, found: fitting(all)}
+	if len(all) > 0 && len(got.found) == 0 {
+		got.err = fmt.Errorf("%s: got %v, want addresses of machines", host, all)
+		return got
 	}
-	fit := fitting(found)
-	if len(fit) == 0 {
-		err = fmt.Errorf("%s: got %v, want addresses of machines", q.host, found)
+	got.stay = append(a.unsure(ctx, got, "ip4", netip.Addr.Is4), a.unsure(ctx, got, "ip6", netip.Addr.Is6)...)
+	return got
+}
+
+// unsure are the addresses of a kind of which the answer has none, and that may
+// only be because they could not be looked up: the net package says nothing of that
+// when it has some of the other kind. What it finds of one kind alone does not
+// count, as that may be below another domain.
+func (a *addresses) unsure(ctx context.Context, got answer, network string, kind func(netip.Addr) bool) []netip.Addr {
+	before := slices.DeleteFunc(slices.Clone(a.last[got.host]), func(a netip.Addr) bool { return !kind(a) })
+	if len(before) == 0 || slices.ContainsFunc(got.found, kind) {
+		return nil
 	}
-	return answer{q, fit, err}
+	if _, err := a.resolver.LookupNetIP(ctx, network, got.host); isMissing(err) {
+		return nil
+	}
+	return before
 }
 
 // isMissing is whether a name has no address of the kind, rather than that this

@@ -122,7 +122,14 @@ func (s *Server) Silence(silent bool) {
 func (s *Server) Asked(more int) {
 	s.mu.Lock()
 	until := s.asked + more
-	for s.asked < until {
+	s.mu.Unlock()
+	s.AskedInAll(until)
+}
+
+// AskedInAll returns once it was asked so many questions since its start.
+func (s *Server) AskedInAll(questions int) {
+	s.mu.Lock()
+	for s.asked < questions {
 		grown := s.more
 		s.mu.Unlock()
 		<-grown
