@@ -48,6 +48,7 @@ func TestOnlyTheSocketIDsOfMovedClientsAreReplaced(t *testing.T) {
 	event(`{"socket_id":"1.2","socket_id":"9.9","socket_id":"5555.6666"}`, `{"socket_id":"333333.4444","socket_id":"9.9","socket_id":"7.8"}`)
 	event(`{"a":[{"socket_id":"1.2"},[],{}],"data":{"socket_id":"1.2"},"socket_id":"1.2"}`, `{"a":[{"socket_id":"1.2"},[],{}],"data":{"socket_id":"1.2"},"socket_id":"333333.4444"}`)
 	event(`{"data":"{\"socket_id\":\"1.2\"}","x":-1.5e3,"y":null,"z":true,"socket_id":"1.2"}`, `{"data":"{\"socket_id\":\"1.2\"}","x":-1.5e3,"y":null,"z":true,"socket_id":"333333.4444"}`)
+	event(`{"socket_id":"`+strings.Repeat("x", longestText+9)+`","socket_id":"1.2"}`, `{"socket_id":"`+strings.Repeat("x", longestText+9)+`","socket_id":"333333.4444"}`)
 	event(`{"a":"\\","socket_id":"1.2"}`, `{"a":"\\","socket_id":"333333.4444"}`)
 	batch(`{"batch":[{"socket_id":"1.2"},{"name":"b"},{"socket_id":"9.9"},{"a":1,"socket_id":"5555.6666"}]}`, `{"batch":[{"socket_id":"333333.4444"},{"name":"b"},{"socket_id":"9.9"},{"a":1,"socket_id":"7.8"}]}`)
 	batch(`{"batch":{"x":{"socket_id":"1.2"}}}`, `{"batch":{"x":{"socket_id":"333333.4444"}}}`)
@@ -68,7 +69,7 @@ func TestABodyThatIsNoJSONStaysAsItIs(t *testing.T) {
 	const whole = `{"batch":[{"socket_id":"1.2"}],"socket_id":"1.2","a":{"b":["c"]}}`
 	texts := []string{
 		"", " ", "socket_id=1.2", whole + "}", whole + "x", whole + whole, "\uFEFF" + whole, `{"socket_id":"1.2",}`, `{"socket_id":"1.2" "a":1}`, `{"socket_id" "1.2"}`,
-		`{"socket_id":"1.2","a":}`, `{"socket_id":"1.2","a"}`, `{"socket_id":"1.2",1:2}`, "{\"socket_id\":\"1.2\",\"a\":\x00}", `{"socket_id":"1.2",{}}`,
+		`{"socket_id":"1.2","a":}`, `{"socket_id":"1.2","a"}`, `{"socket_id":"1.2",1:2}`, "{\"socket_id\":\"1.2\",\"a\":\x00}", `{"socket_id":"1.2",{}}`, `{"a":1 2,"socket_id":"1.2"}`,
 		strings.Repeat("[", 1<<17), strings.Repeat(`{"batch":`, 1<<14), `{"socket_id":"1.2","a":` + strings.Repeat("[", 1<<17),
 	}
 	for i := range whole {

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -52,6 +54,33 @@ func TestClientsThatWaitForTheirTurnAtANodeAreSentOffAtOnceByAStop(t *testing.T)
 		}
 		if now, _ := h.Clients(); now != 0 || h.pool.Nodes()[0].Connections != 0 {
 			t.Errorf("got %d clients and %d at the node, want none", now, h.pool.Nodes()[0].Connections)
+		}
+	})
+}
+
+func TestAStopWaitsForAnswersToPlainRequestsAndForNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := handlerOf(poolOf(1))
+		given := make(chan error, 1)
+		answered := h.waitForNode(func(err error) { given <- err })
+		began := time.Now()
+		time.AfterFunc(time.Second, answered)
+		bounded, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		h.Answered(bounded)
+		if took := time.Since(began); took < time.Second || took > 2*time.Second || len(given) > 0 {
+			t.Errorf("got no request left after %v, and %d given up, want a second and none", took, len(given))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h := handlerOf(poolOf(1))
+		given := make(chan error, 1)
+		defer h.waitForNode(func(err error) { given <- err })()
+		bounded, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		h.Answered(bounded)
+		if err := <-given; !errors.Is(err, errStopping) {
+			t.Errorf("got %v for a request without an answer, want %v", err, errStopping)
 		}
 	})
 }
