@@ -59,6 +59,10 @@ type Deps struct {
 	// Waiting is told in the same way of each request that has waited for long,
 	// and might still have got its answer.
 	Waiting func(node string)
+	// Announce is told in the same way that the other members of the cluster have
+	// to know something else of a client, which Handler.Moved then says. Heard is
+	// closed when they can know it, or cannot be told. Nil: there are none.
+	Announce func(app, told string) (heard <-chan struct{})
 }
 
 // Handler serves clients: upgrades are relayed to the node that the pool
@@ -73,6 +77,7 @@ type Handler struct {
 	// Each may be nil: see Deps.
 	dialFailed          func(node string, err error)
 	unanswered, waiting func(node string)
+	announced           func(app, told string) (heard <-chan struct{})
 
 	options  atomic.Pointer[Options]
 	plain    *httputil.ReverseProxy
@@ -82,6 +87,7 @@ type Handler struct {
 	losses   losses
 	bodies   bodies
 	aliases  aliases
+	learned  learned
 	events   publications
 	queue    queue
 	away     occasional // clients turned away
@@ -114,7 +120,7 @@ type Handler struct {
 func New(o Options, deps Deps) *Handler {
 	h := &Handler{
 		pool: deps.Pool, moves: deps.Moves, engine: deps.Engine, metrics: deps.Metrics, log: deps.Log,
-		dialFailed: deps.DialFailed, unanswered: deps.Unanswered, waiting: deps.Waiting, via: newVia(),
+		dialFailed: deps.DialFailed, unanswered: deps.Unanswered, waiting: deps.Waiting, announced: deps.Announce, via: newVia(),
 	}
 	h.stopping, h.stop = context.WithCancel(context.Background())
 	h.left, h.cut = context.WithCancel(context.Background())

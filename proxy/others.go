@@ -24,7 +24,7 @@ func (h *Handler) toOthers(r *http.Request, b *body, o *Options) (_ *http.Reques
 		return r, func() {}
 	}
 	answered = h.events.enter(p.app.ID)
-	if h.aliases.none() || !p.isSigned(b.md5()) {
+	if h.aliases.none() && h.learned.none() || !p.isSigned(b.md5()) {
 		return r, answered
 	}
 	answered()
@@ -58,7 +58,8 @@ func (h *Handler) settled(ctx context.Context, p publishing, b *body) (s senders
 	}
 }
 
-// senders are the clients with a session that a request names.
+// senders are the clients with a session that a request names, here or at another
+// member of the cluster.
 type senders struct {
 	edits  []edit         // where the ids belong that their nodes know
 	node   *balancer.Node // that the request had best go to; nil: any
@@ -67,7 +68,7 @@ type senders struct {
 
 func (h *Handler) senders(p publishing, b *body) (s senders) {
 	s.edits = findSocketIDs(b.pieces, p.batch, func(told string) (string, bool) {
-		is, known := h.aliases.of(p.app.ID, told)
+		is, known := h.where(p.app.ID, told)
 		s.moving = cmp.Or(is.moving, s.moving)
 		if !p.batch {
 			s.node = is.node

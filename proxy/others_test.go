@@ -127,26 +127,39 @@ type front struct {
 
 func startFront(t *testing.T, count int) *front {
 	t.Helper()
+	return startFrontOf(t, startNodes(t, count), nil)
+}
+
+// startNodes starts nodes on one bus.
+func startNodes(t *testing.T, count int) (nodes []*devnode.Node) {
+	t.Helper()
 	bus, err := devnode.StartBus("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(bus.Stop)
-	f := &front{}
-	var o []balancer.NodeOptions
 	for range count {
 		node, err := devnode.Start("127.0.0.1:0", devnode.Options{Bus: bus.Addr()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(node.Kill)
-		f.nodes = append(f.nodes, node)
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
+
+func startFrontOf(t *testing.T, nodes []*devnode.Node, announce func(app, told string) <-chan struct{}) *front {
+	t.Helper()
+	f := &front{nodes: nodes}
+	var o []balancer.NodeOptions
+	for _, node := range nodes {
 		o = append(o, balancer.NodeOptions{Name: node.Addr().String(), URL: balancer.URL{Host: node.Addr().String()}, Weight: 1})
 	}
 	limits, pool := DefaultLimits(), balancer.New(o, balancer.DefaultSticky())
 	limits.MaxClients = 10
-	f.h = New(Options{Timeouts: DefaultTimeouts(), Limits: limits, MaxConnections: 20, AwaitGreeting: true, Apps: []session.App{knownApp}},
-		Deps{Pool: pool, Moves: moves.New(pool, moves.Options{}), Engine: relay.New(1), Metrics: metrics.New(prometheus.NewRegistry()), Log: zap.NewNop()})
+	f.h = New(Options{Timeouts: DefaultTimeouts(), Limits: limits, MaxConnections: 20, AwaitGreeting: true, Apps: []session.App{knownApp}, Session: DefaultSession()},
+		Deps{Pool: pool, Moves: moves.New(pool, moves.Options{}), Engine: relay.New(1), Metrics: metrics.New(prometheus.NewRegistry()), Log: zap.NewNop(), Announce: announce})
 	f.Server = httptest.NewUnstartedServer(f.h)
 	f.Config.ConnState = f.h.ConnState
 	f.Start()

@@ -54,6 +54,9 @@ func (s *sessionClient) Ended(end relay.End) {
 	s.ended.Store(true)
 	s.handler.tallies.sessions(s.tally, -1)
 	s.forgetAlias()
+	if s.moved > 0 {
+		s.announce()
+	}
 	s.session.End()
 	s.over(end, zap.Int32("moves", s.moved))
 }

@@ -154,7 +154,7 @@ func (s *sessionClient) leaveLost(ctx context.Context) error {
 	}
 	err = m.await(ctx, m.begun, "the client has not come to the end of a message")
 	if err == nil {
-		err = s.replace(v, lifeSign, s.session.Again(v.id))
+		err = s.remake(v)
 	}
 	if err != nil {
 		m.giveUp()
@@ -169,7 +169,16 @@ func (s *sessionClient) restore(ctx context.Context) error {
 		return err
 	}
 	defer v.abandon()
-	return s.replace(v, lifeSign, s.session.Again(v.id))
+	return s.remake(v)
+}
+
+// remake makes the session anew at the node of the visit.
+func (s *sessionClient) remake(v *visit) error {
+	err := s.replace(v, lifeSign, s.session.Again(v.id))
+	if err == nil {
+		s.announce()
+	}
+	return err
 }
 
 // lifeSign is for a client that may have asked the lost node for one.

@@ -8,16 +8,20 @@ import (
 // silence is the time of a move in which an app publishes nothing in the name of the
 // client. What is published before the cut reaches the client from its old node, and
 // the rest from the new one: each knows it by another id, and a request names one.
-// So requests that name the client wait from silence until end, and the marker waits
-// for those that nodes have already.
+// So requests that name the client wait from silence until end, here and at the other
+// members of a cluster. The marker waits for those that nodes have already, and until
+// the others could know of the move.
 type silence struct {
 	earlier     <-chan struct{} // closed when those are answered
+	heard       <-chan struct{} // closed when the others could know; nil: there are none
 	leave, over func()
 }
 
 // silence begins when the client is held.
 func (s *sessionClient) silence() *silence {
-	q := &silence{over: s.handler.aliases.begin(s.session.App().ID, s.session.Told(), s.session.Present())}
+	over := s.handler.aliases.begin(s.session.App().ID, s.session.Told(), s.session.Present())
+	q := &silence{over: func() { over(); s.announce() }}
+	q.heard = s.announce()
 	q.earlier, q.leave = s.handler.events.earlier(s.session.App().ID)
 	return q
 }
@@ -28,21 +32,26 @@ func (s *sessionClient) silence() *silence {
 // event is published after all, the client gets that.
 const shareOfSilence = 20
 
-// wait waits for the requests that came before. The move may take most altogether;
-// failed has why it cannot succeed.
+// wait waits for the requests that came before, and until the others know. The move
+// may take most altogether; failed has why it cannot succeed.
 func (q *silence) wait(ctx context.Context, most time.Duration, failed <-chan error) error {
 	slow := time.NewTimer(most / shareOfSilence)
 	defer slow.Stop()
-	select {
-	case <-q.earlier:
-		return nil
-	case <-slow.C:
-		return nil
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for earlier, heard := q.earlier, q.heard; earlier != nil || heard != nil; {
+		select {
+		case <-earlier:
+			earlier = nil
+		case <-heard:
+			heard = nil
+		case <-slow.C:
+			return nil
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+	return nil
 }
 
 // end lets requests go on that name the client.
