@@ -33,5 +33,8 @@ func TestAReloadWarnsOfClientsThatHaveNoRoomAnyMore(t *testing.T) {
 	f("the nodes' max_connections allow 950 clients together, and there are 1000",
 		balancer.Status{Connections: 500, MaxConnections: 950}, balancer.Status{Connections: 500, MaxConnections: 950, Removed: true})
 	f("", balancer.Status{Connections: 1000, MaxConnections: 950}, balancer.Status{Connections: 900, MaxConnections: 950})
+	f("", balancer.Status{Connections: 1000, MaxConnections: 950}, balancer.Status{Connections: 0, MaxConnections: 50})
+	f("the nodes' max_connections allow 1000 clients together, and there are 1001",
+		balancer.Status{Connections: 1001, MaxConnections: 950}, balancer.Status{Connections: 0, MaxConnections: 50})
 	f("", balancer.Status{Connections: 1000, MaxConnections: 950}, balancer.Status{Connections: 2000})
 }
