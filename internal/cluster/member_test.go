@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"fermata/balancer"
+
+	"go.uber.org/zap"
 )
 
 var nodes = []string{"r1", "r2", "r3"}
@@ -259,5 +261,46 @@ func TestTwoMembersThatRollWithoutRedisGiveDifferentFences(t *testing.T) {
 		if fences[0] == fences[1] || max(fences[0], fences[1]) >= 1<<53 {
 			t.Errorf("got %v, want two that a number of JSON keeps", fences)
 		}
+	})
+}
+
+func TestADecisionKnowsThoseOfAMomentAgo(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		all := start(t, s, 0, nodes, "a", "b")
+		for i, node := range nodes {
+			p, calls := all[i%2], 0
+			err := p.Decide(t.Context(), false, func(v View, s *State) error {
+				if calls++; len(s.Nodes) != i || len(v.State.Nodes) != i || len(p.View().State.Nodes) != i {
+					t.Errorf("%s: got %v, want %d decisions", node, s.Nodes, i)
+				}
+				s.set(node, Decision{Stamp: p.Stamp(), Drain: new(balancer.Drain)})
+				return nil
+			})
+			if err != nil || calls != 1 {
+				t.Errorf("%s: got %v after %d calls, want one", node, err, calls)
+			}
+		}
+	})
+}
+
+func TestWhatWasKnownBeforeARestartIsKnownAtOnceAndTold(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		known := State{Version: 90, Nodes: map[string]Decision{"r1": {Stamp: Stamp{At: time.Now().UnixMilli(), By: "before"}, Drain: new(balancer.Drain)}},
+			Quotas: map[string]map[string]int{"r1": {"before": 20}}}
+		link, pool := &link{store: s}, newPool(30, nodes...)
+		m := New(Options{Name: "test", Secret: testSecret}, Deps{Store: link, Report: pool.report, Lower: pool.setQuota, Log: zap.NewNop()})
+		m.Recall(known)
+		if !drained(m, "r1") {
+			t.Error("got no drain, want it before the first beat")
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); m.Run(ctx) }()
+		b := start(t, s, 30, nodes, "b")[0]
+		if !drained(b.Member, "r1") || b.View().State.Quotas["r1"]["before"] != 0 {
+			t.Errorf("got %+v, want the drain and no quotas of then", b.View().State)
+		}
+		stop()
+		<-done
 	})
 }

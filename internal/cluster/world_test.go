@@ -161,7 +161,11 @@ func (w *world) tell(p *process, t told, before Stamp) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t.lost = w.knows[p.id] == nil // it has died meanwhile
+	known, alive := w.knows[p.id]
+	if alive && t.stamp.After(known[t.node]) {
+		w.wrong = append(w.wrong, fmt.Sprintf("%s: got a decision made that it does not know: %v", p.name, t))
+	}
+	t.lost = !alive // meanwhile
 	w.told = append(w.told, t)
 }
 
