@@ -21,7 +21,6 @@ func (m *Member) beat(ctx context.Context) {
 		}
 		return
 	}
-	m.beats++
 	m.bury(ctx, m.peers.age())
 	m.settle(ctx)
 	m.obey()

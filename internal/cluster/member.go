@@ -58,7 +58,6 @@ type Member struct {
 	there   State          // what that says; nothing if it does not count
 	unsure  *swap          // one whose answer was lost, and that may still be made; nil: none
 	peers   peers          // who is in the store
-	beats   int            // that worked
 	allowed map[string]int // clients on nodes with a cap, that this member may have now
 	outage  outage
 	started time.Time

@@ -36,7 +36,7 @@ var Refusals = []string{RefusedSignature, RefusedMalformed, RefusedOld, RefusedR
 type peer struct {
 	raw    []byte // what was read last, whether it counts or not
 	report Report // the newest that counts; without ID none has
-	idle   int    // beats since then
+	idle   int    // beats since then, or since it was looked for first
 	stale  bool   // it was left over before this member came
 	asked  demand // as of report
 	latest demand // as of the last beat
@@ -44,14 +44,12 @@ type peer struct {
 }
 
 func (p *peer) known() bool { return p.report.ID != "" }
-func (p *peer) lives() bool { return p.here(deadAfter) }
+func (p *peer) lives() bool { return p.known() && !p.report.Gone && p.idle < deadAfter }
 
 // holds is whether what it has been given is still its own.
-func (p *peer) holds() bool { return p.here(lostAfter) }
+func (p *peer) holds() bool { return !p.report.Gone && p.idle < lostAfter }
 
-func (p *peer) here(beats int) bool { return p.known() && !p.report.Gone && p.idle < beats }
-
-// peers are those with a report in the store, by member id.
+// peers are those with a report, or a quota, in the store, by member id.
 type peers map[string]*peer
 
 // hear takes in what the store has, and calls refused for what does not count;
@@ -113,7 +111,7 @@ func (p *peer) open(id string, raw []byte, now time.Time, sign signer) (r Report
 func (ps peers) part(there map[string][]byte) {
 	for id, p := range ps {
 		_, there := there[id]
-		if !there && (!p.known() || p.report.Gone || p.idle >= removedAfter) {
+		if !there && (p.report.Gone || p.idle >= removedAfter) {
 			delete(ps, id)
 		}
 	}

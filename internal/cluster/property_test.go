@@ -138,9 +138,7 @@ func check(t *testing.T, rt *rapid.T, gentle bool, kinds []string, longest time.
 		if _, after := s.counts(); after != before {
 			w.fault("got %d writes of the state at rest, want none", after-before)
 		}
-		for _, p := range w.members {
-			p.end()
-		}
+		w.close()
 		s.inFlight.Wait()
 		wrong = w.wrong
 	})

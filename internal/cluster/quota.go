@@ -26,14 +26,11 @@ func (m *Member) need(s *State, node string, n NodeReport) int {
 	return max(n.used(), min(asked, mine+max(0, left)))
 }
 
-// reclaim takes back what dead members have. A member that has just come does
-// not know yet who lives.
+// reclaim takes back what dead members have. One that this member has never heard
+// may be about to be heard, and has as long for that.
 func (m *Member) reclaim(s *State, node string) {
-	if m.beats < lostAfter {
-		return
-	}
 	for id := range s.Quotas[node] {
-		if p := m.peers[id]; p == nil || !p.holds() {
+		if !m.peers.of(id).holds() {
 			s.give(node, id, 0)
 		}
 	}

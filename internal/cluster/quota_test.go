@@ -78,14 +78,7 @@ func TestAMemberThatWasCutOffGivesBackWhatItDoesNotUse(t *testing.T) {
 func TestAQuotaThatMayHaveBeenGivenBackIsNotUsed(t *testing.T) {
 	bubble(t, func(t *testing.T, s *simStore) {
 		a := start(t, s, 40, []string{"r1"}, "a")[0]
-		lower := a.deps.Lower
-		a.turn <- struct{}{}
-		a.deps.Lower = func(node string, clients int) int {
-			a.link.breaks(late, time.Millisecond) // the write that comes now
-			a.deps.Lower = lower
-			return lower(node, clients)
-		}
-		<-a.turn
+		a.link.breakSwap(late)
 		b := launch(s, "b", newPool(40, "r1"), nil)
 		t.Cleanup(b.end)
 		for range 50 {

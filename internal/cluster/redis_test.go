@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +42,18 @@ func TestMembersMeetInEveryKindOfRedis(t *testing.T) {
 		meet(t, "redis://:hush@"+server.Address())
 		wantRefused(t, "redis://:wrong@"+server.Address())
 	})
+	t.Run("with no more rights than the documentation says", func(t *testing.T) {
+		server := redisserver.New(t, redisserver.Options{})
+		admin := openRedis(t, "redis://"+server.Address()).Client()
+		user := []any{"acl", "setuser", "fermata", "on", ">hush"}
+		for _, rule := range documentedRights(t) {
+			user = append(user, rule)
+		}
+		if err := admin.Do(t.Context(), user...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		meet(t, "redis://fermata:hush@"+server.Address())
+	})
 	t.Run("over TLS", func(t *testing.T) {
 		pair, err := certs.WriteSelfSigned(t.TempDir(), []string{"127.0.0.1"}, time.Now())
 		if err != nil {
@@ -59,6 +73,19 @@ func TestMembersMeetInEveryKindOfRedis(t *testing.T) {
 		server := redisserver.New(t, redisserver.Options{Cluster: true})
 		meet(t, "redis+cluster://"+server.Address())
 	})
+}
+
+func documentedRights(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/cluster.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile("`(~fermata:[^`]+)`").FindStringSubmatch(strings.ReplaceAll(string(text), "\n", " "))
+	if match == nil {
+		t.Fatal("got no rights in the documentation, want them")
+	}
+	return strings.Fields(match[1])
 }
 
 // meet does with the store all that there is to do.

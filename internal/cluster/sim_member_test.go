@@ -57,6 +57,13 @@ func (p *pool) uses(node string) int {
 	return p.used[node]
 }
 
+func (p *pool) quota(node string) (clients int, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clients, known = p.quotas[node]
+	return clients, known
+}
+
 func (p *pool) setQuota(node string, clients int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -89,6 +89,14 @@ type link struct {
 	mu    sync.Mutex
 	fault fault
 	until time.Time // of fault
+	swap  fault     // of the next write of a state; none: as all else
+}
+
+// breakSwap is for the next write of a state alone.
+func (l *link) breakSwap(f fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.swap = f
 }
 
 func (l *link) breaks(f fault, d time.Duration) {
@@ -138,6 +146,11 @@ func (l *link) Beat(ctx context.Context, id string, report []byte) (Heard, error
 }
 
 func (l *link) Swap(ctx context.Context, old, new []byte) error {
+	l.mu.Lock()
+	if l.swap != none {
+		l.fault, l.until, l.swap = l.swap, time.Now(), none
+	}
+	l.mu.Unlock()
 	_, err := pass(ctx, l, func() (struct{}, error) { return struct{}{}, l.store.swap(old, new) })
 	return err
 }
@@ -154,7 +167,10 @@ func (l *link) Remove(ctx context.Context, ids ...string) error {
 	return err
 }
 
-func (l *link) Close() error { return nil }
+func (l *link) Close() error {
+	l.breaks(cut, 24*time.Hour)
+	return nil
+}
 
 // counts are how many beats there were, and how many writes of the state.
 func (s *simStore) counts() (beats, swaps int) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,8 @@ type world struct {
 	deciding sync.WaitGroup
 
 	mu     sync.Mutex
+	live   map[string]*process         // by id
+	ended  map[string]bool             // by id
 	told   []told                      // decisions that somebody was told were made
 	knows  map[string]map[string]Stamp // of live members, by id and node
 	fences map[uint64]string           // runners
@@ -40,7 +43,7 @@ type told struct {
 
 func newWorld(s *simStore, members int, gentle bool) *world {
 	w := &world{store: s, nodes: []string{"r1", "r2", "r3", "r4"}, limit: 40, usable: 2, gentle: gentle,
-		knows: map[string]map[string]Stamp{}, fences: map[uint64]string{}, members: make([]*process, members)}
+		live: map[string]*process{}, ended: map[string]bool{}, knows: map[string]map[string]Stamp{}, fences: map[uint64]string{}, members: make([]*process, members)}
 	s.swapped = w.wrote
 	for i := range members {
 		w.launch(i)
@@ -51,6 +54,9 @@ func newWorld(s *simStore, members int, gentle bool) *world {
 func (w *world) launch(i int) {
 	p := launch(w.store, string(rune('a'+i)), newPool(w.limit, w.nodes...), w.changed)
 	w.members[i] = p
+	w.mu.Lock()
+	w.live[p.id] = p
+	w.mu.Unlock()
 	<-p.First()
 }
 
@@ -67,6 +73,9 @@ func (w *world) changed(v View) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	known := w.knows[v.Self]
+	if w.ended[v.Self] {
+		return
+	}
 	if known == nil {
 		known = map[string]Stamp{}
 		w.knows[v.Self] = known
@@ -96,8 +105,24 @@ func (w *world) wrote(raw []byte) {
 			w.fault("got %d clients granted of %s, want at most %d: %v", given, node, w.limit, s.Quotas[node])
 		}
 	}
+	w.granted(s)
 	if left := len(w.nodes) - s.drains(); w.gentle && left < w.usable {
 		w.fault("got %d nodes undrained, want at least %d", left, w.usable)
+	}
+}
+
+// granted looks whether members let in no more than what the store has granted.
+func (w *world) granted(s State) {
+	w.mu.Lock()
+	live := maps.Clone(w.live)
+	w.mu.Unlock()
+	for id, p := range live {
+		for _, node := range w.nodes {
+			quota, known := p.pool.quota(node)
+			if granted := s.Quotas[node][id]; w.gentle && known && quota > max(granted, p.pool.uses(node)) {
+				w.fault("%s: %s: got a quota of %d, want at most the %d granted", p.name, node, quota, granted)
+			}
+		}
 	}
 }
 
@@ -200,17 +225,26 @@ func (w *world) end(i int, die bool) {
 	p := w.members[i]
 	w.mu.Lock()
 	delete(w.knows, p.id)
+	delete(w.live, p.id)
+	w.ended[p.id] = true
 	w.mu.Unlock()
 	if die {
 		p.die()
 	} else {
 		p.end()
 	}
-	w.mu.Lock()
-	delete(w.knows, p.id) // what it was told at its end
-	w.mu.Unlock()
 	w.look()
 	w.launch(i)
+}
+
+// close ends all members, at which they give back what they have.
+func (w *world) close() {
+	w.mu.Lock()
+	clear(w.live)
+	w.mu.Unlock()
+	for _, p := range w.members {
+		p.end()
+	}
 }
 
 // look finds out what nobody can know any more, and counts clients.
