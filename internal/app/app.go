@@ -79,6 +79,7 @@ type App struct {
 	config  *config.Config // changes with reloading held, too
 	missing missing
 	running context.Context // of Run, ends when the stop begins; nil before
+	hasPart chan struct{}   // closed with the first part of every node's max_connections, in a cluster
 }
 
 // New loads the configuration and builds a Fermata that logs to out. It opens
@@ -92,7 +93,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom()}
+	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom(), hasPart: make(chan struct{})}
 	a.log, a.level = newLog(c.Log, out)
 	if c.Cluster != nil {
 		a.clusterName = c.Cluster.Name

@@ -16,6 +16,7 @@ type applied struct {
 	rebalance cluster.Stamp
 	known     cluster.State // all of it
 	serving   bool          // it was heard before, so that what comes is new
+	part      bool          // hasPart is closed
 }
 
 // apply does what is decided. It is called with each view, one call at a time.

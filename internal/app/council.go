@@ -36,22 +36,30 @@ func (a *App) newCouncil(o *cluster.Options) (council, error) {
 	}), nil
 }
 
-// firstWord is how long a start waits for what the others have decided.
+// firstWord is how long a start waits for what the others have decided, and for its
+// part of the nodes' max_connections.
 const firstWord = 2 * time.Second
 
-// heard returns when it is known what is decided, or when that takes too long. What
-// is heard later is news.
+// heard returns when it is known what is decided, and clients can be let in, or when
+// that takes too long. What is heard later is news.
 func (a *App) heard(ctx context.Context) {
-	late := time.NewTimer(firstWord)
-	defer late.Stop()
+	ctx, cancel := context.WithTimeout(ctx, firstWord)
+	defer cancel()
 	select {
 	case <-a.council.First():
-	case <-late.C:
 	case <-ctx.Done():
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.applied.serving = true
+	alone := !inCluster(a.council.View())
+	a.mu.Unlock()
+	if alone {
+		return
+	}
+	select {
+	case <-a.hasPart: // otherwise the first clients of one that joins others would be turned away
+	case <-ctx.Done():
+	}
 }
 
 // inCluster is whether there are, or may be, other Fermatas to decide with.
@@ -89,10 +97,15 @@ func (a *App) shareNodes(v cluster.View) {
 		return
 	}
 	a.pool.SetPeers(peers(v))
+	none := 0
 	for _, n := range a.pool.Nodes() {
-		if n.MaxConnections > 0 {
-			a.pool.SetQuota(n.Name, quota(v, n))
+		if n.MaxConnections > 0 && a.pool.SetQuota(n.Name, quota(v, n)) == 0 {
+			none++
 		}
+	}
+	if none == 0 && !a.applied.part {
+		a.applied.part = true
+		close(a.hasPart)
 	}
 	a.settleChecked()
 }
