@@ -257,3 +257,26 @@ func TestADNSServerThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
 	}
 	f.connect() // and the stop at the end of the test does not wait either
 }
+
+func TestAnEntryWithAnotherHostKeepsItsNodesUntilThatIsFound(t *testing.T) {
+	dns := dnsserver.Start(t)
+	port := startNodes(t, "127.0.0.2", "127.0.0.3")
+	dns.Set("reverb.test", "127.0.0.2")
+	f := newFinder(t, dns, fmt.Sprintf(foundAt, port))
+	client := f.connect()
+	f.text = strings.Replace(f.text, "reverb.test", "other.test", 1)
+	f.text = strings.Replace(f.text, "every: 1s", "every: 1s, max_connections: 40", 1)
+	if _, err := f.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	f.until("reverb-127.0.0.2", "is there with its new cap", func(n admin.Node) bool {
+		return n.State == admin.StateReady && n.MaxConnections == 40 && n.Discovered == "dns other.test"
+	})
+	f.eventually("a look for the new name", func() (any, bool) { n := f.failures("reverb"); return n, n > 0 })
+	client.answers()
+	dns.Set("other.test", "127.0.0.3")
+	if code := client.closed(); code != 4200 {
+		t.Errorf("got the code %d, want 4200", code)
+	}
+	f.untilNodes("reverb-127.0.0.3")
+}

@@ -27,13 +27,10 @@ type joined struct {
 // before a later one's.
 func join(entries []config.Node, found func(entry string) []discover.Node) joined {
 	j := joined{origins: make(map[string]string), departed: make(map[string]string)}
-	taken := make(map[string]string) // name or address, and whose it is
-	take := func(o balancer.NodeOptions) {
-		taken[strings.ToLower(o.Name)], taken["//"+o.URL.Host] = o.Name, o.Name
-	}
+	taken := make(places)
 	for _, e := range entries {
 		if !e.Finds() {
-			take(e.NodeOptions)
+			taken.take(e.NodeOptions)
 		}
 	}
 	for _, e := range entries {
@@ -42,17 +39,7 @@ func join(entries []config.Node, found func(entry string) []discover.Node) joine
 			continue
 		}
 		for _, n := range found(e.Name) {
-			o := n.Options(e.NodeOptions)
-			if other, again := taken[strings.ToLower(o.Name)]; again {
-				j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: there is a node of this name, %s", o.Name, e.Source, other))
-				continue
-			}
-			if other, again := taken["//"+o.URL.Host]; again {
-				j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: %s is at its address", o.Name, e.Source, other))
-				continue
-			}
-			take(o)
-			j.add(o, e.Source.String())
+			j.addFound(n.Options(e.NodeOptions), e.Source.String(), taken)
 		}
 	}
 	return j
@@ -61,6 +48,36 @@ func join(entries []config.Node, found func(entry string) []discover.Node) joine
 func (j *joined) add(o balancer.NodeOptions, origin string) {
 	j.nodes, j.origins[o.Name] = append(j.nodes, o), origin
 }
+
+func (j *joined) addFound(o balancer.NodeOptions, origin string, taken places) {
+	if why := taken.obstacle(o); why != "" {
+		j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: %s", o.Name, origin, why))
+		return
+	}
+	taken.take(o)
+	j.add(o, origin)
+}
+
+// places are the names and the addresses of nodes, with whose they are.
+type places map[string]string
+
+func (p places) take(o balancer.NodeOptions) {
+	p[nameKey(o)], p[addressKey(o)] = o.Name, o.Name
+}
+
+// obstacle is why there cannot be such a node, too; empty: there can.
+func (p places) obstacle(o balancer.NodeOptions) string {
+	if other, again := p[nameKey(o)]; again {
+		return "there is a node of this name, " + other
+	}
+	if other, again := p[addressKey(o)]; again {
+		return other + " is at its address"
+	}
+	return ""
+}
+
+func nameKey(o balancer.NodeOptions) string    { return strings.ToLower(o.Name) }
+func addressKey(o balancer.NodeOptions) string { return o.URL.String() }
 
 // lookedForNodes is told after each look for nodes.
 func (a *App) lookedForNodes(r discover.Report) {
