@@ -7,6 +7,7 @@ import (
 	"net/http/httputil"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What is worked out must be what package net/http writes.
@@ -64,4 +65,24 @@ func TestFieldsAreLeftOutOnlyWhereThatHelps(t *testing.T) {
 	check(27, "X-Forwarded-For", "X-Other")
 	check(75, "X-Other")
 	check(76, "X-Request-Id", "X-Forwarded-Host", "X-Forwarded-For", "X-Other")
+}
+
+func TestAPlainHeadThatIsJustSmallEnoughGoesToANode(t *testing.T) {
+	r := read(t, "POST /apps/1/events HTTP/1.1", "Host: a", "Content-Length: 9000")
+	size := plainHead(r)
+	f := func(limit int, want error) {
+		t.Helper()
+		c := &client{options: &Options{Limits: Limits{MaxHeaderBytes: limit}}}
+		if err := c.fitPlain(r); err != want {
+			t.Errorf("a head of %d bytes with at most %d: got %v, want %v", size, limit, err, want)
+		}
+	}
+	f(size, nil)
+	f(size-1, errHead)
+}
+
+func TestANodeThatHasComeBackHasTenSecondsWhenNothingIsSaid(t *testing.T) {
+	if got := DefaultLimits().SlowStart; got != 10*time.Second {
+		t.Errorf("got %v, want 10s", got)
+	}
 }

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,4 +136,27 @@ func TestOneMoveOfASessionWaitsForTheOther(t *testing.T) {
 		s.ended.Store(false)
 		take("it takes too long", false, moves.Timeout)
 	})
+}
+
+func TestAMoveWhoseNodeEndsInTheMiddleClosesNobodyThatIsMadeAnew(t *testing.T) {
+	f := func(what string, ends bool, want string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			var s *sessionClient
+			h, _ := searching(t, func(context.Context, string) (net.Conn, error) {
+				s.held.Store(ends)
+				return nil, syscall.ECONNREFUSED
+			})
+			s = joined(t, h, time.Now())
+			err, got := s.Transfer(t.Context(), s.pick.Node, false), ""
+			if not, ok := errors.AsType[*moves.NotMoved](err); ok {
+				got = not.Result
+			}
+			if got != want || (err != nil) != (want != "") {
+				t.Errorf("%s: got %v, want %q", what, err, want)
+			}
+		})
+	}
+	f("no other node", false, moves.NoNode)
+	f("its node has ended", true, "")
 }
