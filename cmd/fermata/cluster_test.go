@@ -86,11 +86,14 @@ func TestARollInAClusterIsTheOnlyOneAndCanBeEndedAnywhere(t *testing.T) {
 func TestWithoutItsRedisAMemberDrainsLocallyAndTheOthersFollow(t *testing.T) {
 	apptest.TakesSeconds(t)
 	first, second, redis := edges(t)
+	first.Visit(6)
+	second.Visit(6)
+	first.Eventually("all clients are known", func() bool { return first.NodesNow()["reverb-1"].Connections == 4 })
 	redis.Kill()
 	first.Eventually("Redis is missed", func() bool { return nodesOf(first).Cluster.Away != "" })
 	wantCLI(first, exitDone, "\nRedis cannot be reached since ", "", "status")
 	wantCLI(first, exitFailed, "", "(with --local it is done on this member alone, and on the others once Redis is back)", "drain", "reverb-1")
-	wantCLI(first, exitDone, "reverb-1 is drained\n", "", "drain", "reverb-1", "--local", "--wait")
+	wantCLI(first, exitDone, "reverb-1: 2 of 2 left, 100/s\nreverb-1 is drained; 2 closed: without a session\n", "", "drain", "reverb-1", "--local", "--wait")
 	if got := second.NodesNow()["reverb-1"].State; got != admin.StateReady {
 		t.Errorf("edge-2: got %s, want it not told yet", got)
 	}

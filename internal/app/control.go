@@ -35,15 +35,21 @@ func (a *App) nodesHere(view cluster.View) (nodes []admin.Node) {
 		apps[t.Node] = t.Apps
 	}
 	for _, n := range a.pool.Nodes() {
-		v := a.view(n)
-		if v.Drain != nil && inCluster(view) {
-			v.Drain.Initial = v.Drain.Remaining + v.Drain.Moved + v.Drain.Closed // of this one's
-		}
+		v := a.viewHere(view, n)
 		v.Apps = apps[n.Name]
 		a.delivery.show(&v)
 		nodes = append(nodes, v)
 	}
 	return nodes
+}
+
+// viewHere is view where only this member's clients are asked for.
+func (a *App) viewHere(view cluster.View, n balancer.Status) admin.Node {
+	v := a.view(n)
+	if v.Drain != nil && inCluster(view) {
+		v.Drain.Initial = v.Drain.Remaining + v.Drain.Moved + v.Drain.Closed
+	}
+	return v
 }
 
 // view is a node as the API shows it.

@@ -38,7 +38,7 @@ func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error)
 	if err != nil {
 		return admin.Node{}, err
 	}
-	return a.answer(name, both(a.savedDrains("drain"), crowded(loads)))
+	return a.answer(name, request.Local, both(a.savedDrains("drain"), crowded(loads)))
 }
 
 // addDrain is the part of Drain that is decided.
@@ -70,12 +70,16 @@ func setDecision(s *cluster.State, node string, d cluster.Decision) {
 }
 
 // answer is a node after a command.
-func (a *App) answer(name, warning string) (admin.Node, error) {
+func (a *App) answer(name string, local bool, warning string) (admin.Node, error) {
 	n, err := a.pool.Node(name)
 	if err != nil { // one that was draining, and may be found again
 		return admin.Node{Name: name, Reason: "not found now", State: admin.StateReady, Warning: warning}, nil
 	}
-	v := a.viewOfAll(a.council.View(), n)
+	view := a.council.View()
+	v := a.viewOfAll(view, n)
+	if local {
+		v = a.viewHere(view, n)
+	}
 	v.Warning = warning
 	return v, nil
 }
@@ -126,7 +130,7 @@ func (a *App) Undrain(name string, request admin.UndrainRequest) (admin.Node, er
 	if err != nil {
 		return admin.Node{}, err
 	}
-	return a.answer(name, a.savedDrains("undrain")) // of a node that is ready, too: it may not have been saved before
+	return a.answer(name, request.Local, a.savedDrains("undrain")) // of a node that is ready, too: it may not have been saved before
 }
 
 // newDrain is the drain that is running, or else the configuration's, with
