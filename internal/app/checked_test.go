@@ -130,3 +130,28 @@ func TestTheSearchForNodesSpeaksWhenSomethingBeginsOrEnds(t *testing.T) {
 	f(discover.DNS, 0, []discover.Report{refused, refused, fine, refused}, many, many)
 	f(discover.DNS, 1, []discover.Report{refused, fails("a"), refused}, many, lost, again)
 }
+
+func TestALookUpThatFailsIsNamedAndChangesNothing(t *testing.T) {
+	a, _ := resting(t)
+	core, logs := observer.New(zap.WarnLevel)
+	a.log = zap.New(core)
+	n, err := a.pool.Node("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := a.pool.Addresses(n.Node)
+	a.found("a", target{host: "reverb.test", port: 80}, names.Answer{Err: errors.New("no such host")})
+	a.found("a", target{host: "reverb.test", port: 80}, names.Answer{})
+	if got := logs.Len(); got != 1 {
+		t.Errorf("got %d lines, want one of the look-up that has failed", got)
+	}
+	if got := a.pool.Addresses(n.Node); fmt.Sprint(got) != fmt.Sprint(before) {
+		t.Errorf("got the addresses %v, want %v as before", got, before)
+	}
+	text := metricsOf(t, a)
+	for _, line := range []string{`lookups_total{result="failed"} 1`, `lookups_total{result="ok"} 1`} {
+		if !strings.Contains(text, line) {
+			t.Errorf("got no %s in the metrics", line)
+		}
+	}
+}
