@@ -304,3 +304,47 @@ func TestWhatWasKnownBeforeARestartIsKnownAtOnceAndTold(t *testing.T) {
 		<-done
 	})
 }
+
+func TestARedisWithAnotherClockIsGoneBy(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		s.ahead = 10 * time.Minute
+		all := start(t, s, 0, nodes, "a", "b")
+		for _, p := range all {
+			if got := p.refusals(RefusedOld); got != 0 || len(p.View().Members) != 2 {
+				t.Errorf("%s: got %d reports that count as old, and %d members, want none and two", p.name, got, len(p.View().Members))
+			}
+			if got := p.Now().Sub(time.Now()).Round(time.Second); got != s.ahead || p.View().Offset.Round(time.Second) != s.ahead {
+				t.Errorf("%s: got a clock that is %v ahead, want %v", p.name, got, s.ahead)
+			}
+		}
+	})
+}
+
+func TestADecisionThatMayBeLocalIsNotIfRedisIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		a := start(t, s, 0, nodes, "a")[0]
+		_, before := s.counts()
+		if err := drain(a.Member, "r1", true); err != nil {
+			t.Fatal(err)
+		}
+		if _, after := s.counts(); after != before+1 {
+			t.Errorf("got %d writes, want the decision at once", after-before)
+		}
+	})
+}
+
+func TestABeatThatFailsIsNoOutage(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		a := start(t, s, 0, nodes, "a")[0]
+		a.link.breaks(cut, 800*time.Millisecond)
+		passes(750 * time.Millisecond)
+		if v := a.View(); v.Away != nil {
+			t.Errorf("got %v after a beat or two, want no outage", v.Away)
+		}
+		a.link.breaks(cut, 10*time.Second)
+		passes(2500 * time.Millisecond)
+		if v := a.View(); v.Away == nil {
+			t.Error("got no outage after five beats, want one")
+		}
+	})
+}

@@ -107,7 +107,7 @@ func drawEvents(t *rapid.T, members int, kinds []string, longest time.Duration) 
 			length: ms(longest).Draw(t, "length"),
 		}
 	})
-	return rapid.SliceOfN(one, 1, 40).Draw(t, "events")
+	return rapid.SliceOfN(one, 1, 30).Draw(t, "events")
 }
 
 // beatsToAgree is after how many beats without faults members agree.
@@ -129,12 +129,12 @@ func check(t *testing.T, rt *rapid.T, gentle bool, kinds []string, longest time.
 		w.heal()
 		passes(beatsToAgree * (beatEvery*11/10 + 6*latency)) // four ways for an exchange, more for a write
 		w.decided()
-		passes(15 * time.Second) // the dead are gone, and what they had is given away
+		passes(9 * time.Second) // the dead are gone, and what they had is given away
 		w.agree()
 		w.decided()
 		w.shared()
 		_, before := s.counts()
-		passes(5 * time.Second)
+		passes(2 * time.Second)
 		if _, after := s.counts(); after != before {
 			w.fault("got %d writes of the state at rest, want none", after-before)
 		}
