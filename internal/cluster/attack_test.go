@@ -130,11 +130,14 @@ func TestReportsThatSomebodyDeletesAreBackWithTheNextBeat(t *testing.T) {
 	})
 }
 
-func TestWhatADeadMemberLeftIsRemovedByOnesThatNeverKnewIt(t *testing.T) {
+func TestWhatMembersLeftIsRemovedByOnesThatNeverKnewThem(t *testing.T) {
 	bubble(t, func(t *testing.T, s *simStore) {
-		start(t, s, 30, nodes, "a")[0].die()
+		all := start(t, s, 30, nodes, "a", "c")
+		all[0].die()
+		all[1].end()
 		passes(10 * time.Second)
-		start(t, s, 30, nodes, "b")
+		b := start(t, s, 30, nodes, "b")[0]
+		wantRefusals(t, b, RefusedOld, 1, 1) // of who has not taken leave
 		passes(70 * time.Second)
 		s.change(func() {
 			if len(s.reports) != 1 {

@@ -64,7 +64,9 @@ func (ps peers) hear(h Heard, sign signer, refused func(reason string)) {
 		report, reason := p.open(id, raw, h.Now, sign)
 		p.stale = reason == RefusedOld
 		if reason != "" {
-			refused(reason)
+			if !report.Gone { // one that has left properly is nothing to wonder about
+				refused(reason)
+			}
 			continue
 		}
 		p.take(report)
