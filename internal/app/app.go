@@ -56,6 +56,7 @@ type App struct {
 	delivery  delivery
 	state     *stateDir
 	council   council
+	ids       *cluster.IDs // nil: there is no cluster
 
 	joined atomic.Pointer[joined] // the nodes; changes with mu held
 
@@ -113,7 +114,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.moves = moves.New(a.pool, moveOptions(c))
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
 		Pool: a.pool, Moves: a.moves, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
-		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting,
+		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting, Announce: a.announcer(c.Cluster),
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
@@ -176,6 +177,9 @@ func (a *App) Run(asked context.Context) error {
 	servers.Go(func() { a.admin.Record(recording, a.registry, admin.SampleEvery) })
 	a.begin(ctx, before)
 	servers.Go(func() { a.council.Run(recording) })
+	if a.ids != nil {
+		servers.Go(func() { a.ids.Run(recording) })
+	}
 	a.heard(ctx)
 	for _, l := range a.listeners {
 		serve(clients, l)

@@ -29,6 +29,7 @@ func (a *App) apply(v cluster.View) {
 	a.applyRebalance(v)
 	a.rememberOthers(v)
 	a.applied.known = v.State
+	a.unlearn(v)
 }
 
 // applyDrains drains and undrains the nodes of which something newer is decided

@@ -30,10 +30,12 @@ func (a *App) newCouncil(o *cluster.Options) (council, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cluster.New(*o, cluster.Deps{
+	member := cluster.New(*o, cluster.Deps{
 		Store: store, Report: a.report, Lower: a.pool.SetQuota, Changed: a.apply, Refused: a.refused,
 		Log: a.log.Named("cluster"),
-	}), nil
+	})
+	a.ids = a.newIDs(*o, store, member)
+	return member, nil
 }
 
 // firstWord is how long a start waits for what the others have decided, and for its
@@ -55,6 +57,10 @@ func (a *App) heard(ctx context.Context) {
 	a.mu.Unlock()
 	if alone {
 		return
+	}
+	select {
+	case <-a.ids.CaughtUp(): // otherwise the first events would come to their own senders
+	case <-ctx.Done():
 	}
 	select {
 	case <-a.hasPart: // otherwise the first clients of one that joins others would be turned away

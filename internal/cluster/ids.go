@@ -48,6 +48,7 @@ type IDs struct {
 	own    *ownIDs
 	others speakers
 	away   atomic.Bool
+	caught chan struct{} // see CaughtUp
 }
 
 const (
@@ -68,8 +69,7 @@ const (
 
 // NewIDs starts nothing. The options must have been validated.
 func NewIDs(o Options, deps IDsDeps) *IDs {
-	i := &IDs{deps: deps, sign: newSigner(o), stream: o.key("ids"), own: newOwnIDs()}
-	return i
+	return &IDs{deps: deps, sign: newSigner(o), stream: o.key("ids"), own: newOwnIDs(), caught: make(chan struct{})}
 }
 
 // Announce has the others know what has become of a client of this member. Heard is
@@ -79,6 +79,9 @@ func (i *IDs) Announce(app, told string) (heard <-chan struct{}) {
 	away := i.away.Load()
 	return i.own.note(clientID{app, told}, away, away && i.deps.Moved(app, told).Present == "")
 }
+
+// CaughtUp is closed once all is learned that was said before Run.
+func (i *IDs) CaughtUp() <-chan struct{} { return i.caught }
 
 // Living is told who lives, again and again. The others' clients are forgotten.
 func (i *IDs) Living(members []string) {

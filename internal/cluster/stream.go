@@ -75,8 +75,13 @@ func unpacked(all [][]string) (ids []MovedID, ok bool) {
 
 // read learns what is in the stream from its beginning, and then what comes.
 func (i *IDs) read(ctx context.Context) {
+	block := time.Duration(-1) // not at all, until it is known that there is no more
 	for at := "0"; ctx.Err() == nil; {
-		next, err := i.readOn(ctx, at)
+		next, err := i.readOn(ctx, at, block)
+		if err == nil && next == at && block < 0 {
+			close(i.caught)
+			block = idsBlock
+		}
 		if err == nil {
 			at = next
 			continue
@@ -91,11 +96,11 @@ func (i *IDs) read(ctx context.Context) {
 }
 
 // readOn waits for news for a while, and returns where to go on.
-func (i *IDs) readOn(ctx context.Context, from string) (to string, err error) {
+func (i *IDs) readOn(ctx context.Context, from string, block time.Duration) (to string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, idsBlock+time.Second)
 	defer cancel()
 	const most = 100
-	got, err := i.deps.Client.XRead(ctx, &redis.XReadArgs{Streams: []string{i.stream, from}, Count: most, Block: idsBlock}).Result()
+	got, err := i.deps.Client.XRead(ctx, &redis.XReadArgs{Streams: []string{i.stream, from}, Count: most, Block: block}).Result()
 	if errors.Is(err, redis.Nil) {
 		i.others.upToDate()
 		return from, nil
