@@ -66,6 +66,18 @@ func TestAPaceMakesUpForSmallDelaysAndNotForPauses(t *testing.T) {
 	after(time.Hour+10*time.Millisecond, 1)
 }
 
+func TestAPaceAfterAllAtOnceBeginsLikeTheFirst(t *testing.T) {
+	start := time.Unix(0, 0)
+	p := newPace(100, start)
+	p.follow(newPace(0, start))
+	if got := p.due(start); got != 0 {
+		t.Errorf("got %d clients at once, want the first one after a step", got)
+	}
+	if got := p.due(start.Add(10 * time.Millisecond)); got != 1 {
+		t.Errorf("got %d clients after a step, want 1", got)
+	}
+}
+
 func TestASlowPaceMakesUpForNothing(t *testing.T) {
 	start := time.Unix(0, 0)
 	p := newPace(2, start)
