@@ -57,6 +57,9 @@ func TestPlainRequestsCountTowardsTheQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := p.SetQuota("a", 0); got != 1 {
+		t.Errorf("got a quota of %d, want 1: it has a request", got)
+	}
 	if _, err := p.Acquire(client(1)); !errors.Is(err, ErrNoUsableNode) {
 		t.Errorf("got %v, want no place while the request is there", err)
 	}
