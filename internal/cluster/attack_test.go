@@ -78,6 +78,34 @@ func TestAnOldStateThatIsWrittenAgainChangesNothing(t *testing.T) {
 	})
 }
 
+func TestAStateOfLongAgoThatIsWrittenAgainChangesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		all := start(t, s, 0, nodes, "a", "b")
+		var old []byte
+		for _, decide := range []func(*Member, string, bool) error{drain, undrain} {
+			s.change(func() { old = bytes.Clone(s.state) })
+			if err := decide(all[0].Member, "r1", false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := drain(all[0].Member, "r2", false); err != nil {
+			t.Fatal(err)
+		}
+		s.change(func() { s.ahead = undrainedFor + time.Hour })
+		passes(2 * time.Second)
+		if d, known := all[1].View().State.Nodes["r1"]; known || !drained(all[1].Member, "r2") {
+			t.Errorf("got %+v and a drain: %v, want the first forgotten and the other not", d, drained(all[1].Member, "r2"))
+		}
+		s.change(func() { s.state = old })
+		passes(2 * time.Second)
+		for _, p := range all {
+			if drained(p.Member, "r1") || !drained(p.Member, "r2") {
+				t.Errorf("%s: got %+v, want the old drain not, and the other as before", p.name, p.View().State.Nodes)
+			}
+		}
+	})
+}
+
 func TestAnOldReportThatIsWrittenAgainMakesNobodyLive(t *testing.T) {
 	bubble(t, func(t *testing.T, s *simStore) {
 		all := start(t, s, 0, nodes, "a", "b")

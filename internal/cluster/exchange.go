@@ -72,7 +72,7 @@ func (m *Member) merge(raw []byte) {
 		m.there = there
 	}
 	merged := m.known.Clone()
-	merged.merge(m.there)
+	merged.merge(m.there, m.Now())
 	m.know(merged)
 }
 
@@ -97,13 +97,13 @@ func (m *Member) know(s State) {
 
 // write puts a state into the store, where that has not got it.
 func (m *Member) write(ctx context.Context, s State) error {
+	s.forget(m.Now())
 	s = s.normal()
 	if s.same(m.there) && s.Version <= m.there.Version && m.unsure == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	s.forget(m.Now())
 	s.Version++
 	raw := m.sign.seal("state", encode(s))
 	err := m.deps.Store.Swap(ctx, m.stored, raw)

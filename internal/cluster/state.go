@@ -61,8 +61,16 @@ func (s State) Clone() State {
 }
 
 // merge takes in what is newer in o: of decisions by their stamps, whichever
-// state has more versions; of quotas by that, o's if both have as many.
-func (s *State) merge(o State) {
+// state has more versions; of quotas by that, o's if both have as many. Decisions
+// of long ago count only in the one with more versions: the other may not know
+// that they were undone.
+func (s *State) merge(o State, now time.Time) {
+	if o.Version < s.Version {
+		o = o.Clone()
+		o.drop(now, whatever)
+	} else if o.Version > s.Version {
+		s.drop(now, whatever)
+	}
 	for node, theirs := range o.Nodes {
 		if ours, known := s.Nodes[node]; !known || theirs.Stamp.After(ours.Stamp) {
 			s.set(node, theirs)
@@ -77,6 +85,7 @@ func (s *State) merge(o State) {
 	if o.Version >= s.Version {
 		s.Version, s.Quotas = o.Version, o.Quotas
 	}
+	s.forget(now)
 }
 
 func (s *State) set(node string, d Decision) {
@@ -126,6 +135,16 @@ const undrainedFor = 7 * 24 * time.Hour
 
 // forget drops nodes that were undrained long ago.
 func (s *State) forget(now time.Time) {
+	s.drop(now, func(d Decision) bool { return d.Drain == nil })
+}
+
+func whatever(Decision) bool { return true }
+
+// drop drops decisions of long ago.
+func (s *State) drop(now time.Time, which func(Decision) bool) {
 	before := now.Add(-undrainedFor).UnixMilli()
-	maps.DeleteFunc(s.Nodes, func(_ string, d Decision) bool { return d.Drain == nil && d.Stamp.At < before })
+	maps.DeleteFunc(s.Nodes, func(_ string, d Decision) bool { return d.Stamp.At < before && which(d) })
+	if len(s.Nodes) == 0 {
+		s.Nodes = nil // as those have it who read it
+	}
 }
