@@ -14,6 +14,8 @@ import (
 
 	"fermata/balancer"
 	"fermata/health"
+	"fermata/internal/admin"
+	"fermata/internal/cluster"
 	"fermata/internal/config"
 	"fermata/internal/discover"
 	"fermata/internal/names"
@@ -153,5 +155,63 @@ func TestALookUpThatFailsIsNamedAndChangesNothing(t *testing.T) {
 		if !strings.Contains(text, line) {
 			t.Errorf("got no %s in the metrics", line)
 		}
+	}
+}
+
+func TestASearchThatStaysGoesOnAndOneOfAnotherPlaceIsAnother(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	d := newDiscovery(zap.NewNop(), func(discover.Report) {})
+	defer d.wait()
+	defer cancel()
+	dir := t.TempDir()
+	in := func(file string) *finding {
+		e := config.Node{NodeOptions: balancer.NodeOptions{Name: "reverb"}, Source: discover.Source{Kind: discover.File, File: dir + file, Every: time.Hour}}
+		d.add(ctx, []config.Node{e})
+		return d.running["reverb"]
+	}
+	first := in("/one")
+	if in("/one") != first {
+		t.Error("got another search in the same file, want that of before")
+	}
+	if in("/two") == first {
+		t.Error("got the search of before in another file, want another")
+	}
+	d.keep(nil)
+	if len(d.running) != 0 {
+		t.Errorf("got %d searches that nobody needs, want none", len(d.running))
+	}
+}
+
+func TestThePoolsErrorsMeanWhatTheAPIKnows(t *testing.T) {
+	known := []error{admin.ErrUnknownNode, admin.ErrAway, admin.ErrRefused}
+	f := func(err, want error) {
+		t.Helper()
+		got := controlError(fmt.Errorf("drain node a: %w", err))
+		for _, other := range known {
+			if errors.Is(got, other) != (other == want) {
+				t.Errorf("%v: got that it is %v: %v, want %v", err, other, errors.Is(got, other), other == want)
+			}
+		}
+		if !errors.Is(got, err) && want == nil || !strings.Contains(got.Error(), err.Error()) {
+			t.Errorf("got %v, want the words of %v", got, err)
+		}
+	}
+	f(balancer.ErrUnknownNode, admin.ErrUnknownNode)
+	f(cluster.ErrAway, admin.ErrAway)
+	f(balancer.ErrLastNode, admin.ErrRefused)
+	f(balancer.ErrTooFewNodes, admin.ErrRefused)
+	f(balancer.ErrNoRoom, admin.ErrRefused)
+	f(errors.New("else"), nil)
+}
+
+func TestOnlyADrainWhoseNodeIsNotThereWaitsForIt(t *testing.T) {
+	a, _ := resting(t)
+	drained := cluster.Decision{Drain: new(balancer.Drain)}
+	v := cluster.View{State: cluster.State{Nodes: map[string]cluster.Decision{"a": drained, "b": {}, "gone": drained, "gone and undrained": {}}}}
+	now := time.Now()
+	a.noteMissing(v, now)
+	a.noteMissing(v, now.Add(time.Minute))
+	if since, is := a.missing["gone"]; !is || !since.Equal(now) || len(a.missing) != 1 {
+		t.Errorf("got %v missing, want gone alone, since it was first missed", a.missing)
 	}
 }
