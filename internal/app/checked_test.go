@@ -128,7 +128,7 @@ func TestTheSearchForNodesSpeaksWhenSomethingBeginsOrEnds(t *testing.T) {
 	f(discover.DNS, 0, []discover.Report{fine, fine})
 	f(discover.DNS, 2, []discover.Report{fails("a"), fails("b"), fine, fine}, lost, again)
 	f(discover.DNS, 2, []discover.Report{fails("a"), fine, fails("a")}, lost, again, lost)
-	f(discover.File, 3, []discover.Report{fails("a"), fails("a"), fails("b"), fine}, lost, lost, again)
+	f(discover.File, 4, []discover.Report{fails("a"), fails("a"), fails("a"), fails("b"), fine}, lost, lost, again)
 	f(discover.DNS, 0, []discover.Report{refused, refused, fine, refused}, many, many)
 	f(discover.DNS, 1, []discover.Report{refused, fails("a"), refused}, many, lost, again)
 }
