@@ -38,3 +38,16 @@ func TestAReloadWarnsOfClientsThatHaveNoRoomAnyMore(t *testing.T) {
 		balancer.Status{Connections: 1001, MaxConnections: 950}, balancer.Status{Connections: 0, MaxConnections: 50})
 	f("", balancer.Status{Connections: 1000, MaxConnections: 950}, balancer.Status{Connections: 2000})
 }
+
+func TestTwoWarningsAreOneLine(t *testing.T) {
+	f := func(one, other, want string) {
+		t.Helper()
+		if got := both(one, other); got != want {
+			t.Errorf("%q and %q: got %q, want %q", one, other, got, want)
+		}
+	}
+	f("", "", "")
+	f("a", "", "a")
+	f("", "b", "b")
+	f("a", "b", "a; b")
+}
