@@ -3,6 +3,9 @@ package app
 import (
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"fermata/balancer"
 )
 
@@ -50,4 +53,26 @@ func TestTwoWarningsAreOneLine(t *testing.T) {
 	f("a", "", "a")
 	f("", "b", "b")
 	f("a", "b", "a; b")
+}
+
+func TestTheLogSaysWhenClientsCouldNotComeAgain(t *testing.T) {
+	a, _ := resting(t)
+	core, logs := observer.New(zap.WarnLevel)
+	a.log = zap.New(core)
+	for range 3 {
+		if _, err := a.pool.Acquire(balancer.Key{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := func(capacity balancer.Cap, want int) {
+		t.Helper()
+		nodes := join(twoNodes("").Nodes, nil).nodes
+		nodes[0].MaxConnections, nodes[1].MaxConnections = capacity, capacity
+		a.pool.Replace(nodes, balancer.DefaultSticky())
+		if a.noteRoom(); len(logs.TakeAll()) != want {
+			t.Errorf("with room for %d clients each: want %d lines", capacity, want)
+		}
+	}
+	f(10, 0)
+	f(1, 1)
 }
