@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -259,24 +258,6 @@ func TestACancelledDialDoesNotCount(t *testing.T) {
 		node.checker.DialFailed(&net.OpError{Op: "dial", Err: context.Canceled})
 		node.wantResults(t, Result{Up: true, Changed: true, Reason: "fine", Passed: true})
 	})
-}
-
-func TestWhatANodeSendsIsReportedAsOneShortPlainLine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		node := &fakeNode{err: errors.New("a\x1b[2J\nb" + strings.Repeat("é", 1000))}
-		node.check(t, Options{Interval: 2 * time.Second, Timeout: time.Second})
-		node.wantResults(t, Result{Changed: true, Reason: "a [2J b" + strings.Repeat("é", 153) + "…", Fault: FaultBadAnswer})
-	})
-}
-
-func TestALineThatIsJustShortEnoughIsWhole(t *testing.T) {
-	whole := strings.Repeat("é", 160)
-	if got := plain(whole); got != whole {
-		t.Errorf("got %q, want all 160 characters", got)
-	}
-	if got, want := plain(whole+"e"), whole+"…"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
 }
 
 // pass lets so much of the bubble's time go by.
