@@ -32,17 +32,25 @@ func (s *sessionClient) silence() *silence {
 // event is published after all, the client gets that.
 const shareOfSilence = 20
 
-// wait waits for the requests that came before, and until the others know. The move
-// may take most altogether; failed has why it cannot succeed.
+// forOthers is how long a move waits for requests at nodes that came through other
+// members, after those could know of it. It is not told when they are answered: that
+// would be a message of each member for each move.
+const forOthers = 20 * time.Millisecond
+
+// wait waits for the requests that came before, here and at the others. The move may
+// take most altogether; failed has why it cannot succeed.
 func (q *silence) wait(ctx context.Context, most time.Duration, failed <-chan error) error {
 	slow := time.NewTimer(most / shareOfSilence)
 	defer slow.Stop()
-	for earlier, heard := q.earlier, q.heard; earlier != nil || heard != nil; {
+	var answered <-chan time.Time
+	for earlier, heard := q.earlier, q.heard; earlier != nil || heard != nil || answered != nil; {
 		select {
 		case <-earlier:
 			earlier = nil
 		case <-heard:
-			heard = nil
+			heard, answered = nil, time.After(forOthers)
+		case <-answered:
+			answered = nil
 		case <-slow.C:
 			return nil
 		case err := <-failed:

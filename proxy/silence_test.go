@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"fermata/proxy/session"
 )
@@ -16,4 +18,30 @@ func TestAClientThatGoesAsItsMoveBeginsIsNotRemembered(t *testing.T) {
 	if !h.aliases.none() {
 		t.Error("got an alias, want none")
 	}
+}
+
+// Whether requests that other members have sent to nodes are answered, nobody says.
+func TestAMoveWaitsForTheOtherMembersAndNotForLong(t *testing.T) {
+	const never = time.Hour
+	f := func(what string, known, want time.Duration) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			heard, earlier := make(chan struct{}), make(chan struct{})
+			close(earlier)
+			q := &silence{earlier: earlier, heard: heard}
+			if known == 0 {
+				q.heard = nil
+			}
+			if known != never {
+				time.AfterFunc(known, func() { close(heard) })
+			}
+			began := time.Now()
+			if err := q.wait(t.Context(), 5*time.Second, nil); err != nil || time.Since(began) != want {
+				t.Errorf("%s: got %v, %v, want to wait %v", what, time.Since(began), err, want)
+			}
+		})
+	}
+	f("there are none", 0, 0)
+	f("they know soon", time.Millisecond, time.Millisecond+forOthers)
+	f("they never know", never, 5*time.Second/shareOfSilence)
 }
