@@ -13,6 +13,7 @@ type hub struct {
 
 	mu         sync.Mutex
 	clients    map[*client]*presence
+	most       int // clients at any time
 	subscribed int // clients with a subscription
 	channels   map[string]*channel
 }
@@ -32,6 +33,7 @@ func (h *hub) join(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.clients[c] = &presence{seen: time.Now()}
+	h.most = max(h.most, len(h.clients))
 }
 
 func (h *hub) leave(c *client) {
@@ -54,6 +56,13 @@ func (h *hub) count() (open, subscribed int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.clients), h.subscribed
+}
+
+// highest is the most clients that there were at any time.
+func (h *hub) highest() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.most
 }
 
 func (h *hub) all() []*client {

@@ -42,6 +42,7 @@ type Node struct {
 	address  net.Addr
 	listener net.Listener // nil before Run
 	conns    map[*conn]struct{}
+	most     int // conns at any time
 	over     bool
 	cause    error
 }
@@ -209,6 +210,7 @@ func (n *Node) adopt(raw net.Conn) (*conn, bool) {
 		return nil, false
 	}
 	n.conns[c] = struct{}{}
+	n.most = max(n.most, len(n.conns))
 	return c, true
 }
 
@@ -219,20 +221,26 @@ func (n *Node) forget(c *conn) {
 	delete(n.conns, c)
 }
 
-func (n *Node) open() int {
+// open returns how many connections there are, and the most that there were.
+func (n *Node) open() (now, most int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return len(n.conns)
+	return len(n.conns), n.most
 }
 
 // attend serves one accepted connection until its end.
 func (n *Node) attend(c *conn) {
 	defer n.forget(c)
-	if at := n.faults.Load().DieAt; at > 0 && n.open() >= at {
+	if at := n.faults.Load().DieAt; at > 0 && n.isFull(at) {
 		n.end(nil, (*conn).abandon)
 		return
 	}
 	n.answer(c)
+}
+
+func (n *Node) isFull(at int) bool {
+	now, _ := n.open()
+	return now >= at
 }
 
 // end closes the listener and then every connection; only the first call

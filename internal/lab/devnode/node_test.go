@@ -103,6 +103,17 @@ func TestANodeDiesSilentlyAtItsNumberOfConnections(t *testing.T) {
 	}
 }
 
+func TestANodeRemembersTheMostConnectionsThatItHad(t *testing.T) {
+	n := start(t, Options{})
+	first := greeted(t, n)
+	greeted(t, n)
+	first.ws.CloseNow()
+	waitFor(t, n, func(s Stats) bool { return s.Connections == 1 })
+	if s := n.Stats(); s.Connections != 1 || s.Most != 2 || s.MostOpen != 2 {
+		t.Errorf("got %+v, want one client, and two clients and connections at most", s)
+	}
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

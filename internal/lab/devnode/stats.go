@@ -14,6 +14,8 @@ type Stats struct {
 	Connections int    `json:"connections"`  // WebSocket clients that are open
 	Subscribed  int    `json:"subscribed"`   // those of them with a subscription
 	Open        int    `json:"open"`         // TCP connections, the bus not counted
+	Most        int    `json:"most"`         // most Connections at any time
+	MostOpen    int    `json:"most_open"`    // most Open at any time
 	Requests    int    `json:"requests"`     // all, upgrades included
 	Upgrades    int    `json:"upgrades"`     // answered with 101
 	PeakPerSec  int    `json:"peak_per_sec"` // most upgrades in one second of the clock
@@ -100,8 +102,9 @@ func (n *Node) Stats() Stats {
 func (n *Node) look() (Stats, <-chan struct{}) {
 	stats, changed := n.record.snapshot()
 	stats.Name = n.options.Name
-	stats.Open = n.open()
+	stats.Open, stats.MostOpen = n.open()
 	stats.Connections, stats.Subscribed = n.hub.count()
+	stats.Most = n.hub.highest()
 	stats.OnBus = n.link != nil && n.link.isThere()
 	return stats, changed
 }
