@@ -67,7 +67,7 @@ microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 # What becomes of 5,000 real clients when nodes end, here and with nginx and
-# HAProxy; STORM has its flags.
+# HAProxy; STORM has its flags: -only cluster is three Fermatas that act as one.
 storm: setup
 	-.ci/setup-bench
 	$(GO) run ./internal/lab/storm $(STORM)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fermata/internal/lab/redisserver"
 	"fermata/internal/lab/rival"
 	"fermata/internal/lab/storm/report"
 )
@@ -25,6 +26,10 @@ type balancer struct {
 	// drain and undrain do what an operator does before and after the restart
 	// of a node; nil: nothing.
 	drain, undrain func(ctx context.Context, r *running, node int) error
+
+	members int           // Fermatas side by side; 0: it is alone, with nothing in front
+	cluster bool          // they share a Redis
+	front   rival.Program // what is in front of them
 }
 
 // operatorWaits is how long an operator lets a node be that gets no new clients
@@ -76,7 +81,42 @@ func allBalancers() []*balancer {
 	for _, b := range all {
 		b.program = rival.Named(strings.TrimSuffix(b.Name, "-no-apps"))
 	}
+	return append(all, sideBySide()...)
+}
+
+// sideBySide are Fermatas behind HAProxy, for the scenarios of several of them.
+func sideBySide() []*balancer {
+	const setup = "HAProxy in TCP mode (leastconn, GET /readyz every second) in front of "
+	all := []*balancer{
+		{Balancer: report.Balancer{Name: "cluster", Setup: setup + "three Fermatas with cluster, and a Redis of their own"}, members: 3, cluster: true},
+		{Balancer: report.Balancer{Name: "apart", Setup: setup + "three Fermatas without cluster"}, members: 3},
+		{Balancer: report.Balancer{Name: "one", Setup: setup + "one Fermata"}, members: 1},
+	}
+	for _, b := range all {
+		b.Drain = "fermata drain --wait and fermata undrain, asked of the first one"
+		b.program, b.front, b.apps = rival.Named(rival.Fermata), rival.Named("haproxy"), true
+	}
 	return all
+}
+
+// find finds all programs that it needs. Fermata is binary, or built into dir.
+func (b *balancer) find(ctx context.Context, dir, binary string) error {
+	if err := b.program.Find(ctx, dir, binary); err != nil {
+		return err
+	}
+	b.Version = b.program.Version(ctx)
+	if b.members == 0 {
+		return nil
+	}
+	if err := b.front.Find(ctx, dir, ""); err != nil {
+		return err
+	}
+	b.Version += " behind " + b.front.Version(ctx)
+	b.front = b.front.As("front", "front.cfg")
+	if !b.cluster {
+		return nil
+	}
+	return redisserver.Installed()
 }
 
 // chosen are the balancers with these names, in their order.
@@ -85,7 +125,7 @@ func chosen(names []string) (balancers []*balancer, err error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(b *balancer) bool { return b.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("got balancer %q, want fermata, fermata-no-apps, nginx, haproxy or none", name)
+			return nil, fmt.Errorf("got balancer %q, want fermata, fermata-no-apps, nginx, haproxy, none, cluster, apart or one", name)
 		}
 		balancers = append(balancers, all[i])
 	}

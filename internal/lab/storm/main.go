@@ -2,7 +2,8 @@
 
 // Command storm compares what becomes of thousands of real clients when their
 // nodes are drained, killed, frozen and restarted: with Fermata, nginx, HAProxy
-// and no balancer in front of the same five nodes.
+// and no balancer in front of the same five nodes; and what becomes of a drain and
+// of max_connections where several Fermatas stand side by side.
 package main
 
 import (
@@ -50,8 +51,8 @@ func parse(args []string, stderr io.Writer) (*storm, error) {
 	s := &storm{progress: stderr}
 	flags := flag.NewFlagSet("storm", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "a,b,c,d", "the `SCENARIOS` to play: a (drain), b (kill), c (freeze), d (restart)")
-	balancers := flags.String("balancers", "fermata,fermata-no-apps,nginx,haproxy,none", "the `NAMES` of whom to compare")
+	only := flags.String("only", "a,b,c,d", "the `SCENARIOS` to play: a (drain), b (kill), c (freeze), d (restart); of several Fermatas e (members), f (member), g (redis), h (cap); cluster stands for e to h")
+	balancers := flags.String("balancers", "fermata,fermata-no-apps,nginx,haproxy,none,cluster,apart,one", "the `NAMES` of whom to compare")
 	libraries := flags.String("library", "pusher-js,pusher-js-8-1", "what the clients are, in equal parts: pusher-js (8.6), pusher-js-8-1, or both")
 	flags.IntVar(&s.clients, "clients", 5000, "how many")
 	flags.DurationVar(&s.patience, "patience", 75*time.Second, "how long a case is watched, at most")

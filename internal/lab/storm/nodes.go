@@ -84,7 +84,12 @@ func (n *nodes) restart(ctx context.Context, i int) error {
 	if err := command.Pause(ctx, booting); err != nil {
 		return err
 	}
-	p, err := n.start(nodeName(i), old.Address)
+	return n.boot(i)
+}
+
+// boot starts a node again that has ended, at the same address.
+func (n *nodes) boot(i int) error {
+	p, err := n.start(nodeName(i), n.node(i).Address)
 	if err != nil {
 		return fmt.Errorf("restart %s: %w", nodeName(i), err)
 	}

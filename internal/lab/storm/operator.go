@@ -26,8 +26,13 @@ func undrainFermata(ctx context.Context, r *running, node int) error {
 	return r.fermata(ctx, "undrain", nodeName(node))
 }
 
+// fermata runs a command, which asks the first member where there are several.
 func (r *running) fermata(ctx context.Context, args ...string) error {
-	args = append(args, "--admin", "unix:"+filepath.Join(r.at.Dir, "admin.sock"))
+	at := r.at
+	if len(r.members) > 0 {
+		at = r.members[0].at
+	}
+	args = append(args, "--admin", at.admin())
 	if out, err := exec.CommandContext(ctx, r.program.Path(), args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("fermata %s: %w: %s", strings.Join(args, " "), err, out)
 	}

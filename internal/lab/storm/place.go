@@ -4,6 +4,8 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 
 	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/rival"
@@ -13,11 +15,16 @@ import (
 type place struct {
 	Dir     string
 	Address string // where the balancer listens, HOST:PORT
+	Admin   string // where Fermata is asked: unix:PATH, or HOST:PORT
 	Key     string // of the app
 	Apps    bool   // Fermata is told the app, and so moves sessions
 	ID      string // of the app, and
 	Secret  string // its secret
 	Nodes   []placeNode
+	Cap     int    // of connections at each node; 0: none
+	Member  string // what it is called among several; empty: it is alone
+	Redis   string // where the cluster's is, HOST:PORT; empty: there is no cluster
+	Members []*place
 }
 
 type placeNode struct {
@@ -33,11 +40,42 @@ func newPlace(addresses []string, apps bool) (*place, error) {
 	}
 	dir, err := os.MkdirTemp("", "fermata-storm-")
 	p := &place{
-		Dir: dir, Address: ports[0], Apps: apps,
+		Dir: dir, Address: ports[0], Apps: apps, Admin: "unix:" + filepath.Join(dir, "admin.sock"),
 		ID: devnode.DefaultAppID, Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret,
 	}
 	for i, a := range addresses {
 		p.Nodes = append(p.Nodes, placeNode{Name: nodeName(i), Address: a})
 	}
 	return p, err
+}
+
+// split makes places for so many Fermatas, behind what listens at the place
+// itself.
+func (p *place) split(members int) error {
+	ports, err := rival.FreePorts(2 * members)
+	if err != nil {
+		return err
+	}
+	for i := range members {
+		m := *p
+		m.Member = memberName(i)
+		m.Dir = filepath.Join(p.Dir, m.Member)
+		m.Address, m.Admin = ports[2*i], ports[2*i+1]
+		if err := os.Mkdir(m.Dir, 0o700); err != nil {
+			return err
+		}
+		p.Members = append(p.Members, &m)
+	}
+	return nil
+}
+
+// AdminPort is where HAProxy asks whether a member is ready.
+func (p *place) AdminPort() string { return p.Admin[strings.LastIndexByte(p.Admin, ':')+1:] }
+
+// admin is the flag of the commands.
+func (p *place) admin() string {
+	if strings.HasPrefix(p.Admin, "unix:") {
+		return p.Admin
+	}
+	return "http://" + p.Admin
 }

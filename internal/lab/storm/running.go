@@ -7,41 +7,53 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"fermata/internal/lab/command"
+	"fermata/internal/lab/redisserver"
 	"fermata/internal/lab/rival"
 )
 
 // running is a balancer that runs.
 type running struct {
 	*balancer
-	*rival.Running // nil: none
+	*rival.Running // where clients connect; nil: none
 	at             *place
+	members        []*running          // Fermatas behind it; nil: none
+	redis          *redisserver.Server // that they share; nil: none
 }
 
 // start starts a balancer and waits until it listens. The caller stops it.
 func (b *balancer) start(ctx context.Context, at *place) (*running, error) {
+	if b.members > 0 {
+		return b.startMembers(ctx, at)
+	}
+	return b.startOne(ctx, b.program, at)
+}
+
+func (b *balancer) startOne(ctx context.Context, program rival.Program, at *place) (*running, error) {
 	r := &running{balancer: b, at: at}
-	if b.program.Config == "" {
+	if program.Config == "" {
 		return r, nil
 	}
 	var err error
-	if r.Running, err = b.program.Start(configs, at.Dir, at); err != nil {
+	if r.Running, err = program.Start(configs, at.Dir, at); err != nil {
 		return nil, err
 	}
-	if err := r.listens(ctx); err != nil {
+	if err := listens(ctx, at.Address, r.Running); err != nil {
 		r.Stop()
 		return nil, fmt.Errorf("%s: %w: %s", b.Name, err, r.Said())
 	}
 	return r, nil
 }
 
-func (r *running) listens(ctx context.Context) error {
+// listens waits until a program does.
+func listens(ctx context.Context, address string, r *rival.Running) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it does not listen after 10s"))
 	defer cancel()
 	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.at.Address)
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err == nil {
 			return conn.Close()
 		}
@@ -65,4 +77,24 @@ func (r *running) hosts() (hosts []string) {
 		hosts = append(hosts, node.Address)
 	}
 	return hosts
+}
+
+// Stop ends all of it.
+func (r *running) Stop() {
+	r.Running.Stop()
+	for _, m := range r.members {
+		m.Stop()
+	}
+	if r.redis != nil {
+		r.redis.Kill()
+	}
+}
+
+// Said is the end of what all of it has logged.
+func (r *running) Said() string {
+	said := []string{r.Running.Said()}
+	for _, m := range r.members {
+		said = append(said, m.Said())
+	}
+	return strings.TrimSpace(strings.Join(said, "\n"))
 }

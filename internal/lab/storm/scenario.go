@@ -20,29 +20,45 @@ type scenario struct {
 	report.Scenario
 	// do strikes once, and returns when all is done that is done to nodes.
 	do func(ctx context.Context, s *stage) error
+
+	members int  // how many Fermatas it needs side by side; 0: nobody stands beside another
+	cluster bool // it needs their Redis
+	cap     int  // of connections at each node; 0: none
 }
 
 func allScenarios() []*scenario {
-	return []*scenario{
-		{"a", report.Scenario{Name: "drain", Title: "(a) one of five nodes is drained and restarted"}, drainOne},
-		{"b", report.Scenario{Name: "kill", Title: "(b) one of five nodes is killed"}, killOne},
-		{"c", report.Scenario{Name: "freeze", Title: "(c) one of five nodes freezes"}, freezeOne},
-		{"d", report.Scenario{Name: "restart", Title: "(d) all nodes are restarted within 5 s"}, restartAll},
-	}
+	return append([]*scenario{
+		{letter: "a", Scenario: report.Scenario{Name: "drain", Title: "(a) one of five nodes is drained and restarted"}, do: drainOne},
+		{letter: "b", Scenario: report.Scenario{Name: "kill", Title: "(b) one of five nodes is killed"}, do: killOne},
+		{letter: "c", Scenario: report.Scenario{Name: "freeze", Title: "(c) one of five nodes freezes"}, do: freezeOne},
+		{letter: "d", Scenario: report.Scenario{Name: "restart", Title: "(d) all nodes are restarted within 5 s"}, do: restartAll},
+	}, clusterScenarios()...)
 }
+
+// clusterOnly stands for the scenarios of several Fermatas.
+const clusterOnly = "cluster"
 
 // scenariosNamed are those with these letters or names, in their order.
 func scenariosNamed(names []string) ([]*scenario, error) {
 	var scenarios []*scenario
 	all := allScenarios()
 	for _, name := range names {
+		if name == clusterOnly {
+			scenarios = append(scenarios, clusterScenarios()...)
+			continue
+		}
 		i := slices.IndexFunc(all, func(s *scenario) bool { return s.letter == name || s.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("got scenario %q, want a (drain), b (kill), c (freeze) or d (restart)", name)
+			return nil, fmt.Errorf("got scenario %q, want a (drain), b (kill), c (freeze), d (restart), e (members), f (member), g (redis), h (cap) or cluster", name)
 		}
 		scenarios = append(scenarios, all[i])
 	}
 	return scenarios, nil
+}
+
+// plays is whether a scenario makes sense with a balancer.
+func (s *scenario) plays(b *balancer) bool {
+	return (s.members > 0) == (b.members > 0) && b.members >= s.members && (b.cluster || !s.cluster)
 }
 
 // victim is the node that something happens to.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"fermata/internal/lab/command"
@@ -28,13 +29,18 @@ const (
 // stage is where one case is played: fresh nodes, a fresh balancer and fresh
 // clients.
 type stage struct {
+	*scenario
 	nodes   *nodes
 	running *running
+	watch   *watch
 	crowd   *crowd.Crowd
 	stream  *stream
 	stops   []func()  // of all that was started, in that order
 	struck  time.Time // when it began
-	members int       // the clients that were there then
+	clients int       // that were there then
+
+	mu     sync.Mutex
+	result report.Case
 }
 
 // play plays a case from its beginning to its end. The remark, if any, is what
@@ -42,7 +48,7 @@ type stage struct {
 func (s *storm) play(ctx context.Context, scenario *scenario, b *balancer) (_ *report.Case, remark string, err error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	stage := new(stage)
+	stage := &stage{scenario: scenario}
 	defer stage.clear()
 	if err := stage.set(ctx, b); err != nil {
 		return nil, "", err
@@ -50,19 +56,21 @@ func (s *storm) play(ctx context.Context, scenario *scenario, b *balancer) (_ *r
 	if err := stage.fill(ctx, &s.options, fail); err != nil {
 		return nil, "", stage.explain(err)
 	}
-	result, err := stage.measure(ctx, scenario, s.patience)
-	if err != nil {
+	if err := stage.measure(ctx, s.patience); err != nil {
 		return nil, "", stage.explain(err)
 	}
-	if missing := s.clients - stage.members; missing > 0 {
+	if missing := s.clients - stage.clients; missing > 0 {
 		remark = fmt.Sprintf("%d of %d clients did not come in at all, and are not counted", missing, s.clients)
 	}
-	result.Scenario, result.Balancer = scenario.Name, b.Name
-	return result, remark, nil
+	return &stage.result, remark, nil
 }
 
 // set starts the nodes and the balancer; clear stops them, also upon an error.
 func (s *stage) set(ctx context.Context, b *balancer) (err error) {
+	s.result.Scenario, s.result.Balancer = s.Name, b.Name
+	if s.members > 0 {
+		s.result.Members = &report.Members{Cap: s.cap}
+	}
 	s.nodes, err = startNodes()
 	s.stops = append(s.stops, s.nodes.stop)
 	if err != nil {
@@ -73,6 +81,9 @@ func (s *stage) set(ctx context.Context, b *balancer) (err error) {
 		return err
 	}
 	s.stops = append(s.stops, func() { os.RemoveAll(at.Dir) })
+	at.Cap = s.cap
+	s.watch = startWatch(s.nodes)
+	s.stops = append(s.stops, s.watch.end)
 	if s.running, err = b.start(ctx, at); err != nil {
 		return err
 	}
@@ -115,11 +126,12 @@ func (s *stage) fill(ctx context.Context, o *options, fail func(error)) error {
 	return command.Pause(ctx, quiet)
 }
 
+// arrive waits until all are in, or as many as the nodes take.
 func (s *stage) arrive(ctx context.Context, clients int) error {
 	until := time.Now().Add(arriving)
 	for time.Now().Before(until) {
 		in, since := s.crowd.Subscribed()
-		if in == clients && time.Since(since) > time.Second {
+		if in == clients && time.Since(since) > time.Second || s.isFull(in) && time.Since(since) > quiet {
 			return nil
 		}
 		if err := command.Pause(ctx, looking); err != nil {
@@ -132,41 +144,60 @@ func (s *stage) arrive(ctx context.Context, clients int) error {
 	return nil
 }
 
+// isFull is whether the nodes have nearly as many clients as they may.
+func (s *stage) isFull(clients int) bool {
+	return s.cap > 0 && clients > nodeCount*s.cap*9/10
+}
+
 // strike begins the measurement.
 func (s *stage) strike(node string) {
 	s.struck = time.Now()
-	s.members = s.crowd.Strike(node, s.struck)
+	s.watch.strike()
+	s.clients = s.crowd.Strike(node, s.struck)
+}
+
+// mark notes that something has happened now.
+func (s *stage) mark(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.result.Members
+	m.Marks = append(m.Marks, report.Mark{T: time.Since(s.zero()).Seconds(), What: what})
+}
+
+// zero is when the loads of nodes begin to count: what a cap holds up is the
+// arrival, too.
+func (s *stage) zero() time.Time {
+	if s.cap > 0 {
+		return s.watch.began
+	}
+	return s.struck
 }
 
 // measure has the scenario happen, and watches until it is over.
-func (s *stage) measure(ctx context.Context, scenario *scenario, patience time.Duration) (*report.Case, error) {
-	watching, cancel := context.WithCancel(ctx)
-	defer cancel()
-	peaks := watchPeaks(watching, s.nodes)
-	if err := scenario.do(ctx, s); err != nil {
-		return nil, fmt.Errorf("%s: %w", scenario.Name, err)
+func (s *stage) measure(ctx context.Context, patience time.Duration) error {
+	if err := s.do(ctx, s); err != nil {
+		return fmt.Errorf("%s: %w", s.Name, err)
 	}
 	if err := s.over(ctx, s.struck.Add(patience)); err != nil {
-		return nil, err
+		return err
 	}
-	result := new(report.Case)
-	s.crowd.Result(result, time.Now())
-	cancel()
-	result.PeakUpgrades = peaks.highest()
+	s.crowd.Result(&s.result, time.Now())
+	s.watch.result(&s.result, s.zero())
 	published, err := s.stream.end()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	result.Deliveries, err = s.crowd.Deliveries(ctx, published)
-	return result, err
+	s.result.Deliveries, err = s.crowd.Deliveries(ctx, published)
+	return err
 }
 
-// over waits until nobody is away but those who have given up.
+// over waits until nobody is away but those who have given up, or nobody comes to
+// nodes that are full.
 func (s *stage) over(ctx context.Context, deadline time.Time) error {
 	done := time.Now()
 	for time.Now().Before(deadline) {
 		waiting, since := s.crowd.Waiting()
-		if waiting == 0 && time.Since(since) > quiet && time.Since(done) > quiet {
+		if (waiting == 0 || s.cap > 0) && time.Since(since) > quiet && time.Since(done) > quiet {
 			return nil
 		}
 		if err := command.Pause(ctx, looking); err != nil {

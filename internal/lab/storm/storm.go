@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"fermata/internal/lab/rival"
@@ -40,6 +41,9 @@ func (s *storm) run(ctx context.Context) (*report.Report, error) {
 	for _, scenario := range s.scenarios {
 		s.report.Scenarios = append(s.report.Scenarios, scenario.Scenario)
 		for _, b := range s.balancers {
+			if !scenario.plays(b) {
+				continue
+			}
 			s.one(ctx, scenario, b)
 			if ctx.Err() != nil {
 				return &s.report, context.Cause(ctx)
@@ -54,14 +58,16 @@ func (s *storm) find(ctx context.Context, dir string) error {
 	wanted := s.balancers
 	s.balancers = nil
 	for _, b := range wanted {
-		if err := b.program.Find(ctx, dir, s.Fermata); err != nil {
-			if b.program.Name == rival.Fermata {
-				return err
-			}
-			s.remark("%v", err)
+		if !slices.ContainsFunc(s.scenarios, func(scenario *scenario) bool { return scenario.plays(b) }) {
 			continue
 		}
-		b.Version = b.program.Version(ctx)
+		if err := b.find(ctx, dir, s.Fermata); err != nil {
+			if b.program.Path() == "" && b.program.Name == rival.Fermata {
+				return err
+			}
+			s.remark("%s: %v", b.Name, err)
+			continue
+		}
 		s.balancers = append(s.balancers, b)
 		s.report.Balancers = append(s.report.Balancers, b.Balancer)
 	}

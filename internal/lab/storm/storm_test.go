@@ -67,7 +67,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", args, err, want)
 		}
 	}
-	f(`got scenario "e"`, "-only", "a,e")
+	f(`got scenario "i"`, "-only", "a,i")
 	f(`got balancer "caddy"`, "-balancers", "fermata,caddy")
 	f(`got library "socket.io"`, "-library", "socket.io")
 	f("got no library", "-library", ",")
@@ -80,6 +80,73 @@ func TestScenariosHaveLettersAndNames(t *testing.T) {
 	if err != nil || len(s.scenarios) != 2 || s.scenarios[0].Name != "restart" || s.scenarios[1].letter != "b" {
 		t.Errorf("got %v (%v), want restart and kill", s.scenarios, err)
 	}
+}
+
+// TestADrainByOneOfSeveralIsThatOfAll plays a case with and without a cluster.
+func TestADrainByOneOfSeveralIsThatOfAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED under -short: nothing shows that a case of several Fermatas can be played")
+	}
+	cluster := chosenAndFound(t, "cluster")
+	apart := chosenAndFound(t, "apart")
+	jsonFile := filepath.Join(t.TempDir(), "cluster.json")
+	var out, progress strings.Builder
+	if err := run(t.Context(), []string{"-clients", "60", "-balancers", cluster + "," + apart, "-only", "e", "-json", jsonFile}, &out, &progress); err != nil {
+		t.Fatalf("%v\n%s", err, &progress)
+	}
+	t.Log(out.String())
+	var r report.Report
+	if text, err := os.ReadFile(jsonFile); err != nil || json.Unmarshal(text, &r) != nil {
+		t.Fatalf("got %s (%v), want the report", text, err)
+	}
+	if len(r.Cases) != 2 || len(r.Remarks) != 0 {
+		t.Fatalf("got %d cases and remarks %q, want two without", len(r.Cases), r.Remarks)
+	}
+	if c := r.Cases[0]; c.Members.Known == nil || c.Members.Undone == nil || c.Hit != 0 || len(c.Members.Traffic) != 2 {
+		t.Errorf("a cluster: got %+v of %+v, want members that know of the drain, and clients that do not", c.Members, c)
+	}
+	if c := r.Cases[1]; c.Members.Known != nil || c.Members.Left == 0 || c.Hit == 0 {
+		t.Errorf("apart: got %+v of %+v, want a drain that only one knows of, and clients that it leaves behind", c.Members, c)
+	}
+}
+
+// chosenAndFound skips the test where HAProxy or Redis are not there.
+func chosenAndFound(t *testing.T, name string) string {
+	t.Helper()
+	b, err := chosen([]string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b[0].find(t.Context(), t.TempDir(), ""); err != nil {
+		t.Skipf("SKIPPED, nothing shows that several Fermatas can be compared: %v", err)
+	}
+	return name
+}
+
+func TestWhoStandsAlonePlaysNoScenarioOfSeveral(t *testing.T) {
+	f := func(only, balancers string, want int) {
+		t.Helper()
+		s, err := parse([]string{"-only", only, "-balancers", balancers}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for _, scenario := range s.scenarios {
+			for _, b := range s.balancers {
+				if scenario.plays(b) {
+					got++
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%s with %s: got %d cases, want %d", only, balancers, got, want)
+		}
+	}
+	f("a,b,c,d", "fermata,none,cluster,one", 8)
+	f("cluster", "fermata,nginx", 0)
+	f("cluster", "cluster", 4)
+	f("cluster", "apart", 3) // it has no Redis
+	f("cluster", "one", 2)   // nor another one
 }
 
 func TestEveryConfigurationNamesEveryNode(t *testing.T) {

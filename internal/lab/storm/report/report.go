@@ -27,6 +27,9 @@ type Report struct {
 type Scenario struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
+	// Shows is what its chart shows, ShowsDrained or ShowsFullest, where several
+	// Fermatas stand side by side; empty: the part of the clients that is subscribed.
+	Shows string `json:"shows,omitempty"`
 }
 
 // Balancer is one of those compared.
@@ -75,6 +78,8 @@ type Case struct {
 	Deliveries Deliveries `json:"deliveries"`
 	// Curve is the part of all clients that is subscribed, 0 to 1.
 	Curve []Point `json:"curve"`
+	// Members is nil but where Scenario.Shows says something.
+	Members *Members `json:"members,omitempty"`
 }
 
 // Deliveries are those of events to clients that were subscribed at first.

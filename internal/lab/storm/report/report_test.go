@@ -29,7 +29,7 @@ func sample() *Report {
 	return &Report{
 		Head:    sheet.Head{Machine: "2 cores", Remarks: []string{"nginx is not there"}},
 		Clients: 10, Libraries: []string{"pusher-js"},
-		Scenarios: []Scenario{{"kill", "a node is killed & gone"}},
+		Scenarios: []Scenario{{Name: "kill", Title: "a node is killed & gone"}},
 		Balancers: []Balancer{{Name: "fermata", Version: "fermata 1.0", Setup: "as it is", Drain: "drain"}, {Name: "none", Setup: "none", Drain: "none"}},
 		Cases: []*Case{{
 			Scenario: "kill", Balancer: "fermata", Watched: 12, Hit: 3, Kept: 2, Reconnects: 6,

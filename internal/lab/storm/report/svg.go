@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"fermata/internal/lab/sheet"
@@ -24,6 +25,9 @@ const (
 const curveStyle = `.grid { stroke: #8b949e; opacity: .25 }
 .curve { fill: none; stroke-width: 1.5; stroke-linejoin: round }
 .first { stroke-width: 2.5 }
+.mark, .cap { stroke: #8b949e; stroke-dasharray: 3 3 }
+.cap { stroke: #d64550 }
+.happened { font-size: 10px }
 `
 
 // strokes are what the balancers' curves look like: the first one stands out,
@@ -40,7 +44,7 @@ var strokes = []string{
 // balancer: the part of the clients that is subscribed, over time.
 func (r *Report) SVG(w io.Writer) error {
 	chart := sheet.Chart{
-		Title:        "Clients that are subscribed, over time",
+		Title:        r.title(),
 		Style:        curveStyle,
 		Panels:       len(r.Scenarios),
 		Height:       panelHeight,
@@ -51,6 +55,18 @@ func (r *Report) SVG(w io.Writer) error {
 	return chart.SVG(w)
 }
 
+// loads is whether all scenarios show how many clients a node has.
+func (r *Report) loads() bool {
+	return !slices.ContainsFunc(r.Scenarios, func(s Scenario) bool { return s.Shows == "" })
+}
+
+func (r *Report) title() string {
+	if r.loads() {
+		return "Clients of a node, over time"
+	}
+	return "Clients that are subscribed, over time"
+}
+
 func (r *Report) legend(b *strings.Builder) {
 	x := plotLeft
 	for i, balancer := range r.Balancers {
@@ -58,7 +74,11 @@ func (r *Report) legend(b *strings.Builder) {
 		fmt.Fprintf(b, "<text x=\"%d\" y=\"14\">%s</text>\n", x+30, html.EscapeString(balancer.Name))
 		x += 44 + 13*len(balancer.Name)/2
 	}
-	fmt.Fprintf(b, "<text x=\"%d\" y=\"14\" text-anchor=\"end\">share of %d clients subscribed; early seconds drawn wider</text>\n", sheet.Width-6, r.Clients)
+	what := "share of %d clients subscribed; early seconds drawn wider"
+	if r.loads() {
+		what = "of %d clients: those on the node that is drained, or on the fullest one"
+	}
+	fmt.Fprintf(b, "<text x=\"%d\" y=\"14\" text-anchor=\"end\">"+what+"</text>\n", sheet.Width-6, r.Clients)
 }
 
 func curveClass(i int) string {
@@ -79,6 +99,10 @@ func (a axes) y(share float64) float64 {
 }
 
 func (r *Report) panel(b *strings.Builder, scenario Scenario) {
+	if scenario.Shows != "" {
+		r.loadPanel(b, scenario)
+		return
+	}
 	sheet.PanelTitle(b, scenario.Title)
 	a := r.fit(scenario)
 	a.grid(b)

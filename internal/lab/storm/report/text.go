@@ -33,11 +33,14 @@ func (r *Report) Text(w io.Writer) error {
 	return err
 }
 
-// measures are the rows of a table.
-var measures = []struct {
+// measure is a row of a table.
+type measure struct {
 	title string
 	cell  func(*Case) string
-}{
+}
+
+// measures are the rows of every table.
+var measures = []measure{
 	{"clients hit", func(c *Case) string { return fmt.Sprint(c.Hit) }},
 	{"of them kept their connection", func(c *Case) string { return fmt.Sprint(c.Kept) }},
 	{"50 / 95 / 100 % of them subscribed again after", backAfter},
@@ -63,21 +66,45 @@ func backAfter(c *Case) string {
 
 func (r *Report) table(b *strings.Builder, scenario Scenario) {
 	lines := [][]string{{scenario.Title}}
-	for _, measure := range measures {
-		lines = append(lines, []string{"  " + measure.title})
-	}
 	for _, balancer := range r.Balancers {
 		lines[0] = append(lines[0], balancer.Name)
-		c := r.find(scenario, balancer)
-		for i, measure := range measures {
-			cell := "-"
-			if c != nil {
-				cell = measure.cell(c)
-			}
-			lines[i+1] = append(lines[i+1], cell)
-		}
+	}
+	for _, row := range measures {
+		lines = append(lines, r.line(scenario, row))
+	}
+	if scenario.Shows != "" {
+		lines = append(lines, r.memberLines(scenario)...)
 	}
 	sheet.Table(b, lines, len(lines[0]))
+}
+
+// memberLines leaves out what was measured nowhere.
+func (r *Report) memberLines(scenario Scenario) (lines [][]string) {
+	for _, row := range memberMeasures {
+		if line := r.line(scenario, row); !isEmpty(line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func (r *Report) line(scenario Scenario, row measure) []string {
+	cells := []string{"  " + row.title}
+	for _, balancer := range r.Balancers {
+		cell := nothing
+		if c := r.find(scenario, balancer); c != nil {
+			cell = row.cell(c)
+		}
+		cells = append(cells, cell)
+	}
+	return cells
+}
+
+// nothing is a cell of what was not measured.
+const nothing = "-"
+
+func isEmpty(line []string) bool {
+	return !slices.ContainsFunc(line[1:], func(cell string) bool { return cell != nothing })
 }
 
 // seconds is "0.5 / 1.2 / 3.0 s"; other stands for what was not seen.
