@@ -8,17 +8,23 @@ GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 FUZZTIME    ?= 20s
 
-.PHONY: build test short race setup lint vuln fuzz mutate bench microbench storm demo clean
+.PHONY: build test short race manifests setup lint vuln fuzz mutate bench microbench storm demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
 
 # All tests, with the race detector; in this order, with make -j too.
 .NOTPARALLEL:
-test: setup lint race
+test: setup lint race manifests
 
 race:
 	$(GO) test -race -timeout 25m ./...
+
+# deploy/ as the API server and Compose read it; what that takes is compiled at the
+# first time, in some minutes. Go's cache does not see that files beyond the module
+# have changed.
+manifests:
+	$(GO) -C deploy/validate test -count=1 ./...
 
 # What takes no more than half a minute on two idle cores, and needs neither npm nor
 # a browser. It tells what it skips.
