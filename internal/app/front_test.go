@@ -33,7 +33,13 @@ const base = "listen: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nhealth: 
 // startFront serves with base and text, after prepare.
 func startFront(t *testing.T, text string, prepare func(*App)) *front {
 	t.Helper()
-	f := &front{t: t, text: base + text, log: new(lines)}
+	return startFrontOf(t, base+text, prepare)
+}
+
+// startFrontOf serves with a whole configuration.
+func startFrontOf(t *testing.T, text string, prepare func(*App)) *front {
+	t.Helper()
+	f := &front{t: t, text: text, log: new(lines)}
 	log := console.StartQueue(io.MultiWriter(t.Output(), f.log))
 	t.Cleanup(log.Close)
 	a, err := New(func() (*config.Config, error) { return config.Parse("fermata.yaml", []byte(f.text)) }, log)
