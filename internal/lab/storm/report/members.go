@@ -145,7 +145,8 @@ func (m *Members) emptied() *float64 {
 	return nil
 }
 
-// settling is what is left out after each event: what it does itself.
+// settling is what is left out after each event, and half of it before the next
+// one: what they do themselves.
 const settling = 1.0
 
 // rates are those at which clients leave the node, between two events of the drain.
@@ -159,7 +160,7 @@ func (m *Members) rates() string {
 		if i+1 < len(m.Marks) {
 			until = m.Marks[i+1].T
 		}
-		rates = append(rates, m.rate(mark.T+settling, until))
+		rates = append(rates, m.rate(mark.T+settling, until-settling/2))
 	}
 	return strings.Join(rates, " / ")
 }
