@@ -35,7 +35,7 @@ func (m *Member) bury(ctx context.Context, gone []string) {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
 	if err := m.deps.Store.Remove(ctx, gone...); err != nil {
-		m.deps.Log.Debug("reports of dead members are left", zap.Error(err))
+		m.deps.Log.Debug("reports of dead members are left", zap.NamedError("err", err))
 	}
 }
 
@@ -45,7 +45,7 @@ func (m *Member) settle(ctx context.Context) {
 	s := m.known.Clone()
 	m.plan(&s)
 	if err := m.write(ctx, s); err != nil && !errors.Is(err, ErrConflict) {
-		m.deps.Log.Debug("the state was not written", zap.Error(err))
+		m.deps.Log.Debug("the state was not written", zap.NamedError("err", err))
 	}
 }
 

@@ -30,7 +30,7 @@ func (m *Member) missed(err error) {
 		return
 	}
 	if o.err == nil {
-		m.deps.Log.Warn("Redis cannot be reached, going on with what is known", zap.Error(err))
+		m.deps.Log.Warn("Redis cannot be reached, going on with what is known", zap.NamedError("err", err))
 	}
 	o.err = err
 	m.tell()
