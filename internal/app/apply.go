@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"fermata/balancer"
 	"fermata/internal/cluster"
 )
@@ -56,7 +58,9 @@ func (a *App) applyDrain(v cluster.View, n balancer.Status, d cluster.Decision) 
 			a.moves.Forget(n.Node)
 		}
 		if n, err = a.drainAnyhow(n.Name, here(*d.Drain, v)); err == nil {
-			a.tellDrain(n, by(v, d.Stamp, d.From))
+			from := by(v, d.Stamp, d.From)
+			a.tellDrain(n, from)
+			a.warnTooFew(n, from)
 		}
 	case before != nil:
 		if n, err = a.pool.Undrain(n.Name); err == nil {
@@ -70,6 +74,17 @@ func (a *App) applyDrain(v cluster.View, n balancer.Status, d cluster.Decision) 
 	}
 	a.settleChecked()
 	a.moveOrStay(n)
+}
+
+// warnTooFew tells of drains that no single Fermata would have allowed: two that did
+// not hear each other have decided them. mu is held.
+func (a *App) warnTooFew(n balancer.Status, by string) {
+	left, want := len(a.pool.UsableBeside(nil)), max(1, a.config.Drain.MinUsable)
+	if by == "" || n.Drain.Force || !n.Up || left >= want {
+		return
+	}
+	a.log.Warn("too few usable nodes are left, drains were decided apart: undrain one", zap.String("node", n.Name),
+		zap.Int("usable", left), zap.Int("want", want))
 }
 
 // here is a drain with its times by this machine's clock.
@@ -160,8 +175,12 @@ func (a *App) partOf(v cluster.View, r cluster.Rebalance) (reliefs []balancer.Re
 }
 
 // rememberOthers writes down what others have decided: who decides here sees to it,
-// so that the answer can tell whether it is safe. mu is held.
+// so that the answer can tell whether it is safe. From the stop on, whoever comes next
+// hears it from the others. mu is held.
 func (a *App) rememberOthers(v cluster.View) {
+	if a.running == nil || a.running.Err() != nil { // nobody may join whom the stop waits for
+		return
+	}
 	before := a.applied.known
 	for name, d := range v.State.Nodes {
 		if d.Stamp != before.Nodes[name].Stamp && d.Stamp.By != v.Self {

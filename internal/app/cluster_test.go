@@ -166,6 +166,26 @@ func TestADrainOutlastsTheRestartOfAllMembers(t *testing.T) {
 	}
 }
 
+func TestDrainsThatWereDecidedApartAndLeaveNoNodeAreTold(t *testing.T) {
+	redis := redisserver.New(t, redisserver.Options{})
+	members := startMembers(t, redis, twoReverbs(t), "edge-1", "edge-2")
+	redis.Kill()
+	for i, node := range []string{"a", "b"} {
+		if _, err := members[i].Drain(node, admin.DrainRequest{Local: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := redis.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range members {
+		f.eventually("a warning", func() (any, bool) {
+			lines := f.logged("too few usable nodes are left, drains were decided apart")
+			return lines, lines == 1
+		})
+	}
+}
+
 // rollOnce tries the rule of a roll: nobody does anything in it but its runner.
 func rollOnce(t *testing.T, first, second *front) {
 	t.Helper()
