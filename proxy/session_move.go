@@ -66,7 +66,7 @@ func (m *sessionMove) FromNode(text []byte) (pass, last bool) {
 }
 
 // Aborted implements relay.Mover.
-func (m *sessionMove) Aborted(err error) { m.fail(failed(moves.Gone, err)) }
+func (m *sessionMove) Aborted(err error) { m.fail(unmoved(err)) }
 
 // fail says why the move cannot succeed. The first reason counts.
 func (m *sessionMove) fail(err error) {

@@ -204,12 +204,17 @@ func (s *sessionClient) replace(v *visit, toClient, toNode [][]byte) error {
 	})
 	if err := <-done; err != nil {
 		v.leave(atNode)
-		if errors.Is(err, relay.ErrUnderWay) {
-			return failed(moves.Failed, err)
-		}
-		return failed(moves.Gone, err)
+		return unmoved(err)
 	}
 	return nil
+}
+
+// unmoved is a move that the relay refuses: it has ended, or goes on as it was.
+func unmoved(err error) error {
+	if errors.Is(err, relay.ErrUnderWay) {
+		return failed(moves.Failed, err)
+	}
+	return failed(moves.Gone, err)
 }
 
 // noteTransfer tells of a move that has ended.

@@ -34,7 +34,8 @@ type Mover interface {
 	// frame above maxFrame. text is valid until it returns.
 	FromNode(text []byte) (pass, last bool)
 	// Aborted is told, once, when the hold ends without Resume or Replace: the
-	// relay is ending, or the node has ended.
+	// relay is ending, the node has ended, or the client is in the middle of a
+	// message in fragments (ErrUnderWay).
 	Aborted(error)
 }
 
@@ -55,7 +56,8 @@ type Replacement struct {
 	// Done is called once, on a goroutine of the engine, or by Replace. Nil: the
 	// relay has its new node, to and from which nothing has passed so far, and
 	// the old one's connection is closed. Otherwise it says why not: the relay
-	// is ending, or inside of a frame. It then goes on as it was, held or not.
+	// is ending, or inside of a frame that has left in part, or of a message in
+	// fragments. It then goes on as it was, held or not.
 	Done func(error)
 }
 
@@ -66,7 +68,7 @@ func (r *Replacement) refuse(err error) {
 }
 
 // ErrUnderWay is why a node is not replaced now whose relay goes on.
-var ErrUnderWay = errors.New("a large frame is under way")
+var ErrUnderWay = errors.New("a large or fragmented message is under way")
 
 // Why a relay cannot be held, or its node not be replaced.
 var (

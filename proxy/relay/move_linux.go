@@ -86,11 +86,21 @@ func (c *epollRelay) moveOn() {
 	case c.ending.by != "":
 		c.abortMove(c.endedBy())
 	case !m.begun && !c.toNode.open && c.node.flushed():
-		m.begun = true
-		c.beginHearing(m.maxFrame)
-		c.tellNode(m.mover.Begin())
+		c.startMove(m)
 	}
 	c.catchUp()
+}
+
+// startMove begins a move whose client is not read any more, unless the node has a part
+// of a message that the client has still to finish.
+func (c *epollRelay) startMove(m *move) {
+	if c.toNode.inside {
+		c.abortMove(errInsideClient)
+		return
+	}
+	m.begun = true
+	c.beginHearing(m.maxFrame)
+	c.tellNode(m.mover.Begin())
 }
 
 // abortMove ends a move that there is no more reason for. What was held back

@@ -43,9 +43,9 @@ func (c *epollRelay) irreplaceable() error {
 	switch {
 	case c.ended, c.ending.by != "":
 		return errEnded
-	case c.toNode.open:
+	case c.toNode.open, c.toNode.inside:
 		return errInsideClient
-	case c.toClient.open:
+	case c.toClient.open, c.toClient.inside:
 		return errInsideNode
 	}
 	return nil

@@ -100,6 +100,35 @@ func TestNoNodeIsReplacedInsideOfAFrame(t *testing.T) {
 	})
 }
 
+// What a node has of a message in fragments no other node can go on with, nor can a
+// client with what it has of one.
+func TestNobodyIsMovedInsideOfAMessageInFragments(t *testing.T) {
+	eachClient(t, func(t *testing.T, l legs) {
+		r := l.start(t, nil)
+		first := func(mask bool) []byte { return appendFrame(nil, opText, mask, []byte("frag")) }
+		last := func(mask bool) []byte { return appendFrame(nil, bitFIN|opContinuation, mask, []byte("ments")) }
+		r.clientSends(first(masked))
+		r.nodeGets(first(masked))
+		r.holdLater("between").wantAborted()
+		if _, err := r.replace(nil); err != errInsideClient {
+			t.Errorf("got %v, want %v", err, errInsideClient)
+		}
+		r.clientSends(last(masked))
+		r.nodeGets(last(masked))
+		r.nodeSends(first(unmasked))
+		r.clientGets(first(unmasked))
+		m := r.hold()
+		if _, err := r.replace(nil); err != errInsideNode {
+			t.Errorf("got %v, want %v", err, errInsideNode)
+		}
+		r.nodeSends(last(unmasked), text(unmasked, marker))
+		r.clientGets(last(unmasked))
+		m.hears(marker)
+		r.moves(nil)
+		r.echoes()
+	})
+}
+
 func TestAReplacementOfARelayThatHasEndedIsClosed(t *testing.T) {
 	eachClient(t, func(t *testing.T, l legs) {
 		if !alone(t) {
