@@ -86,8 +86,10 @@ func TestADrainAtOneFermataIsADrainAtAll(t *testing.T) {
 	}
 	for i, f := range members {
 		f.until("a", "is drained", isState(admin.StateDrained, 0))
-		if by := f.logged("clients to move, by edge-1"); i > 0 && by != 1 || i == 0 && by != 0 {
-			t.Errorf("member %d: got %d lines that edge-1 drains, want one on the others alone", i, by)
+		if i > 0 {
+			f.untilLogged("clients to move, by edge-1")
+		} else if f.logged("clients to move, by edge-1") != 0 {
+			t.Error("got a line that edge-1 drains on edge-1 itself, want it on the others alone")
 		}
 	}
 	if _, err := members[2].Undrain("a", admin.UndrainRequest{}); err != nil {
@@ -161,8 +163,9 @@ func TestADrainOutlastsTheRestartOfAllMembers(t *testing.T) {
 	})
 	f := startMember(t, redis, "edge-3", text)
 	f.until("a", "is still drained", func(n admin.Node) bool { return n.State == admin.StateDrained && n.Drain.Rate == 7 })
-	if f.logged(`"msg":"drain"`) != 0 || f.logged("still draining, as before the restart") != 1 {
-		t.Error("got a new drain in the log, want one as before the restart")
+	f.untilLogged("still draining, as before the restart")
+	if f.logged(`"msg":"drain"`) != 0 {
+		t.Error("got a new drain in the log, want one as before the restart alone")
 	}
 }
 
@@ -179,10 +182,7 @@ func TestDrainsThatWereDecidedApartAndLeaveNoNodeAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range members {
-		f.eventually("a warning", func() (any, bool) {
-			lines := f.logged("too few usable nodes are left, drains were decided apart")
-			return lines, lines == 1
-		})
+		f.untilLogged("too few usable nodes are left, drains were decided apart")
 	}
 }
 

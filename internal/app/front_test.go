@@ -73,6 +73,16 @@ func (f *front) logged(text string) int {
 	return bytes.Count(f.log.text.Bytes(), []byte(text))
 }
 
+// untilLogged waits until one line of the log, and no more, has that text: a line
+// comes after the change that it is about.
+func (f *front) untilLogged(text string) {
+	f.t.Helper()
+	f.eventually("one log line: "+text, func() (any, bool) { n := f.logged(text); return n, n > 0 })
+	if lines := f.logged(text); lines != 1 {
+		f.t.Errorf("got %d log lines of %q, want 1", lines, text)
+	}
+}
+
 // client is one that has been greeted.
 type client struct {
 	t    *testing.T

@@ -108,6 +108,6 @@ func TestAFileThatIsWrongChangesNothingAndItsMistakesAreLogged(t *testing.T) {
 	if err := write(l.listOf("127.0.0.2", "127.0.0.3"))(); err != nil {
 		t.Fatal(err)
 	}
-	l.eventually("nodes to be found again", func() (any, bool) { n := l.logged("nodes are found again"); return n, n == 1 })
+	l.untilLogged("nodes are found again")
 	client.answers()
 }

@@ -132,9 +132,17 @@ func Until(expression string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// Click clicks on the element that the CSS selector finds.
+// Click clicks on the element that the CSS selector finds, once it is enabled: a
+// click on a disabled one does nothing, and no error comes of it.
 func Click(selector string) chromedp.Action[chromedp.Void] {
-	return chromedp.Click(chromedp.CSS(selector))
+	enabled, click := Until(fmt.Sprintf("document.querySelector(%q)?.disabled !== true", selector)), chromedp.Click(chromedp.CSS(selector))
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		if _, err := enabled(ctx, tab); err != nil {
+			return err
+		}
+		_, err := click(ctx, tab)
+		return err
+	})
 }
 
 // Type types into the element that the CSS selector finds; "\r" is Enter.
