@@ -175,6 +175,16 @@ func (p *Pool) usableBeside(n *Node) (count int) {
 // Usable is whether any node can take a client.
 func (p *Pool) Usable() bool { return p.CanMove(nil) }
 
+// UsableIfNotFull is whether any node could take a client if it had room.
+func (p *Pool) UsableIfNotFull() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.nodes, func(n *Node) bool {
+		why := p.obstacle(n, nil, ifUp)
+		return why == "" || why == ReasonFull
+	})
+}
+
 // Nodes returns every node's status, in the order of the configuration.
 func (p *Pool) Nodes() []Status {
 	p.mu.Lock()

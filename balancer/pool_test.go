@@ -273,6 +273,29 @@ func TestThePoolIsUsableWhileANodeIs(t *testing.T) {
 	}
 }
 
+func TestAFullPoolWouldBeUsableWithMoreRoom(t *testing.T) {
+	all := nodes("a", "b")
+	all[0].MaxConnections = 1
+	p := New(all, unbounded())
+	is := func(usable, ifNotFull bool) {
+		t.Helper()
+		if p.Usable() != usable || p.UsableIfNotFull() != ifNotFull {
+			t.Errorf("got usable %v, and %v if not full, want %v and %v", p.Usable(), p.UsableIfNotFull(), usable, ifNotFull)
+		}
+	}
+	is(true, true)
+	p.SetCheck("b", Check{Reason: "dial refused"})
+	_, leave := acquire(t, p, clientOf(t, p, "a"))
+	is(false, true)
+	drain(t, p, "a")
+	is(false, false)
+	p.Undrain("a")
+	p.SetCheck("a", Check{Reason: "dial refused"})
+	is(false, false)
+	leave()
+	is(false, false)
+}
+
 func BenchmarkAcquire(b *testing.B) {
 	for _, count := range []int{3, 10, 100} {
 		b.Run(fmt.Sprintf("nodes=%d", count), func(b *testing.B) {

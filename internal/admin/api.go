@@ -34,7 +34,8 @@ type Control interface {
 	SetRoll(Roll) (Roll, error)
 	// Rebalance errors with ErrRefused or ErrAway.
 	Rebalance(RebalanceRequest) (Rebalance, error)
-	// Ready is false with no usable node, and while Fermata stops.
+	// Ready is false with no usable node, and while Fermata stops. Nodes that are
+	// full count as usable, unless another member of the cluster has room.
 	Ready() bool
 }
 

@@ -127,6 +127,3 @@ func controlError(err error) error {
 	}
 	return err
 }
-
-// Ready implements admin.Control.
-func (a *App) Ready() bool { return !a.stopping.Load() && a.pool.Usable() }

@@ -112,6 +112,19 @@ func (f *front) connect() client {
 	return client{f.t, c, data.Node}
 }
 
+// turnedAway connects a client that is let in and closed at once, and returns the code.
+func (f *front) turnedAway() int {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), waiting)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "ws://"+f.address+"/app/"+devnode.DefaultAppKey+"?protocol=7", nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer c.CloseNow()
+	return client{f.t, c, ""}.closed()
+}
+
 // connectOn connects clients until one is on that node.
 func (f *front) connectOn(node string) client {
 	f.t.Helper()

@@ -15,6 +15,7 @@ type Report struct {
 	Seen     Stamp                 `json:"seen"`    // of the newest decision that it acts by
 	Clients  int                   `json:"clients"`
 	Ready    bool                  `json:"ready,omitempty"`
+	Room     bool                  `json:"room,omitempty"` // it can take a client
 	Stopping bool                  `json:"stopping,omitempty"`
 	Gone     bool                  `json:"gone,omitempty"` // it is the last one
 	Nodes    map[string]NodeReport `json:"nodes,omitempty"`
