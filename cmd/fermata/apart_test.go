@@ -35,6 +35,12 @@ type apart struct {
 // ends. Whoever wants it to end well asks it to.
 func startApart(t *testing.T, args ...string) *apart {
 	t.Helper()
+	return startApartAs(t, func(*exec.Cmd) {}, args...)
+}
+
+// startApartAs is startApart after prepare.
+func startApartAs(t *testing.T, prepare func(*exec.Cmd), args ...string) *apart {
+	t.Helper()
 	output, into, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +50,7 @@ func startApart(t *testing.T, args ...string) *apart {
 	command := exec.CommandContext(ctx, os.Args[0], args...)
 	command.Env = append(os.Environ(), asFermata+"=1")
 	command.Stdout, command.Stderr = into, into
+	prepare(command)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"fermata/internal/app"
 	"fermata/internal/config"
 	"fermata/internal/console"
+	"fermata/internal/systemd"
 )
 
 func newServeCommand() *cobra.Command {
@@ -36,6 +37,12 @@ func serve(ctx context.Context, file string, log *console.Queue) error {
 		return err
 	}
 	a.Version = versionText()
+	if a.Manager, err = systemd.FromEnvironment(); err != nil {
+		return err
+	}
+	if a.Sockets, err = systemd.SocketsFromEnvironment(); err != nil {
+		return err
+	}
 	if err := a.Listen(); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 	"fermata/internal/config"
 	"fermata/internal/console"
 	"fermata/internal/metrics"
+	"fermata/internal/systemd"
 	"fermata/proxy"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
@@ -40,6 +41,11 @@ type Loader func() (*config.Config, error)
 type App struct {
 	// Version is what the other members of a cluster see; set before Run, or not.
 	Version string
+	// Manager is told how this Fermata is; nil: nobody is. Set before Run.
+	Manager *systemd.Manager
+	// Sockets are those that were opened for it; nil: none. Set before Listen, which
+	// takes them all.
+	Sockets *systemd.Sockets
 
 	load      Loader
 	log       *zap.Logger
@@ -64,10 +70,12 @@ type App struct {
 	refused       func(reason string) // something in its Redis
 	shortages     shortages
 	lookups       *seldom // of names that are not found
+	untold        *seldom // what the service manager did not take
 	listeners     []listener
 	watches       sync.WaitGroup // of the certificates' files
 	adminListener net.Listener   // nil: there is no admin endpoint
 	stopping      atomic.Bool
+	reloadFailed  atomic.Bool // the last one
 	fileLimit     uint64
 
 	occasion occasion    // for a rebalance that nobody asks for
@@ -94,7 +102,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom(), hasPart: make(chan struct{})}
+	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom(), untold: newSeldom(), hasPart: make(chan struct{})}
 	a.log, a.level = newLog(c.Log, out)
 	if c.Cluster != nil {
 		a.clusterName = c.Cluster.Name
@@ -187,6 +195,7 @@ func (a *App) Run(asked context.Context) error {
 	if a.adminListener != nil {
 		serve(operators, a.adminListener)
 	}
+	a.checks.wg.Go(func() { a.tellManager(ctx) })
 	<-ctx.Done()
 	a.stop(clients)
 	operators.Close()

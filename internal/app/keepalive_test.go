@@ -2,16 +2,17 @@ package app
 
 import (
 	"net"
+	"os"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
-	"fermata/internal/config"
-	"fermata/proxy/relay"
+	"fermata/internal/systemd"
 )
 
 func TestAcceptedConnectionsInheritTheKeepalive(t *testing.T) {
-	l, err := listen(relay.NewPortable(), config.Listen{Address: "127.0.0.1:0"}, nil, func(net.Addr) relay.First { return nil })
+	l, err := new(App).openClients("listen[0]", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,36 @@ func TestAcceptedConnectionsInheritTheKeepalive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	raw, err := conn.(*net.TCPConn).SyscallConn()
+	hasKeepalive(t, conn.(*net.TCPConn))
+}
+
+func TestASocketOfTheServiceManagerHasTheKeepalive(t *testing.T) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // as a service manager's are
+	theirs, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	file, err := theirs.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets, err := systemd.NewSockets([]*os.File{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := (&App{Sockets: sockets}).openClients("listen[0]", theirs.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	hasKeepalive(t, l.(*net.TCPListener))
+}
+
+func hasKeepalive(t *testing.T, socket syscall.Conn) {
+	t.Helper()
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,10 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
 	"fermata/internal/config"
 	"fermata/internal/connlimit"
 	"fermata/internal/secret"
-	"fermata/proxy/relay"
 )
 
 // listener is one address where clients come in.
@@ -42,10 +40,12 @@ func (a *App) Listen() error {
 }
 
 func (a *App) openListeners() error {
+	defer a.leaveSockets()
 	for i, o := range a.config.Listen {
-		l, err := listen(a.engine, o, ticketSecrets(o, a.config), a.proxyProtocol)
+		path := fmt.Sprintf("listen[%d]", i)
+		l, err := a.listen(path, o)
 		if err != nil {
-			return fmt.Errorf("listen[%d]: %w", i, err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		a.listeners = append(a.listeners, l)
 		a.log.Info("listening", zap.Stringer("address", l.Addr()), zap.Bool("tls", o.TLS != nil))
@@ -53,7 +53,7 @@ func (a *App) openListeners() error {
 	if a.config.Admin.Address == "" {
 		return nil
 	}
-	l, err := endpoint.Listen(a.config.Admin.Address)
+	l, err := a.openOperators(a.config.Admin)
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
@@ -62,20 +62,18 @@ func (a *App) openListeners() error {
 	return nil
 }
 
-func listen(engine relay.Engine, o config.Listen, tickets []secret.Text, first func(net.Addr) relay.First) (listener, error) {
-	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
-	config.SetMultipathTCP(false) // Go's default; it costs, and no browser uses it
-	l, err := config.Listen(context.Background(), "tcp", o.Address)
+func (a *App) listen(path string, o config.Listen) (listener, error) {
+	l, err := a.openClients(path, o.Address)
 	if err != nil {
 		return listener{}, err
 	}
-	if l, err = engine.Listener(l, first(l.Addr())); err != nil {
+	if l, err = a.engine.Listener(l, a.proxyProtocol(l.Addr())); err != nil {
 		return listener{}, err
 	}
 	if o.TLS == nil {
 		return listener{Listener: l}, nil
 	}
-	store, err := certs.Load(o.TLS.Certificates, tickets)
+	store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, a.config))
 	if err != nil {
 		l.Close()
 		return listener{}, err

@@ -29,11 +29,14 @@ func (a *App) Reload() (admin.Reloaded, error) {
 	if ctx == nil {
 		return admin.Reloaded{}, errNotServing
 	}
+	a.told(a.Manager.Reloading())
 	next := a.readAll(ctx)
 	err := next.err
 	if err == nil {
 		err = a.takeOver(ctx, next)
 	}
+	a.reloadFailed.Store(err != nil)
+	a.told(a.Manager.Ready(a.status()))
 	if errors.Is(err, errNotServing) {
 		return admin.Reloaded{}, err
 	}

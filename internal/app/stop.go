@@ -31,6 +31,7 @@ func (a *App) stop(clients *http.Server) {
 	c := a.config
 	a.mu.Unlock()
 	limit := c.StopTimeout
+	a.told(a.Manager.Stopping("stopping, within " + limit.String()))
 	a.tell("stopping", "", "all clients are moved away", zap.Duration("at_most", limit))
 	done := make(chan struct{})
 	go func() {

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -140,6 +141,22 @@ func (e *Epoll) Totals() Totals {
 		sum.MessagesToClient += s.public.messagesToClient.Load()
 	}
 	return sum
+}
+
+// Round implements Engine.
+func (e *Epoll) Round(ctx context.Context) error {
+	gone := make(chan struct{}, len(e.shards))
+	for _, s := range e.shards {
+		s.round(func() { gone <- struct{}{} })
+	}
+	for range e.shards {
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // Cut implements Engine.

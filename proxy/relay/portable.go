@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net"
@@ -95,6 +96,9 @@ func (p *Portable) Start(pair Pair) Relay {
 	go r.toClient()
 	return r
 }
+
+// Round implements Engine: there is no loop that many share.
+func (p *Portable) Round(context.Context) error { return nil }
 
 // Cut implements Engine.
 func (p *Portable) Cut() {

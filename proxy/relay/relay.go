@@ -154,6 +154,9 @@ type Engine interface {
 	Start(Pair) Relay
 	// Totals may be read at any time and only grows.
 	Totals() Totals
+	// Round waits until each loop of the engine has gone round once, which it does
+	// at once unless something holds it up. The error is the cause of ctx's end.
+	Round(ctx context.Context) error
 	// Cut ends all relays as they are.
 	Cut()
 	// Wait returns when every relay that was started has ended.

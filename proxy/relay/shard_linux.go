@@ -145,6 +145,24 @@ func (s *shard) surely(f func()) error {
 	return nil
 }
 
+// round has done called by the goroutine, or at once if that does not run.
+func (s *shard) round(done func()) {
+	s.mu.Lock()
+	running := s.running
+	if running {
+		s.users++
+	}
+	s.mu.Unlock()
+	if !running {
+		done()
+		return
+	}
+	s.post(func() {
+		defer s.leave()
+		done()
+	})
+}
+
 func (s *shard) run() {
 	defer s.engine.end()
 	for s.inUse() {
