@@ -17,8 +17,10 @@ build:
 .NOTPARALLEL:
 test: setup lint race manifests
 
+# Many tests wait most of their time, so that more of them than there are cores run
+# at once.
 race:
-	$(GO) test -race -timeout 25m ./...
+	$(GO) test -race -parallel 4 -timeout 25m ./...
 
 # deploy/ as the API server and Compose read it; what that takes is compiled at the
 # first time, in some minutes. Go's cache does not see that files beyond the module

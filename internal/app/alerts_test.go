@@ -77,6 +77,7 @@ func queries(t *testing.T) map[string]string {
 
 func TestTheAlertsFireWhenTheyShouldAndNoOtherTime(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	promtool(t, "", "check", "rules", "../../docs/prometheus-alerts.yaml")
 	promtool(t, "", "test", "rules", "../../docs/prometheus-alerts_test.yaml")
 }
@@ -101,6 +102,7 @@ func TestEveryAlertIsTestedAndSaysWhoIsMeantAndWhatToDo(t *testing.T) {
 }
 
 func TestAlertsAndDashboardAskForMetricsThatThereAre(t *testing.T) {
+	t.Parallel()
 	there := map[string]bool{}
 	for _, one := range samples(exhibit(t).Metrics()) {
 		there[one.name] = true

@@ -67,6 +67,7 @@ func isState(state string, clients int) func(admin.Node) bool {
 }
 
 func TestADrainAtOneFermataIsADrainAtAll(t *testing.T) {
+	t.Parallel()
 	redis := redisserver.New(t, redisserver.Options{})
 	members := startMembers(t, redis, twoReverbs(t), "edge-1", "edge-2", "edge-3")
 	var clients []client
@@ -101,6 +102,7 @@ func TestADrainAtOneFermataIsADrainAtAll(t *testing.T) {
 }
 
 func TestTwoDrainsAtTheSameTimeLeaveANode(t *testing.T) {
+	t.Parallel()
 	redis := redisserver.New(t, redisserver.Options{})
 	members := startMembers(t, redis, twoReverbs(t), "edge-1", "edge-2")
 	for range 5 {
@@ -122,6 +124,7 @@ func TestTwoDrainsAtTheSameTimeLeaveANode(t *testing.T) {
 }
 
 func TestWithoutRedisADrainIsRefusedOrLocalAndThenToldToAll(t *testing.T) {
+	t.Parallel()
 	redis := redisserver.New(t, redisserver.Options{})
 	members := startMembers(t, redis, twoReverbs(t), "edge-1", "edge-2")
 	redis.Kill()
@@ -154,6 +157,7 @@ func TestWithoutRedisADrainIsRefusedOrLocalAndThenToldToAll(t *testing.T) {
 }
 
 func TestADrainOutlastsTheRestartOfAllMembers(t *testing.T) {
+	t.Parallel()
 	redis, text := redisserver.New(t, redisserver.Options{}), twoReverbs(t)
 	t.Run("before", func(t *testing.T) { // Fermatas that end with this
 		members := startMembers(t, redis, text, "edge-1", "edge-2")
@@ -170,6 +174,7 @@ func TestADrainOutlastsTheRestartOfAllMembers(t *testing.T) {
 }
 
 func TestDrainsThatWereDecidedApartAndLeaveNoNodeAreTold(t *testing.T) {
+	t.Parallel()
 	redis := redisserver.New(t, redisserver.Options{})
 	members := startMembers(t, redis, twoReverbs(t), "edge-1", "edge-2")
 	redis.Kill()
@@ -238,11 +243,13 @@ func TestARollHasOneRunner(t *testing.T) {
 }
 
 func TestARollHasOneRunnerInAClusterToo(t *testing.T) {
+	t.Parallel()
 	members := startMembers(t, redisserver.New(t, redisserver.Options{}), twoReverbs(t), "edge-1", "edge-2")
 	rollOnce(t, members[0], members[1])
 }
 
 func TestANodeThatOneMemberAloneCannotReachIsUpAndTold(t *testing.T) {
+	t.Parallel()
 	redis, text := redisserver.New(t, redisserver.Options{}), twoReverbs(t)
 	first := startMember(t, redis, "edge-1", text)
 	startMember(t, redis, "edge-2", text)
@@ -261,6 +268,7 @@ func TestANodeThatOneMemberAloneCannotReachIsUpAndTold(t *testing.T) {
 }
 
 func TestARebalanceAtOneFermataIsARebalanceAtAll(t *testing.T) {
+	t.Parallel()
 	members := startMembers(t, redisserver.New(t, redisserver.Options{}), twoReverbs(t)+"rebalance: {auto: false}\n", "edge-1", "edge-2")
 	for _, f := range members {
 		f.untilUp("a")

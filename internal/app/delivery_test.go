@@ -38,6 +38,7 @@ func up(s *apptest.Stack, node string) {
 
 func TestANodeWithADeadConnectionToRedisIsDownAndItsClientsAreMoved(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	f := func(in, out bool, fault, reason string) {
 		t.Helper()
 		s := apptest.New(t, 3, delivering)
@@ -68,6 +69,7 @@ func TestANodeWithADeadConnectionToRedisIsDownAndItsClientsAreMoved(t *testing.T
 
 func TestNobodyIsMovedWhenRedisIsGoneAndItIsSaidSo(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, delivering)
 	clients := s.Visit(6)
 	delivers(s, admin.HealthUp, "reverb-1", "reverb-2")
@@ -93,6 +95,7 @@ func TestNobodyIsMovedWhenRedisIsGoneAndItIsSaidSo(t *testing.T) {
 
 func TestADeafNodeThatDrainsIsUpAgainWhenItsRestartHasMendedIt(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, delivering)
 	delivers(s, admin.HealthUp, "reverb-1", "reverb-2", "reverb-3")
 	lose(true, false, s.Nodes[0])
@@ -108,6 +111,7 @@ func TestADeafNodeThatDrainsIsUpAgainWhenItsRestartHasMendedIt(t *testing.T) {
 
 func TestNodesThatRestartOneAfterTheOtherAreNotTakenForDeaf(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, delivering)
 	all := []string{"reverb-1", "reverb-2", "reverb-3"}
 	delivers(s, admin.HealthUp, all...)
@@ -127,6 +131,7 @@ func TestNodesThatRestartOneAfterTheOtherAreNotTakenForDeaf(t *testing.T) {
 
 func TestAReloadTurnsTheCheckOfTheDeliveryOnAndOff(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, apptest.Even+"health: {type: http, interval: 500ms}\n")
 	s.Configure(delivering)
 	s.Reload()
@@ -149,6 +154,7 @@ func TestAReloadTurnsTheCheckOfTheDeliveryOnAndOff(t *testing.T) {
 
 func TestASecretThatTheNodesDoNotHaveIsNamedAndTakesNoNodeDown(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, strings.Replace(delivering, devnode.DefaultAppSecret, "hush-hush", 1))
 	line := s.Logs.Wait(t, "node's delivery not checked")
 	if err := line["err"].(string); !strings.Contains(err, "status 401") || !strings.Contains(err, "secret") || strings.Contains(err, "hush") {

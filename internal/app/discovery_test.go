@@ -76,6 +76,7 @@ func TestEachAddressOfANameIsANode(t *testing.T) {
 }
 
 func TestClientsOfANodeThatDisappearsAreMovedAndTheOthersStay(t *testing.T) {
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	port := startNodes(t, "127.0.0.2", "127.0.0.3")
 	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
@@ -95,6 +96,7 @@ func TestClientsOfANodeThatDisappearsAreMovedAndTheOthersStay(t *testing.T) {
 // A reload that takes place meanwhile must neither bring the node back nor end
 // its drain.
 func TestANodeThatComesBackWhileItDrainsKeepsTheClientsThatAreLeft(t *testing.T) {
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	port := startNodes(t, "127.0.0.2", "127.0.0.3")
 	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
@@ -118,6 +120,7 @@ func TestAnAnswerThatFailsOrIsEmptyRemovesNobody(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short, as it takes seconds")
 	}
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	port := startNodes(t, "127.0.0.2", "127.0.0.3")
 	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
@@ -143,6 +146,7 @@ func TestAnAnswerThatFailsOrIsEmptyRemovesNobody(t *testing.T) {
 }
 
 func TestAStartWithoutNodesWaitsForThemAndIsNotReady(t *testing.T) {
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	port := startNodes(t, "127.0.0.2")
 	f := newFinder(t, dns, fmt.Sprintf(foundAt, port))
@@ -212,6 +216,7 @@ func TestAReloadFromNodesToTheirNameLosesNobody(t *testing.T) {
 }
 
 func TestNodesOfSRVRecordsHaveTheirPortsAndWeights(t *testing.T) {
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	one, two := startNode(t, "one", "127.0.0.2:0"), startNode(t, "two", "127.0.0.2:0")
 	dns.Set("here.test", "127.0.0.2")
@@ -243,6 +248,7 @@ func TestNodesOfSRVRecordsHaveTheirPortsAndWeights(t *testing.T) {
 }
 
 func TestADNSServerThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	port := startNodes(t, "127.0.0.2")
 	dns.Silence(true)
@@ -255,6 +261,7 @@ func TestADNSServerThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
 }
 
 func TestAnEntryWithAnotherHostKeepsItsNodesUntilThatIsFound(t *testing.T) {
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	port := startNodes(t, "127.0.0.2", "127.0.0.3")
 	dns.Set("reverb.test", "127.0.0.2")

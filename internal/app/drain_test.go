@@ -59,6 +59,7 @@ func TestAnotherDrainChangesOnlyWhatItGives(t *testing.T) {
 }
 
 func TestAnUndrainLeavesWhoHasNotBeenMoved(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, apptest.Even)
 	clients := s.Visit(20)
 	s.Drain("reverb-1", admin.DrainRequest{Rate: new(2)})
@@ -91,6 +92,7 @@ func TestTwoNodesDrainAtOnce(t *testing.T) {
 }
 
 func TestANodeThatDiesWhileItDrainsIsDrained(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, apptest.Even+"health: {interval: 100ms}\n")
 	clients := s.Visit(10)
 	s.Drain("reverb-1", admin.DrainRequest{Rate: new(1), Deadline: new(admin.Duration(time.Hour))})

@@ -18,12 +18,14 @@ import (
 
 // A browser that blocks third-party cookies still keeps partitioned ones.
 func TestAPageEmbeddedInAnotherSiteKeepsItsNodeByAPartitionedCookie(t *testing.T) {
+	t.Parallel()
 	if got, want := picksOfAnEmbeddedPage(t, "partitioned: true"), []string{"hash", "cookie", "cookie"}; !slices.Equal(got, want) {
 		t.Errorf("got the picks %v, want %v", got, want)
 	}
 }
 
 func TestAPageEmbeddedInAnotherSiteHasNoOtherCookie(t *testing.T) {
+	t.Parallel()
 	if got, want := picksOfAnEmbeddedPage(t, "partitioned: false"), []string{"hash", "hash", "hash"}; !slices.Equal(got, want) {
 		t.Errorf("got the picks %v, want %v", got, want)
 	}

@@ -16,6 +16,7 @@ import (
 // own events all the time, while they are moved.
 func TestAPageThatIsMovedDoesNotGetItsOwnEvent(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	h := &hitless{Stack: apptest.New(t, 2, secure(t)+apptest.KnownApp+"sticky: {bounded_load: 1}\nsession: {timeout: 1m}\ntimeouts: {header: 1m}\n")}
 	h.open("pusher", realclient.PusherJS, realclient.Start)
 	g := h.groups[0]

@@ -12,6 +12,7 @@ import (
 
 func TestASilentClientThatAnswersPingsStays(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 1, "keepalive: {ping: 1s}\n")
 	silent := s.Wire(apptest.WireUpgrade + "\r\n")
 	silent.Answer()
@@ -31,6 +32,7 @@ func TestASilentClientThatAnswersPingsStays(t *testing.T) {
 
 func TestAClientThatAnswersNoPingIsEnded(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 1, "keepalive: {ping: 1s}\ntimeouts: {close: 200ms}\n")
 	gone := s.Wire(apptest.WireUpgrade + "\r\n")
 	gone.Answer()
@@ -51,6 +53,7 @@ func TestAClientThatAnswersNoPingIsEnded(t *testing.T) {
 // The node is a bare one, which tells every frame that it gets.
 func TestANodeSeesNothingOfThePings(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	saw := make(chan byte, 1)
 	node := apptest.FakeNode(t, func(c net.Conn, head string) {
 		apptest.Says101("", "\x81\x02hi")(c, head)
@@ -71,6 +74,7 @@ func TestANodeSeesNothingOfThePings(t *testing.T) {
 }
 
 func TestAReloadChangesThePingsOfClientsToCome(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 1, "")
 	s.Bystander()
 	s.Configure("keepalive: {ping: 1s}\n")
@@ -84,6 +88,7 @@ func TestAReloadChangesThePingsOfClientsToCome(t *testing.T) {
 }
 
 func TestAClientThatIsTooOldComesBack(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, "limits: {max_age: 1s}\n")
 	p := s.Dial()
 	if code := p.Closed(); code != 4200 {
@@ -99,6 +104,7 @@ func TestAClientThatIsTooOldComesBack(t *testing.T) {
 }
 
 func TestAReloadChangesTheAgeOfThoseWhoAreThere(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 1, "")
 	p := s.Dial()
 	s.Configure("limits: {max_age: 1s}\n")

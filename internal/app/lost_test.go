@@ -13,6 +13,7 @@ const patiently = apptest.Even + "health: {type: http, interval: 1s, timeout: 1s
 
 func TestNobodyIsMovedWhenAllNodesStopAnsweringAtOnce(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 4, patiently)
 	clients := s.Visit(12)
 	for _, n := range s.Nodes {
@@ -32,6 +33,7 @@ func TestNobodyIsMovedWhenAllNodesStopAnsweringAtOnce(t *testing.T) {
 
 func TestAFrozenAndADeadNodeAreMovedOffWithoutAPanic(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, patiently)
 	clients := s.Visit(9)
 	s.Nodes[0].Freeze()
@@ -46,6 +48,7 @@ func TestAFrozenAndADeadNodeAreMovedOffWithoutAPanic(t *testing.T) {
 }
 
 func TestANodeThatEndsForWantOfExtUvHasItsCauseNamed(t *testing.T) {
+	t.Parallel()
 	const most = 900
 	s := apptest.New(t, 1, "limits: {upgrades_per_second: 0}\n")
 	wires := make([]*apptest.Wire, most)

@@ -71,10 +71,12 @@ func promtool(t *testing.T, stdin string, args ...string) {
 }
 
 func TestPromtoolHasNothingToSayAboutTheMetrics(t *testing.T) {
+	t.Parallel()
 	promtool(t, exhibit(t).Metrics(), "check", "metrics")
 }
 
 func TestTheReferenceHasEveryMetricWithItsLabelsAndNoOther(t *testing.T) {
+	t.Parallel()
 	reference := documented(t)
 	there := map[string]bool{}
 	for _, one := range samples(exhibit(t).Metrics()) {

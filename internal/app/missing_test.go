@@ -23,6 +23,7 @@ func (f *front) drainAt(name string) {
 }
 
 func TestADrainIsThereAgainWhenItsNodeIsFoundAfterARestart(t *testing.T) {
+	t.Parallel()
 	dns, state := dnsserver.Start(t), t.TempDir()
 	port := startNodes(t, "127.0.0.2", "127.0.0.3")
 	dns.Set("reverb.test", "127.0.0.2", "127.0.0.3")
@@ -50,6 +51,7 @@ func TestADrainOutlastsItsNodesAbsenceUntilItIsEnded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short, as it takes seconds")
 	}
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	port := startNodes(t, "127.0.0.2", "127.0.0.3")
 	both := []string{"127.0.0.2", "127.0.0.3"}

@@ -33,6 +33,7 @@ func TestADNSOutageCostsNoClientItsNode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short, as it takes seconds")
 	}
+	t.Parallel()
 	dns := dnsserver.Start(t)
 	one, two := startNode(t, "one", "127.0.0.1:0"), startNode(t, "two", "127.0.0.1:0")
 	dns.Set("one.test", "127.0.0.1")

@@ -12,6 +12,7 @@ import (
 // A pod that ends is out of its Service at once, and serves on for its grace period:
 // its clients' sessions go to other nodes, and their sockets stay.
 func TestSessionsOfANodeThatIsNoLongerFoundMoveWithoutAClose(t *testing.T) {
+	t.Parallel()
 	nodes, urls := apptest.StartNodes(t, 2)
 	list := filepath.Join(t.TempDir(), "nodes.yaml")
 	write := func(first int) {

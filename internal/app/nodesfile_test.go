@@ -61,6 +61,7 @@ func (l *listing) mount(text string) {
 func (l *listing) called(host string) string { return "listed-" + host + "-" + l.port }
 
 func TestNodesOfAFileComeAndGoWithIt(t *testing.T) {
+	t.Parallel()
 	l := newListing(t, "127.0.0.2")
 	l.untilNodes(l.called("127.0.0.2"))
 	l.mount(l.listOf("127.0.0.2", "127.0.0.3"))
@@ -80,6 +81,7 @@ func TestAFileThatIsWrongChangesNothingAndItsMistakesAreLogged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short, as it takes seconds")
 	}
+	t.Parallel()
 	l := newListing(t, "127.0.0.2", "127.0.0.3")
 	l.untilNodes(l.called("127.0.0.2"), l.called("127.0.0.3"))
 	client := l.connect()

@@ -34,6 +34,7 @@ func TestADrainTellsHowManyWereMovedAndWhyTheOthersWereClosed(t *testing.T) {
 
 func TestANodeThatIsRemovedOrLostTellsWhatBecomesOfItsClients(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, patiently)
 	clients := s.Visit(9)
 	s.Nodes[2].Freeze()

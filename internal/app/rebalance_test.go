@@ -11,6 +11,7 @@ import (
 )
 
 func TestARebalanceFillsANewNodeAndMovesEachClientOnceAtMost(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, apptest.Even)
 	clients := s.Visit(18)
 	third := apptest.StartNode(t, devnode.Options{Name: "reverb-3"})
@@ -45,6 +46,7 @@ func TestARebalanceFillsANewNodeAndMovesEachClientOnceAtMost(t *testing.T) {
 }
 
 func TestAMovedClientsCookieNamesItsNewNode(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, apptest.Even)
 	s.Drain("reverb-2", admin.DrainRequest{})
 	first, second := s.Dial(), s.Dial()
@@ -82,6 +84,7 @@ const unasked = apptest.Even + "rebalance: {after: 1s, min_clients: 3, rate: 0}\
 
 func TestTheFirstNodeThatListensDoesNotKeepEverybodyForEver(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, unasked)
 	s.Nodes[1].Kill()
 	s.Logs.Wait(t, "node down")
@@ -102,6 +105,7 @@ func TestTheFirstNodeThatListensDoesNotKeepEverybodyForEver(t *testing.T) {
 
 func TestADrainEndsARebalanceThatNobodyAskedFor(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, strings.Replace(unasked, "rate: 0", "rate: 1", 1))
 	s.Drain("reverb-2", admin.DrainRequest{})
 	s.Visit(12)

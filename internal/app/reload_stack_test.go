@@ -54,6 +54,7 @@ func TestAReloadTakesOverWhatAClientMeetsNext(t *testing.T) {
 }
 
 func TestWhatCannotChangeLiveIsRefusedWithASentence(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 1, "")
 	s.Bystander()
 	check := func(extra, want string) {
@@ -82,6 +83,7 @@ func TestWhatCannotChangeLiveIsRefusedWithASentence(t *testing.T) {
 }
 
 func TestADrainSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	state := fmt.Sprintf("timeouts: {close: 200ms}\nstate_dir: %q\n", filepath.Join(t.TempDir(), "state"))
 	s := apptest.New(t, 2, state)
 	p := s.Dial()
@@ -114,6 +116,7 @@ func TestRememberedDrainsThatCannotBeReadDoNotKeepItFromServing(t *testing.T) {
 }
 
 func TestARemovedNodeThatComesBackKeepsItsClients(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, "drain: {grace: 1h, deadline: 2h}\n")
 	p := s.DialOn("reverb-2")
 	urls := s.URLs

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAnUndrainDoesNotKeepAStopFromEnding(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, "stop_timeout: 2s\ntimeouts: {close: 1s}\n")
 	p := s.DialOn("reverb-1")
 	go p.Closed()
@@ -32,6 +33,7 @@ func TestARemovedNodeThatWasDrainingLeavesNoMetrics(t *testing.T) {
 }
 
 func TestAReloadThatEndsAPanicMovesTheClientsOfLostNodes(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 3, patiently)
 	p := s.DialOn("reverb-2")
 	for _, n := range s.Nodes[1:] {

@@ -22,6 +22,7 @@ func publish(s *apptest.Stack) *apptest.Wire {
 
 func TestAFrozenNodeThatTakesConnectionsIsFoundOutByItsClients(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, silently)
 	s.Nodes[0].Freeze()
 	t.Cleanup(s.Nodes[0].Thaw)
@@ -61,6 +62,7 @@ func TestAFrozenNodeThatTakesConnectionsIsFoundOutByItsClients(t *testing.T) {
 
 func TestTheStartSaysWhichCheckWouldSeeMore(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.NewFront(t, []string{apptest.Refusing(t), apptest.StartNode(t, devnode.Options{}).URL()}, "")
 	if line := s.Logs.Wait(t, "health.type http would see more than tcp"); line["node"] != "reverb-2" {
 		t.Errorf("got %v, want reverb-2, which answers", line)
@@ -69,6 +71,7 @@ func TestTheStartSaysWhichCheckWouldSeeMore(t *testing.T) {
 
 func TestAnUpgradeThatGetsNoAnswerIsHeldAgainstItsNode(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	frozen := apptest.StartNode(t, devnode.Options{Name: "first"})
 	other := apptest.StartNode(t, devnode.Options{Name: "second"})
 	s := apptest.NewFront(t, nil, apptest.TwoNodes(frozen.URL(), other.URL())+"timeouts: {answer: 1s}\nhealth: {interval: 1m, timeout: 1s}\n")
@@ -82,6 +85,7 @@ func TestAnUpgradeThatGetsNoAnswerIsHeldAgainstItsNode(t *testing.T) {
 
 func TestAnUpgradeThatWaitsGoesOnWhenItsNodeGoesDown(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	frozen := apptest.StartNode(t, devnode.Options{Name: "first"})
 	other := apptest.StartNode(t, devnode.Options{Name: "second"})
 	s := apptest.NewFront(t, nil, apptest.TwoNodes(frozen.URL(), other.URL())+apptest.Patient+"health: {type: http, interval: 1s, timeout: 1s}\n")
@@ -95,6 +99,7 @@ func TestAnUpgradeThatWaitsGoesOnWhenItsNodeGoesDown(t *testing.T) {
 
 func TestANodeIsNotDownForOneEndpointThatTakesLong(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 1, "timeouts: {answer: 1s, response: 1s}\nhealth: {interval: 1s, timeout: 1s}\n")
 	s.Nodes[0].SetFaults(devnode.Faults{Hang: true}) // upgrades hang, all else is answered
 	s.Wire(apptest.WireUpgrade + "\r\n")

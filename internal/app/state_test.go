@@ -112,6 +112,7 @@ func TestAFileSystemThatDoesNotAnswerHoldsUpNoUndrain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short, as it takes seconds")
 	}
+	t.Parallel()
 	dir := stateOf(t)
 	a, _, _ := run(t, func() (*config.Config, error) { return twoNodes(dir), nil })
 	if _, err := a.Drain("a", admin.DrainRequest{Force: true}); err != nil {

@@ -20,6 +20,7 @@ const slowEnds = "timeouts: {close: 30s, answer: 30s, handshake: 30s, header: 30
 
 func TestAStopTellsClientsThatAreHeldAndEnds(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, slowEnds+"limits: {upgrades_per_second: 1}\nhealth: {type: http, interval: 1h, panic_threshold: 0}\n")
 	var lost []*apptest.Peer
 	for range 3 {
@@ -40,6 +41,7 @@ func TestAStopTellsClientsThatAreHeldAndEnds(t *testing.T) {
 
 func TestAStopWaitsForANodeThatStillAnswersARequest(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 1, "stop_timeout: 20s\n")
 	s.Nodes[0].SetFaults(devnode.Faults{Delay: 2 * time.Second})
 	seen := s.Nodes[0].Stats().Requests
@@ -52,6 +54,7 @@ func TestAStopWaitsForANodeThatStillAnswersARequest(t *testing.T) {
 }
 
 func TestARequestThatAStopGivesUpIsAnswered(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 1, "")
 	s.Nodes[0].SetFaults(devnode.Faults{Delay: time.Hour})
 	seen := s.Nodes[0].Stats().Requests
@@ -65,6 +68,7 @@ func TestARequestThatAStopGivesUpIsAnswered(t *testing.T) {
 
 func TestStoppingSendsEverybodyAwayInOrder(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, "stop_timeout: 20s\n")
 	polite := s.Dial()
 	silent := s.Wire(apptest.WireUpgrade + "\r\n") // never answers a Close frame

@@ -23,6 +23,7 @@ func TestAThousandClientsSurviveThreeOfFiveNodes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short: nothing shows that a thousand real clients survive a drain, a kill and a freeze")
 	}
+	t.Parallel()
 	const count = 1000
 	nodes := startProcesses(t, 5)
 	// All clients have one address; with a bound of 1 they spread evenly.

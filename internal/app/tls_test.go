@@ -34,6 +34,7 @@ func TestTheServerNameChoosesTheCertificate(t *testing.T) {
 
 func TestANewCertificateTouchesNoClient(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	old := apptest.Pair(t, time.Now(), "ws.example.com")
 	s := apptest.New(t, 1, apptest.TLSListener("1.2", old))
 	answers := s.SecureBystander()
@@ -86,6 +87,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 
 func TestWhatIsNoTLSIsSentAwayFromATLSPort(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 1, apptest.TLSListener("1.2", apptest.Pair(t, time.Now(), "a.example"))+"timeouts: {header: 1s}\n")
 	s.SecureBystander()
 	w := s.Wire("GET /up HTTP/1.1\r\nHost: a\r\n\r\n")
