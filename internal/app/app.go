@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,9 +146,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 
 func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	limits, files := c.Limits, a.share(c)
-	if limits.MaxClients == 0 || limits.MaxClients > files.clients {
-		limits.MaxClients = files.clients
-	}
+	limits.MaxClients = min(files.clients, cmp.Or(limits.MaxClients, files.clients))
 	return proxy.Options{
 		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive,
 		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,

@@ -47,10 +47,13 @@ func (a *App) nodesHere(view cluster.View) (nodes []admin.Node) {
 func (a *App) viewHere(view cluster.View, n balancer.Status) admin.Node {
 	v := a.view(n)
 	if v.Drain != nil && inCluster(view) {
-		v.Drain.Initial = v.Drain.Remaining + v.Drain.Moved + v.Drain.Closed
+		v.Drain.Initial = hadHere(*v.Drain)
 	}
 	return v
 }
+
+// hadHere is how many clients of this member a drain began with, or got since.
+func hadHere(d admin.Drain) int { return d.Remaining + d.Moved + d.Closed }
 
 // view is a node as the API shows it.
 func (a *App) view(n balancer.Status) admin.Node {

@@ -103,13 +103,13 @@ func (a *App) shareNodes(v cluster.View) {
 		return
 	}
 	a.pool.SetPeers(peers(v))
-	none := 0
+	ofEach := true
 	for _, n := range a.pool.Nodes() {
 		if n.MaxConnections > 0 && a.pool.SetQuota(n.Name, quota(v, n)) == 0 {
-			none++
+			ofEach = false
 		}
 	}
-	if none == 0 && !a.applied.part {
+	if ofEach && !a.applied.part {
 		a.applied.part = true
 		close(a.hasPart)
 	}
