@@ -5,17 +5,18 @@ GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
+NFPM        ?= github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 FUZZTIME    ?= 20s
 
-.PHONY: build test short race manifests setup lint vuln fuzz mutate bench microbench storm demo clean
+.PHONY: build test short race manifests setup lint vuln fuzz mutate bench microbench storm demo packages deb rpm clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
 
 # All tests, with the race detector; in this order, with make -j too.
 .NOTPARALLEL:
-test: setup lint race manifests
+test: setup lint race manifests packages
 
 # Many tests wait most of their time, so that more of them than there are cores run
 # at once.
@@ -27,6 +28,14 @@ race:
 # have changed.
 manifests:
 	$(GO) -C deploy/validate test -count=1 ./...
+
+# The packages, and what becomes of the Debian one when it is installed, started,
+# upgraded and removed.
+packages: deb rpm
+	.ci/test-packages
+
+deb rpm: build
+	@VERSION="$(VERSION)" NFPM="$(GO) run $(NFPM)" .ci/package $@
 
 # What takes no more than half a minute on two idle cores, and needs neither npm nor
 # a browser. It tells what it skips.

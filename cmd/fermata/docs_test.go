@@ -57,12 +57,12 @@ var (
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
-	for _, pattern := range []string{"README.md", "docs/*.md", "packaging/*"} {
+	for _, pattern := range []string{"README.md", "docs/*.md", "packaging/*", "packaging/scripts/*"} {
 		files, err := filepath.Glob(filepath.Join("../..", pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: got %v and %v, want files", pattern, files, err)
 		}
-		for _, file := range files {
+		for _, file := range slices.DeleteFunc(files, isFolder) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -71,6 +71,11 @@ func documents(t *testing.T) map[string]string {
 		}
 	}
 	return texts
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // withoutBlocks is the prose, with its inline code.

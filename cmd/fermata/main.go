@@ -81,7 +81,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newServeCommand(), newDemoCommand(), newCheckCommand(), newReloadCommand(),
 		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newRollCommand(), newRebalanceCommand(), newExplainCommand(), newImportCommand(),
-		newSmokeCommand(), newVersionCommand(),
+		newSmokeCommand(), newManCommand(), newVersionCommand(),
 	)
 	return root
 }
