@@ -16,6 +16,7 @@ import (
 	"fermata/balancer"
 	"fermata/internal/connlimit"
 	"fermata/internal/metrics"
+	"fermata/internal/tracing"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 	"fermata/proxy/session"
@@ -63,6 +64,8 @@ type Deps struct {
 	// to know something else of a client, which Handler.Moved then says. Heard is
 	// closed when they can know it, or cannot be told. Nil: there are none.
 	Announce func(app, told string) (heard <-chan struct{})
+	// Tracer makes spans of requests and of moves; nil: there are none.
+	Tracer *tracing.Tracer
 }
 
 // Handler serves clients: upgrades are relayed to the node that the pool
@@ -78,6 +81,7 @@ type Handler struct {
 	dialFailed          func(node string, err error)
 	unanswered, waiting func(node string)
 	announced           func(app, told string) (heard <-chan struct{})
+	tracer              *tracing.Tracer
 
 	options  atomic.Pointer[Options]
 	plain    *httputil.ReverseProxy
@@ -120,7 +124,8 @@ type Handler struct {
 func New(o Options, deps Deps) *Handler {
 	h := &Handler{
 		pool: deps.Pool, moves: deps.Moves, engine: deps.Engine, metrics: deps.Metrics, log: deps.Log,
-		dialFailed: deps.DialFailed, unanswered: deps.Unanswered, waiting: deps.Waiting, announced: deps.Announce, via: newVia(),
+		dialFailed: deps.DialFailed, unanswered: deps.Unanswered, waiting: deps.Waiting, announced: deps.Announce, tracer: deps.Tracer,
+		via: newVia(),
 	}
 	h.stopping, h.stop = context.WithCancel(context.Background())
 	h.left, h.cut = context.WithCancel(context.Background())
@@ -178,6 +183,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c, s := clientOf(r, o)
 	defer h.surviveRequest(c)
+	w, r, span := h.traced(w, r, c)
+	defer span.End()
 	if isLoop(r, o) {
 		h.refuseLoop(w, r, c)
 		return

@@ -16,6 +16,7 @@ func (u *upgrade) join(a *answer) {
 		return
 	}
 	h.metrics.Connected(time.Since(c.live.Since))
+	noteStatus(spanOf(u.r.Context()), a.StatusCode)
 	hasSession := u.session != nil && u.session.begin(a, c.options.appOf(u.r.URL.Path))
 	pair := relay.Pair{
 		Client:   u.conn,

@@ -168,8 +168,10 @@ func (t *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 // over.
 func (t *nodes) ask(r *http.Request, turn *balancer.Turn) (*http.Response, error) {
 	asked := time.Now()
-	response, err := t.send(r, turn.Node)
+	ctx, span := t.h.tracedNode(r.Context(), r.Context().Value(clientKey{}).(*client).pick)
+	response, err := t.send(r.WithContext(ctx), turn.Node)
 	err = noSwitch(response, err)
+	endSpan(span, "", err)
 	shown := shows(r, err, time.Since(asked))
 	if err != nil {
 		t.h.giveBack(turn, shown)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/codes"
 	"go.uber.org/zap"
 
 	"fermata/internal/pusher"
@@ -58,6 +59,7 @@ func (u *upgrade) turnAway(why error) {
 	}
 	h.metrics.Handshake("", outcome)
 	h.noteTurnedAway(c, why)
+	spanOf(u.r.Context()).SetStatus(codes.Error, told)
 	if o.NoUsableNode == NoNode503 {
 		u.w.Header().Set("Retry-After", "1")
 		refuse(u.w, http.StatusServiceUnavailable, "no node can take this client now: "+told)

@@ -134,6 +134,7 @@ func (m *sessionMove) cut(ctx context.Context, p *visit) (*session.Arriving, err
 	if err := m.await(ctx, m.answered, "it has not answered a subscription"); err != nil {
 		return nil, err
 	}
+	spanOf(ctx).AddEvent("subscribed at both nodes")
 	return arriving, m.mark(ctx, p, arriving)
 }
 

@@ -43,7 +43,9 @@ func (s *sessionClient) Transfer(ctx context.Context, from *balancer.Node, lost 
 		return nil
 	}
 	began := time.Now()
+	ctx, span := s.handler.tracedMove(ctx, s)
 	err := because(ctx, s.transfer(ctx, lost))
+	endSpan(span, "", err)
 	if err != nil && s.held.Load() {
 		return nil // its node has ended meanwhile, and it is made anew
 	}

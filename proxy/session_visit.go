@@ -36,6 +36,7 @@ func (s *sessionClient) visit(ctx context.Context, not ...*balancer.Node) (*visi
 	c := &client{ip: s.ip, secure: s.secure, host: s.host, path: s.path, request: s.request, options: h.options.Load()}
 	c.live.Since = time.Now()
 	r := s.again().WithContext(ctx)
+	h.tracer.Inject(ctx, r.Header)
 	v := &visit{upgrade: &upgrade{client: c, h: h, r: r, head: upgradeHead(r, c), reason: reasonMoved}}
 	c.handler = h
 	for unwelcome := error(nil); ; {

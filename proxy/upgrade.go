@@ -194,12 +194,15 @@ var errBusy = errors.New("busy with upgrades")
 // were tried before failed, the last of them with that error.
 func (u *upgrade) try(ctx context.Context, tried []*balancer.Node, last error) (*answer, error) {
 	n := u.pick.Node
+	ctx, span := u.h.tracedNode(ctx, u.pick)
 	a, err := u.tryWhileUp(ctx, n)
 	if errors.Is(err, errSilent) {
 		u.h.noteSilent(n, u.client)
 		a, err = u.h.orSilence(a, err, n, tried, last)
 	}
-	u.h.metrics.Handshake(n.Name(), result(a, err))
+	came := result(a, err)
+	endSpan(span, came, err)
+	u.h.metrics.Handshake(n.Name(), came)
 	switch {
 	case err == nil:
 		u.h.metrics.Picked(n.Name(), string(u.pick.Reason))

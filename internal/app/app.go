@@ -29,6 +29,7 @@ import (
 	"fermata/internal/console"
 	"fermata/internal/metrics"
 	"fermata/internal/systemd"
+	"fermata/internal/tracing"
 	"fermata/proxy"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
@@ -64,6 +65,8 @@ type App struct {
 	state     *stateDir
 	council   council
 	ids       *cluster.IDs // nil: there is no cluster
+	tracer    *tracing.Tracer
+	drains    *drainSpans
 
 	joined atomic.Pointer[joined] // the nodes; changes with mu held
 
@@ -121,9 +124,13 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.delivery.Delivery = health.NewDelivery(a.deliveryPlan, a.delivered)
 	a.engine = relay.New(max(1, runtime.GOMAXPROCS(0)/2)) // see relay.Processors
 	a.moves = moves.New(a.pool, moveOptions(c))
+	if a.tracer, err = a.newTracer(c); err != nil {
+		return nil, err
+	}
+	a.drains = newDrainSpans(a.tracer)
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
 		Pool: a.pool, Moves: a.moves, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
-		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting, Announce: a.announcer(c.Cluster),
+		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting, Announce: a.announcer(c.Cluster), Tracer: a.tracer,
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
@@ -197,6 +204,8 @@ func (a *App) Run(asked context.Context) error {
 	a.checks.wg.Go(func() { a.tellManager(ctx) })
 	<-ctx.Done()
 	a.stop(clients)
+	a.drains.endAll()
+	a.tracer.Stop(lastSpans)
 	operators.Close()
 	stopRecording()
 	servers.Wait()

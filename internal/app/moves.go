@@ -21,16 +21,17 @@ func moveOptions(c *config.Config) moves.Options {
 func (a *App) moveOrStay(n balancer.Status) {
 	switch {
 	case n.Drain != nil:
-		a.moves.Move(n.Node, a.drainMove(n, *n.Drain, "node is draining"), func() { a.drained(n) })
+		a.moves.Move(n.Node, a.tracedDrain(n, a.drainMove(n, *n.Drain, "node is draining")), func() { a.drained(n) })
 	case n.Removed:
 		if !n.Lost {
 			a.moves.Forget(n.Node)
 		}
-		a.moves.Move(n.Node, a.removedMove(n), func() { a.drained(n) })
+		a.moves.Move(n.Node, a.tracedDrain(n, a.removedMove(n)), func() { a.drained(n) })
 	case n.Lost:
 		a.moves.Move(n.Node, a.lostMove(n), nil)
 	default:
 		a.moves.Stay(n.Node)
+		a.drains.stay(n.Node)
 		a.moves.Forget(n.Node)
 	}
 }
@@ -68,6 +69,7 @@ func (a *App) drained(n balancer.Status) {
 	if told := outcome.String(); told != "" {
 		gone += "; " + told
 	}
+	a.drains.drained(n.Node, outcome)
 	a.tell("drained", n.Name, gone, zap.Int("moved", outcome.Moved), zap.Int("closed", outcome.ClosedAll()))
 	if err != nil {
 		a.forget(n)

@@ -10,7 +10,6 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/certs"
-	"fermata/internal/cluster"
 	"fermata/internal/config"
 )
 
@@ -179,8 +178,11 @@ func fixed(old, next *config.Config) error {
 	if next.Admin.Token != old.Admin.Token {
 		errs = append(errs, errors.New("admin.token: got another one: this cannot change without a restart"))
 	}
-	if !sameCluster(next.Cluster, old.Cluster) {
+	if !sameSection(next.Cluster, old.Cluster) {
 		errs = append(errs, errors.New("cluster: got another one: this cannot change without a restart"))
+	}
+	if !sameSection(next.Tracing, old.Tracing) {
+		errs = append(errs, errors.New("tracing: got another one: this cannot change without a restart"))
 	}
 	same("state_dir", next.StateDir, old.StateDir)
 	same("log.format", next.Log.Format, old.Log.Format)
@@ -192,7 +194,8 @@ func fixed(old, next *config.Config) error {
 	return errors.Join(errs...)
 }
 
-func sameCluster(one, other *cluster.Options) bool {
+// sameSection is whether both say the same, or both are not there.
+func sameSection[T comparable](one, other *T) bool {
 	if one == nil || other == nil {
 		return one == other
 	}

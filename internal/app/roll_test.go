@@ -37,7 +37,7 @@ func TestARollIsToldByWhatIsLeftOfIt(t *testing.T) {
 func TestAClusterIsTheSameWithTheSameOptions(t *testing.T) {
 	f := func(one, other *cluster.Options, want bool) {
 		t.Helper()
-		if got := sameCluster(one, other); got != want {
+		if got := sameSection(one, other); got != want {
 			t.Errorf("%+v and %+v: got the same %v, want %v", one, other, got, want)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"fermata/internal/cluster"
 	"fermata/internal/regular"
 	"fermata/internal/secret"
+	"fermata/internal/tracing"
 	"fermata/proxy"
 	"fermata/proxy/moves"
 	"fermata/proxy/session"
@@ -57,6 +58,8 @@ type Config struct {
 	// Cluster is which other Fermatas this one is one with; nil: none.
 	Cluster *cluster.Options `yaml:"cluster"`
 	Headers proxy.Headers    `yaml:"headers"`
+	// Tracing is where spans go; nil: nowhere, and there are none.
+	Tracing *tracing.Options `yaml:"tracing"`
 	Log     Log              `yaml:"log"`
 
 	// Warnings are what is doubtful in the file, and is served all the same. No

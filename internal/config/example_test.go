@@ -10,6 +10,7 @@ import (
 
 	"fermata/internal/certs"
 	"fermata/internal/cluster"
+	"fermata/internal/tracing"
 )
 
 const exampleFile = "../../config.example.yaml"
@@ -24,7 +25,7 @@ func readExample(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = regexp.MustCompile(`(?m)^#(cluster:|  [a-z])`).ReplaceAll(text, []byte("$1"))
+	text = regexp.MustCompile(`(?m)^#(cluster:|tracing:|  [a-z])`).ReplaceAll(text, []byte("$1"))
 	return regexp.MustCompile(`(?m)^  #([- ] )`).ReplaceAll(text, []byte("  $1"))
 }
 
@@ -57,7 +58,7 @@ func TestTheExampleShowsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantDefaults(t, got)
-	got.Listen, got.Nodes, got.Apps, got.Health.Reverb.AppKey, got.Cluster = nil, nil, nil, "", nil
+	got.Listen, got.Nodes, got.Apps, got.Health.Reverb.AppKey, got.Cluster, got.Tracing = nil, nil, nil, "", nil, nil
 	if want := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want the defaults %+v", got, want)
 	}
@@ -81,6 +82,12 @@ func wantDefaults(t *testing.T, c *Config) {
 	shared.Redis, shared.Secret = c.Cluster.Redis, c.Cluster.Secret
 	if *c.Cluster != shared {
 		t.Errorf("got %+v, want %+v", *c.Cluster, shared)
+	}
+	var traces tracing.Options
+	traces.SetDefaults()
+	traces.Endpoint = c.Tracing.Endpoint
+	if *c.Tracing != traces {
+		t.Errorf("got %+v, want %+v", *c.Tracing, traces)
 	}
 	node.Name, node.URL = c.Nodes[0].Name, c.Nodes[0].URL
 	if c.Nodes[0] != node {

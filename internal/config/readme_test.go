@@ -19,7 +19,7 @@ import (
 var withoutDefault = []string{
 	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "nodes[].name", "nodes[].url",
 	"apps[].id", "apps[].key", "apps[].secret",
-	"cluster.redis", "cluster.secret",
+	"cluster.redis", "cluster.secret", "tracing.endpoint",
 }
 
 // ofSome are those that only some entries of a list have.
@@ -80,7 +80,7 @@ func TestEveryOptionNamedInTheDocumentationExists(t *testing.T) {
 }
 
 // documents are those that operators read.
-var documents = []string{"README.md", "docs/deploy.md", "docs/reference.md", "docs/cluster.md", "CHANGELOG.md"}
+var documents = []string{"README.md", "docs/deploy.md", "docs/reference.md", "docs/cluster.md", "docs/tracing.md", "CHANGELOG.md"}
 
 // Pieces of a configuration stand alone in the documentation: what they lack is
 // no mistake there.

@@ -34,6 +34,7 @@ func (c *Config) validate(r *report) {
 	r.within("stop_timeout", c.StopTimeout, time.Second, longest)
 	r.validateAdmin(c.Admin)
 	r.validateCluster(c.Cluster)
+	r.validateTracing(c.Tracing)
 	r.validatePlaces(c)
 	r.validateFiles(c)
 	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -19,6 +19,7 @@ type Metrics struct {
 	dialShortages     *prometheus.CounterVec
 	acceptFailures    prometheus.Counter
 	proxyHeaders      prometheus.Counter
+	spansLost         prometheus.Counter
 	lookups           *prometheus.CounterVec
 	closed            *prometheus.CounterVec
 	connectionSeconds prometheus.Histogram
@@ -49,6 +50,9 @@ func New(registry prometheus.Registerer) *Metrics {
 		}, []string{"resource"}),
 		acceptFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fermata_accept_failures_total", Help: "Connections to Fermata, of clients and of operators, that could not be accepted.",
+		}),
+		spansLost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "fermata_spans_unsent_total", Help: "Batches of spans that could not be sent to tracing.endpoint.",
 		}),
 		proxyHeaders: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fermata_proxy_headers_refused_total", Help: "Connections that began with a PROXY protocol header, which is not understood.",
@@ -90,7 +94,7 @@ func New(registry prometheus.Registerer) *Metrics {
 	}
 	m.lookups.WithLabelValues(lookupOK)
 	m.lookups.WithLabelValues(lookupFailed)
-	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.proxyHeaders, m.lookups, m.closed, m.connectionSeconds,
+	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.proxyHeaders, m.spansLost, m.lookups, m.closed, m.connectionSeconds,
 		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics,
 		m.sessionMoves.results, m.sessionMoves.seconds)
 	return m
@@ -122,6 +126,9 @@ func (m *Metrics) LookedUp(ok bool) {
 
 // ProxyHeader counts a connection that began with a PROXY protocol header.
 func (m *Metrics) ProxyHeader() { m.proxyHeaders.Inc() }
+
+// SpansLost counts a batch of spans that could not be sent.
+func (m *Metrics) SpansLost() { m.spansLost.Inc() }
 
 // AcceptFailed counts a connection that could not be accepted.
 func (m *Metrics) AcceptFailed() { m.acceptFailures.Inc() }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"fermata/balancer"
 	"fermata/internal/pusher"
 	"fermata/proxy/relay"
@@ -27,6 +29,8 @@ type Move struct {
 	// Fermatas move clients of the node, too. It is called often, and concurrently;
 	// nil: all of it.
 	Share func() float64
+	// Span is what the moves of sessions are a part of; the zero value: nothing.
+	Span trace.SpanContext
 }
 
 // move is a Move under way.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"fermata/balancer"
 	"fermata/proxy/relay"
 )
@@ -95,7 +97,7 @@ func (m *Moves) transfer(ctx context.Context, c *Client, s Session, p parting) {
 		defer m.transfers.leave()
 		within, end := m.untilLast(m.stopping, p.Move)
 		defer end()
-		if err := s.Transfer(within, p.from, p.By == relay.ByNodeLost); err != nil {
+		if err := s.Transfer(trace.ContextWithSpanContext(within, p.Span), p.from, p.By == relay.ByNodeLost); err != nil {
 			m.remain(ctx, c, p, resultOf(err))
 		}
 	})
