@@ -80,7 +80,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newDemoCommand(), newCheckCommand(), newReloadCommand(),
-		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newRollCommand(), newRebalanceCommand(), newExplainCommand(), newImportCommand(),
+		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newRollCommand(), newRebalanceCommand(), newExplainCommand(), newInitCommand(), newImportCommand(),
 		newSmokeCommand(), newManCommand(), newVersionCommand(),
 	)
 	return root
