@@ -33,6 +33,7 @@ type Node struct {
 	elsewhere   int  // clients that the peers have there
 	shared      bool // max_connections is shared with the peers
 	quota       int  // this Fermata's part of it, when it is
+	missed      int  // clients that would have come here, had it not been full, ever
 
 	requests int     // plain ones that it has now
 	allowed  float64 // how many of those it may have; 0: it has answered none
@@ -98,6 +99,7 @@ type Status struct {
 	Shed           int           // clients that are to go elsewhere when they come
 	Connections    int
 	Requests       int // plain ones that it has now
+	Missed         int // clients that would have come here, had it not been full, ever
 	Quota          int // what this Fermata may have of MaxConnections: all, where it shares the node with nobody
 }
 
@@ -118,6 +120,7 @@ func (n *Node) status() Status {
 		Shed:           n.shed,
 		Connections:    n.connections,
 		Requests:       n.requests,
+		Missed:         n.missed,
 		Quota:          n.most(),
 	}
 	if !n.up {

@@ -62,7 +62,7 @@ func (p *Pool) pick(key Key) (pick Pick, relieved *Node, ok bool) {
 
 // choose chooses a node: the one that the client's cookie names, else the best
 // one by the hash of its address; one that is down only as the last resort. It
-// returns false when no node can take the client.
+// returns false, and only what is preferred, when no node can take the client.
 func (p *Pool) choose(key Key) (Pick, bool) {
 	pinned := p.pinned(key.Pins)
 	if pinned != nil && p.obstacle(pinned, key.Tried, ifUp) == "" {
@@ -76,8 +76,10 @@ func (p *Pool) choose(key Key) (Pick, bool) {
 	}
 	first := p.ranking.first()
 	switch {
-	case best == nil:
+	case best == nil && first == nil:
 		return Pick{}, false
+	case best == nil:
+		return Pick{Preferred: cmp.Or(pinned, first.node)}, false
 	case pinned != nil:
 		return Pick{Node: best.node, Preferred: pinned, Pinned: true, Reason: p.obstacle(pinned, key.Tried, ifUp)}, true
 	case best == first:

@@ -88,6 +88,9 @@ func (p *Pool) Acquire(key Key) (Pick, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pick, relieved, ok := p.pick(key)
+	if n := pick.Preferred; n != nil && len(key.Tried) == 0 && n.serves() && n.full() {
+		n.missed++
+	}
 	if !ok {
 		return Pick{}, ErrNoUsableNode
 	}

@@ -66,3 +66,31 @@ func TestPlainRequestsCountTowardsTheQuota(t *testing.T) {
 	turn.Release(AnswerNothing)
 	acquire(t, p, client(1))
 }
+
+func TestClientsThatANodeHasNoPlaceForAreCounted(t *testing.T) {
+	all := nodes("a", "b")
+	all[0].MaxConnections = 10
+	p := New(all, unbounded())
+	p.SetQuota("a", 1)
+	missed := func(want int) {
+		t.Helper()
+		if n, _ := p.Node("a"); n.Missed != want {
+			t.Errorf("got %d clients that would have come, want %d", n.Missed, want)
+		}
+	}
+	key := clientOf(t, p, "a")
+	acquire(t, p, key)
+	missed(0)
+	acquire(t, p, key) // b has it
+	missed(1)
+	p.SetCheck("b", Check{Reason: "dial refused"})
+	if _, err := p.Acquire(key); !errors.Is(err, ErrNoUsableNode) {
+		t.Errorf("got %v, want no usable node", err)
+	}
+	missed(2)
+	p.Explain(key)
+	missed(2)
+	drain(t, p, "a")
+	p.Acquire(key)
+	missed(2)
+}

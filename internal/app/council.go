@@ -88,7 +88,7 @@ func (a *App) reportNode(v cluster.View, n balancer.Status) cluster.NodeReport {
 	outcome := a.moves.Outcome(n.Node)
 	r := cluster.NodeReport{
 		Connections: n.Connections, Requests: n.Requests, Up: n.Up, Cap: n.MaxConnections,
-		Asked: a.handler.Share(n.Node, v.UpgradeShare(n.Name)), Moved: outcome.Moved, Closed: outcome.Closed,
+		Asked: a.handler.Share(n.Node, v.UpgradeShare(n.Name)) + n.Missed, Moved: outcome.Moved, Closed: outcome.Closed,
 		Checked: n.Checked,
 	}
 	if !n.Up {

@@ -16,12 +16,29 @@ func (m *Member) beat(ctx context.Context) {
 	}
 	defer release()
 	if err := m.exchange(ctx); err != nil {
+		m.needy = false
 		if ctx.Err() == nil {
 			m.missed(err)
 		}
 		return
 	}
 	m.bury(ctx, m.peers.age())
+	m.settle(ctx)
+	m.obey()
+	m.tell()
+}
+
+// seek takes the places that others have given back since the last beat, without
+// being a beat: what is counted in those goes on as it is.
+func (m *Member) seek(ctx context.Context) {
+	release := m.take(ctx)
+	if release == nil {
+		return
+	}
+	defer release()
+	if m.needy = m.exchange(ctx) == nil; !m.needy {
+		return
+	}
 	m.settle(ctx)
 	m.obey()
 	m.tell()

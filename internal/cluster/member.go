@@ -13,6 +13,8 @@ import (
 const (
 	// beatEvery is how often a member is heard of and hears of the others.
 	beatEvery = 500 * time.Millisecond
+	// seekEvery is how often a member looks for places that others give back.
+	seekEvery = 100 * time.Millisecond
 	// exchangeTimeout bounds one exchange with the store.
 	exchangeTimeout = 2 * time.Second
 	// leaveTimeout bounds what a member does when it goes.
@@ -64,6 +66,8 @@ type Member struct {
 	seq     uint64 // of its newest report
 	seen    Stamp  // of the newest decision that it was told
 	met     bool   // it has reached the store once
+
+	needy bool // it has no place left at a node where others have; of Run's goroutine alone
 }
 
 // swap is a write of the state.
@@ -115,13 +119,21 @@ func (m *Member) Run(ctx context.Context) {
 		default:
 			close(m.first)
 		}
-		select {
-		case <-time.After(jitter()):
-		case <-ctx.Done():
+		if m.rest(ctx); ctx.Err() != nil {
 			m.leave(context.WithoutCancel(ctx))
 			return
 		}
 	}
+}
+
+// rest lasts until the next beat.
+func (m *Member) rest(ctx context.Context) {
+	next := time.Now().Add(jitter())
+	for m.needy && ctx.Err() == nil && time.Until(next) > seekEvery {
+		rest(ctx, seekEvery)
+		m.seek(ctx)
+	}
+	rest(ctx, time.Until(next))
 }
 
 // jitter is the wait for the next beat, ±10 %, so that members' beats do not

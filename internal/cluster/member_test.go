@@ -200,7 +200,7 @@ func TestAtRestNothingIsWritten(t *testing.T) {
 	bubble(t, func(t *testing.T, s *simStore) {
 		all := start(t, s, 30, nodes, "a", "b", "c")
 		all[0].pool.come("r1", 7)
-		passes(5 * time.Second)
+		passes(20 * time.Second)
 		beats, swaps := s.counts()
 		passes(60 * time.Second)
 		beatsThen, swapsThen := s.counts()

@@ -3,6 +3,7 @@ package cluster
 // plan sets this member's quotas as they should be. One that gets lower is used
 // no more, before anybody else can have it.
 func (m *Member) plan(s *State) {
+	m.needy = false
 	for node, n := range m.peers[m.id].report.Nodes {
 		if n.Cap == 0 {
 			s.give(node, m.id, 0)
@@ -22,7 +23,9 @@ func (m *Member) plan(s *State) {
 // only if nobody has it.
 func (m *Member) need(s *State, node string, n NodeReport) int {
 	mine, left := s.Quotas[node][m.id], n.Cap-s.given(node)
-	asked := m.peers.share(m.id, node, s.Quotas[node]).ask(mine, left)
+	share := m.peers.share(m.id, node, s.Quotas[node])
+	m.needy = m.needy || share.needs(mine)
+	asked := share.ask(mine, left)
 	return max(n.used(), min(asked, mine+max(0, left)))
 }
 
@@ -62,15 +65,20 @@ func (m *Member) obey() {
 
 // share is what a member goes by for its quota of a node.
 type share struct {
-	limit   int  // of the node
-	used    int  // by this member
-	all     int  // by all
-	members int  // that want some of it
-	wants   bool // this member does
-	short   bool // another one has none left
+	limit   int     // of the node
+	used    int     // by this member
+	all     int     // by all
+	members int     // that want some of it
+	part    float64 // of what is free that is this member's, by what wants it
+	wants   bool    // this member does
+	short   bool    // another one has none left
+	outbid  bool    // more clients want it there than here
 }
 
 func (ps peers) share(self, node string, quotas map[string]int) (s share) {
+	own := ps[self]
+	members, wanted := ps.wanting(node)
+	s.members, s.part = members, part(own.asked[node], wanted, members)
 	for id, p := range ps {
 		n, has := p.report.Nodes[node]
 		if !has || !p.lives() {
@@ -78,17 +86,20 @@ func (ps peers) share(self, node string, quotas map[string]int) (s share) {
 		}
 		wants := !p.report.Stopping
 		s.all += n.used()
-		if wants {
-			s.members++
-		}
 		switch {
 		case id == self:
 			s.limit, s.used, s.wants = n.Cap, n.used(), wants
 		case wants && n.used() >= quotas[id]:
 			s.short = true
+			s.outbid = s.outbid || p.asked[node] > own.asked[node]+anyhow
 		}
 	}
 	return s
+}
+
+// needs is whether this member has none of the places left that there are.
+func (s share) needs(mine int) bool {
+	return s.wants && s.used >= mine && s.limit-s.all >= s.members
 }
 
 // ask is what it should have instead of mine, with so many left to nobody: what
@@ -96,14 +107,16 @@ func (ps peers) share(self, node string, quotas map[string]int) (s share) {
 // is short.
 func (s share) ask(mine, left int) int {
 	free := max(0, s.limit-s.all)
+	part := int(s.part * float64(free))
 	switch {
 	case !s.wants || free == 0:
 		return s.used
 	case left < 0: // too many were given
-		return s.used + free/s.members
+		return s.used + part
+	case !s.outbid:
+		part = max(1, part)
 	}
-	part := max(1, free/s.members)
-	want, about := s.used+part, max(1, min(part/4, s.limit/50))
+	want, about := s.used+part, max(1, part/4)
 	short := s.used >= mine || s.short && left == 0
 	if !short && max(want-mine, mine-want) <= about {
 		return mine

@@ -33,7 +33,7 @@ func TestMembersShareWhatIsFreeOfANode(t *testing.T) {
 			t.Errorf("got %d clients after 20 s, want all 90, but for one for each other member", got)
 		}
 		all[0].pool.leave("r1", 60)
-		passes(5 * time.Second)
+		passes(20 * time.Second)
 		for _, p := range all {
 			if got := quota(t, p) - p.pool.uses("r1"); got < 15 || got > 25 {
 				t.Errorf("%s: got room for %d, want about 20 of 60", p.name, got)
@@ -107,19 +107,54 @@ func TestAQuotaThatMayHaveBeenGivenBackIsNotUsed(t *testing.T) {
 func TestAQuotaIsWhatIsAskedAndLeft(t *testing.T) {
 	ask := func(s share, mine, left, want int) {
 		t.Helper()
+		s.wants = s.part > 0
 		if got := s.ask(mine, left); got != want {
 			t.Errorf("%+v with %d and %d left: got %d, want %d", s, mine, left, got, want)
 		}
 	}
-	ask(share{limit: 90, members: 3, wants: true}, 0, 90, 30)
-	ask(share{limit: 90, members: 3, wants: true, used: 12, all: 30}, 0, 90, 32)
-	ask(share{limit: 950, members: 2, wants: true}, 470, 0, 470)                          // about as much
-	ask(share{limit: 950, members: 2, wants: true}, 400, 0, 475)                          // not about as much
-	ask(share{limit: 950, members: 5, wants: true, short: true}, 200, 0, 190)             // somebody waits for it
-	ask(share{limit: 950, members: 5, wants: true, short: true}, 200, 30, 200)            // and can have others
-	ask(share{limit: 10, members: 3, wants: true, used: 3, all: 9}, 3, 1, 4)              // the last one
-	ask(share{limit: 10, members: 3, wants: true, used: 3, all: 9, short: true}, 4, 0, 4) // which somebody has
-	ask(share{limit: 10, members: 3, wants: true, used: 3, all: 9}, 5, -1, 3)             // too many were given
-	ask(share{limit: 10, members: 3, wants: true, used: 4, all: 14}, 6, -4, 4)
-	ask(share{limit: 10, members: 3, used: 4, all: 4}, 6, 0, 4) // it is stopping
+	const third = 1. / 3
+	ask(share{limit: 90, part: third}, 0, 90, 30)
+	ask(share{limit: 90, part: third, used: 12, all: 30}, 0, 90, 32)
+	ask(share{limit: 950, part: 0.5}, 470, 0, 470)                                        // about as much
+	ask(share{limit: 950, part: 0.5}, 350, 0, 475)                                        // not about as much
+	ask(share{limit: 950, part: 0.125}, 475, 0, 118)                                      // clients come elsewhere
+	ask(share{limit: 950, part: 0.2, short: true}, 200, 0, 190)                           // somebody waits for it
+	ask(share{limit: 950, part: 0.2, short: true}, 200, 30, 200)                          // and can have others
+	ask(share{limit: 10, part: third, used: 3, all: 9}, 3, 1, 4)                          // the last one
+	ask(share{limit: 10, part: third, used: 3, all: 9, short: true}, 4, 0, 4)             // which somebody has
+	ask(share{limit: 10, part: 0.1, used: 3, all: 9, short: true, outbid: true}, 4, 0, 3) // and another one's clients want
+	ask(share{limit: 10, part: third, used: 3, all: 9}, 5, -1, 3)                         // too many were given
+	ask(share{limit: 10, part: third, used: 4, all: 14}, 6, -4, 4)
+	ask(share{limit: 10, used: 4, all: 4}, 6, 0, 4) // it is stopping
+}
+
+// comes has clients want places at a member, for so long.
+func (p *process) comes(clients int, long time.Duration) {
+	for range int(long / (100 * time.Millisecond)) {
+		p.pool.come("r1", clients)
+		passes(100 * time.Millisecond)
+	}
+}
+
+func TestPlacesGoWhereClientsCome(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		all := start(t, s, 950, nodes, "a", "b", "c")
+		uses := func(p *process, least int) {
+			t.Helper()
+			if got := p.pool.uses("r1"); got < least {
+				t.Errorf("%s: got %d clients, want at least %d", p.name, got, least)
+			}
+		}
+		for _, least := range []int{316, 750, 830, 900, 930, 945} {
+			all[0].comes(950, 500*time.Millisecond)
+			uses(all[0], least)
+		}
+		all[0].comes(950, 3*time.Second)
+		uses(all[0], 950)
+		all[0].pool.leave("r1", 500)
+		all[1].comes(950, 3*time.Second) // nobody comes to the first one now
+		uses(all[1], 480)
+		all[1].comes(950, 5*time.Second)
+		uses(all[1], 499)
+	})
 }

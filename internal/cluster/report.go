@@ -30,7 +30,7 @@ type NodeReport struct {
 	// Checked is by the member's clock: by that of Redis, each beat would have it a little
 	// different.
 	Checked time.Time      `json:"checked,omitzero"`
-	Asked   int            `json:"asked,omitempty"`  // upgrades that wanted it, ever
+	Asked   int            `json:"asked,omitempty"`  // upgrades that wanted it, ever, whether it was full or not
 	Moved   int            `json:"moved,omitempty"`  // of the drain under way
 	Closed  map[string]int `json:"closed,omitempty"` // of the drain under way, by outcome
 	Cap     int            `json:"cap,omitempty"`    // max_connections in this member's configuration; 0: none

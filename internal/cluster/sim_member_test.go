@@ -45,6 +45,13 @@ func (p *pool) come(node string, clients int) int {
 	return clients
 }
 
+// has is for clients that have come long ago.
+func (p *pool) has(node string, clients int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used[node] = clients
+}
+
 func (p *pool) leave(node string, clients int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

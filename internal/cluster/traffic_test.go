@@ -94,7 +94,7 @@ func TestAtRestTheTrafficIsSixCommandsABeatWhateverTheClients(t *testing.T) {
 		t.Helper()
 		all := meeting(t, url, 950, beats, "a", "b", "c")
 		for _, p := range all {
-			p.pool.come("r1", clients)
+			p.pool.has("r1", clients)
 		}
 		await(beats, 15) // until quotas are settled
 		before := trafficOf(t, client)
