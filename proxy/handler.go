@@ -64,6 +64,9 @@ type Deps struct {
 	// to know something else of a client, which Handler.Moved then says. Heard is
 	// closed when they can know it, or cannot be told. Nil: there are none.
 	Announce func(app, told string) (heard <-chan struct{})
+	// Mention is told in the same way what they can know a little later. Nil: there
+	// are none.
+	Mention func(app, told string)
 	// Tracer makes spans of requests and of moves; nil: there are none.
 	Tracer *tracing.Tracer
 }
@@ -81,6 +84,7 @@ type Handler struct {
 	dialFailed          func(node string, err error)
 	unanswered, waiting func(node string)
 	announced           func(app, told string) (heard <-chan struct{})
+	mentioned           func(app, told string)
 	tracer              *tracing.Tracer
 
 	options  atomic.Pointer[Options]
@@ -124,7 +128,7 @@ type Handler struct {
 func New(o Options, deps Deps) *Handler {
 	h := &Handler{
 		pool: deps.Pool, moves: deps.Moves, engine: deps.Engine, metrics: deps.Metrics, log: deps.Log,
-		dialFailed: deps.DialFailed, unanswered: deps.Unanswered, waiting: deps.Waiting, announced: deps.Announce, tracer: deps.Tracer,
+		dialFailed: deps.DialFailed, unanswered: deps.Unanswered, waiting: deps.Waiting, announced: deps.Announce, mentioned: deps.Mention, tracer: deps.Tracer,
 		via: newVia(),
 	}
 	h.stopping, h.stop = context.WithCancel(context.Background())

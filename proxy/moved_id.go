@@ -36,3 +36,10 @@ func (h *Handler) announce(app, told string) (heard <-chan struct{}) {
 func (s *sessionClient) announce() (heard <-chan struct{}) {
 	return s.handler.announce(s.session.App().ID, s.session.Told())
 }
+
+// mention is announce where nobody waits for it.
+func (s *sessionClient) mention() {
+	if s.handler.mentioned != nil {
+		s.handler.mentioned(s.session.App().ID, s.session.Told())
+	}
+}

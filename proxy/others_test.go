@@ -158,8 +158,12 @@ func startFrontOf(t *testing.T, nodes []*devnode.Node, announce func(app, told s
 	}
 	limits, pool := DefaultLimits(), balancer.New(o, balancer.DefaultSticky())
 	limits.MaxClients = 10
+	var mention func(app, told string)
+	if announce != nil {
+		mention = func(app, told string) { announce(app, told) }
+	}
 	f.h = New(Options{Timeouts: DefaultTimeouts(), Limits: limits, MaxConnections: 20, AwaitGreeting: true, Apps: []session.App{knownApp}, Session: DefaultSession()},
-		Deps{Pool: pool, Moves: moves.New(pool, moves.Options{}), Engine: relay.New(1), Metrics: metrics.New(prometheus.NewRegistry()), Log: zap.NewNop(), Announce: announce})
+		Deps{Pool: pool, Moves: moves.New(pool, moves.Options{}), Engine: relay.New(1), Metrics: metrics.New(prometheus.NewRegistry()), Log: zap.NewNop(), Announce: announce, Mention: mention})
 	f.Server = httptest.NewUnstartedServer(f.h)
 	f.Config.ConnState = f.h.ConnState
 	f.Start()

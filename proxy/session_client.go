@@ -55,7 +55,7 @@ func (s *sessionClient) Ended(end relay.End) {
 	s.handler.tallies.sessions(s.tally, -1)
 	s.forgetAlias()
 	if s.moved > 0 {
-		s.announce()
+		s.mention()
 	}
 	s.session.End()
 	s.over(end, zap.Int32("moves", s.moved))

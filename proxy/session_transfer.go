@@ -178,7 +178,7 @@ func (s *sessionClient) restore(ctx context.Context) error {
 func (s *sessionClient) remake(v *visit) error {
 	err := s.replace(v, lifeSign, s.session.Again(v.id))
 	if err == nil {
-		s.announce()
+		s.mention()
 	}
 	return err
 }

@@ -20,7 +20,7 @@ type silence struct {
 // silence begins when the client is held.
 func (s *sessionClient) silence() *silence {
 	over := s.handler.aliases.begin(s.session.App().ID, s.session.Told(), s.session.Present())
-	q := &silence{over: func() { over(); s.announce() }}
+	q := &silence{over: func() { over(); s.mention() }}
 	q.heard = s.announce()
 	q.earlier, q.leave = s.handler.events.earlier(s.session.App().ID)
 	return q

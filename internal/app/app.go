@@ -130,7 +130,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.drains = newDrainSpans(a.tracer)
 	a.handler = proxy.New(a.proxyOptions(c), proxy.Deps{
 		Pool: a.pool, Moves: a.moves, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
-		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting, Announce: a.announcer(c.Cluster), Tracer: a.tracer,
+		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting, Announce: a.announcer(c.Cluster), Mention: a.mentioner(c.Cluster), Tracer: a.tracer,
 	})
 	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)

@@ -32,6 +32,14 @@ func (a *App) announcer(o *cluster.Options) func(app, told string) (heard <-chan
 	return func(app, told string) (heard <-chan struct{}) { return a.ids.Announce(app, told) }
 }
 
+// mentioner is proxy.Deps.Mention.
+func (a *App) mentioner(o *cluster.Options) func(app, told string) {
+	if o == nil {
+		return nil
+	}
+	return func(app, told string) { a.ids.Mention(app, told) }
+}
+
 // unlearn forgets the clients of members that are gone.
 func (a *App) unlearn(v cluster.View) {
 	if a.ids == nil {

@@ -49,6 +49,8 @@ type IDs struct {
 	others speakers
 	away   atomic.Bool
 	caught chan struct{} // see CaughtUp
+
+	expires time.Time // when it was set when the stream goes; of write alone
 }
 
 const (
@@ -57,6 +59,12 @@ const (
 	// idsPause is the least time between two announcements of a member. What comes
 	// meanwhile is said together.
 	idsPause = 5 * time.Millisecond
+	// idsPatience is for how long something waits to be said together with others
+	// when nobody waits for it.
+	idsPatience = 50 * time.Millisecond
+	// expireEvery is how often it is set when the stream goes of which nobody thinks
+	// any more.
+	expireEvery = time.Minute
 	// idsRetry is how soon a Redis that is away is tried again.
 	idsRetry = 500 * time.Millisecond
 	// idsBlock is for how long it is asked for news at once.
@@ -76,8 +84,16 @@ func NewIDs(o Options, deps IDsDeps) *IDs {
 // closed when they could read it, or when Redis is away. It may be called from any
 // goroutine, and does not block.
 func (i *IDs) Announce(app, told string) (heard <-chan struct{}) {
+	return i.note(app, told, true)
+}
+
+// Mention is as Announce, for what may come to the others a little later: then fewer
+// announcements are made.
+func (i *IDs) Mention(app, told string) { i.note(app, told, false) }
+
+func (i *IDs) note(app, told string, waits bool) (heard <-chan struct{}) {
 	away := i.away.Load()
-	return i.own.note(clientID{app, told}, away, away && i.deps.Moved(app, told).Present == "")
+	return i.own.note(clientID{app, told}, waits, away, away && i.deps.Moved(app, told).Present == "")
 }
 
 // CaughtUp is closed once all is learned that was said before Run.
@@ -112,18 +128,24 @@ func (i *IDs) write(ctx context.Context) {
 			i.tryAgain(ctx)
 			continue
 		}
-		if b := i.own.take(); len(b.ids) > 0 {
-			i.own.done(b, i.say(ctx, b))
-			rest(ctx, idsPause)
-			continue
-		}
 		select {
 		case <-i.own.wake:
+			i.sayDue(ctx)
 		case <-renew.C:
 			i.own.renew()
 		case <-ctx.Done():
 		}
 	}
+}
+
+// sayDue says what is due, as much as one announcement can have.
+func (i *IDs) sayDue(ctx context.Context) {
+	b := i.own.take()
+	if len(b.ids) == 0 {
+		return
+	}
+	i.own.done(b, i.say(ctx, b))
+	rest(ctx, idsPause)
 }
 
 // say writes an announcement, and is whether it worked.
@@ -158,6 +180,8 @@ func (i *IDs) tryAgain(ctx context.Context) {
 	rest(ctx, idsRetry)
 	if i.deps.Client.Ping(ctx).Err() == nil {
 		i.away.Store(false)
+		i.expires = time.Time{} // it may have come back empty
+		i.own.wakeUp()
 	}
 }
 

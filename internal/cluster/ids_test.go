@@ -7,6 +7,7 @@ import (
 	"maps"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -149,6 +150,45 @@ func TestAClientThatEndsWhereItBeganIsSaidToNobody(t *testing.T) {
 	}
 }
 
+func TestWhatNobodyWaitsForIsSaidWithWhatComesNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOwnIDs()
+		said := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			got := 0
+			if len(o.wake) > 0 {
+				<-o.wake
+				b := o.take()
+				o.done(b, true)
+				got = len(b.ids)
+			}
+			if got != want {
+				t.Errorf("got %d clients said, want %d", got, want)
+			}
+		}
+		o.note(clientID{"1", "ended"}, false, false, false)
+		said(0)
+		o.note(clientID{"1", "begins"}, true, false, false)
+		said(2)
+		o.note(clientID{"1", "ended"}, false, false, false)
+		<-time.After(idsPatience)
+		said(1)
+	})
+}
+
+func TestTheStreamIsToldOnceAMinuteWhenToGo(t *testing.T) {
+	server := redisserver.New(t, redisserver.Options{})
+	a := talk(t, "a", server.Address())
+	for i := range 5 {
+		a.move(fmt.Sprint(i), "2.2")
+	}
+	calls := trafficOf(t, a.client).calls
+	if ttl, err := a.client.TTL(t.Context(), a.stream).Result(); calls["xadd"] != 5 || calls["expire"] != 1 || ttl < idsKept || err != nil {
+		t.Errorf("got %d announcements, %d times an expiry, in %v, %v, want five and one", calls["xadd"], calls["expire"], ttl, err)
+	}
+}
+
 func TestARedisThatComesBackEmptyIsToldEverythingAnew(t *testing.T) {
 	server := redisserver.New(t, redisserver.Options{})
 	a, b := talk(t, "a", server.Address()), talk(t, "b", server.Address())
@@ -288,7 +328,7 @@ func TestTheOldestAnnouncementIsThatOfTheClientSaidTheLongestAgo(t *testing.T) {
 	say := func(written bool, told ...string) Said {
 		t.Helper()
 		for _, id := range told {
-			o.note(clientID{"1", id}, false, false)
+			o.note(clientID{"1", id}, true, false, false)
 		}
 		b := o.take()
 		for i, id := range b.ids {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"container/list"
 	"sync"
+	"time"
 )
 
 // clientID is a client, by what it was told.
@@ -11,7 +12,7 @@ type clientID struct{ app, told string }
 // ownIDs are this member's clients that the others have to know, those that have been
 // said and those that are due. Its methods may be called concurrently.
 type ownIDs struct {
-	wake chan struct{} // has one when something is due
+	wake chan struct{} // has one when something is to be said
 
 	mu     sync.Mutex
 	all    map[clientID]*ownID
@@ -20,6 +21,7 @@ type ownIDs struct {
 	last   uint64    // number of the last announcement
 	lowest uint64    // no client that is due was said before; 0: none ever was
 	stale  uint64    // whatever was said up to then is due again
+	waking bool      // wake gets one within idsPatience
 }
 
 // ownID is one of them.
@@ -47,9 +49,10 @@ func newOwnIDs() *ownIDs {
 // atOnce is for those who must not wait.
 var atOnce = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// note is for a client of which there is something to say. While Redis is away nobody
-// waits for that, and one that has gone is dropped: all that is left is said anew.
-func (o *ownIDs) note(client clientID, away, gone bool) (heard <-chan struct{}) {
+// note is for a client of which there is something to say, at once if somebody waits
+// for it. While Redis is away nobody does, and one that has gone is dropped: all that
+// is left is said anew.
+func (o *ownIDs) note(client clientID, waits, away, gone bool) (heard <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	id := o.all[client]
@@ -66,13 +69,44 @@ func (o *ownIDs) note(client clientID, away, gone bool) (heard <-chan struct{}) 
 	case id.in == &o.said:
 		o.await(id)
 	}
-	if away {
-		return atOnce
-	}
-	if id.heard == nil {
+	if waits && !away && id.heard == nil {
 		id.heard = make(chan struct{})
 	}
+	if o.wakeFor(id); away {
+		return atOnce
+	}
 	return id.heard
+}
+
+// wakeFor is for one that is due. mu is held.
+func (o *ownIDs) wakeFor(id *ownID) {
+	if id.heard != nil {
+		o.wakeUp()
+	} else {
+		o.wakeLater()
+	}
+}
+
+// wakeUp has what is due said at once.
+func (o *ownIDs) wakeUp() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// wakeLater has it said soon, if nothing else is said before. mu is held.
+func (o *ownIDs) wakeLater() {
+	if o.waking {
+		return
+	}
+	o.waking = true
+	time.AfterFunc(idsPatience, func() {
+		o.mu.Lock()
+		o.waking = false
+		o.mu.Unlock()
+		o.wakeUp()
+	})
 }
 
 // drop forgets a client. One that is being written is looked at then.
@@ -92,10 +126,6 @@ func (o *ownIDs) await(id *ownID) {
 		o.lowest = id.number
 	}
 	id.in, id.at = &o.due, o.due.PushBack(id)
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
 }
 
 // take returns what is due, as much as one announcement can have. Done must be called.
@@ -117,6 +147,9 @@ func (o *ownIDs) take() *batch {
 		}
 	}
 	b.now = make([]MovedID, len(b.ids))
+	if o.next() != nil {
+		o.wakeUp()
+	}
 	return b
 }
 
@@ -180,6 +213,7 @@ func (o *ownIDs) done(b *batch, written bool) {
 		}
 		if !written || again {
 			o.await(id)
+			o.wakeFor(id)
 			continue
 		}
 		id.in, id.at = &o.said, o.said.PushBack(id)
@@ -195,6 +229,7 @@ func (o *ownIDs) renew() {
 	defer o.mu.Unlock()
 	for range (o.said.Len() + renewParts - 1) / renewParts {
 		o.await(o.said.Front().Value.(*ownID))
+		o.wakeLater()
 	}
 }
 

@@ -26,21 +26,27 @@ const (
 	blobField = "b"
 )
 
-// add writes an announcement. The stream goes when nobody has written for long.
+// add writes an announcement.
 func (i *IDs) add(ctx context.Context, s Said) error {
 	now := i.deps.Now()
 	body, err := json.Marshal(announcement{i.deps.Self, s.Number, s.Oldest, now.UnixMilli(), packed(s.IDs)})
 	if err != nil {
 		return err
 	}
+	due := now.Sub(i.expires) >= expireEvery
 	_, err = i.deps.Client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.XAdd(ctx, &redis.XAddArgs{
 			Stream: i.stream, Values: []any{blobField, i.sign.seal(kindIDs, body)},
 			MinID: strconv.FormatInt(now.Add(-idsKept).UnixMilli(), 10), Approx: true,
 		})
-		p.Expire(ctx, i.stream, 2*idsKept)
+		if due {
+			p.Expire(ctx, i.stream, 2*idsKept)
+		}
 		return nil
 	})
+	if err == nil && due {
+		i.expires = now
+	}
 	return err
 }
 

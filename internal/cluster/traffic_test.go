@@ -96,7 +96,7 @@ func TestAtRestTheTrafficIsSixCommandsABeatWhateverTheClients(t *testing.T) {
 		for _, p := range all {
 			p.pool.has("r1", clients)
 		}
-		await(beats, 15) // until quotas are settled
+		await(beats, 30) // until quotas are settled
 		before := trafficOf(t, client)
 		await(beats, 24)
 		after := trafficOf(t, client)
