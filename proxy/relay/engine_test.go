@@ -10,10 +10,11 @@ import (
 
 // testEngine is what every engine must pass: over TCP and over TLS clients.
 func testEngine(t *testing.T, newEngine func() Engine) {
+	t.Parallel() // most of it waits
 	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
 		l := legs{newEngine: newEngine, tls: config}
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // most of it waits
+			t.Parallel()
 			for _, suite := range []func(*testing.T, legs){
 				testPassing, testPeers, testConnClose, testNodeLost, testLastWords, testHeld, testClosing, testMalformed, testAnswers, testProgress, testStalls, testIdle, testPings, testPanics, testEngineState,
 			} {

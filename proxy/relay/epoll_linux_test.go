@@ -166,6 +166,7 @@ func raiseDescriptors(t *testing.T) {
 }
 
 func TestThousandsOfRelaysLeaveNoFileBehind(t *testing.T) {
+	t.Parallel()
 	if !alone(t) {
 		return
 	}
@@ -241,6 +242,7 @@ func TestAKeyUpdateIsAnswered(t *testing.T) {
 
 // A client that asks for key after key and reads nothing is not read for ever.
 func TestKeyUpdatesDoNotFillTheMemory(t *testing.T) {
+	t.Parallel()
 	r, s, far := startSealed(t, func(p *Pair) {
 		p.Options.Stall = time.Second
 		p.Client.(*tls.Conn).NetConn().(*accepted).Conn.(*net.TCPConn).SetWriteBuffer(4096)

@@ -18,6 +18,7 @@ import (
 // traffic, between nodes that all send the same events in the same order. What
 // passes is numbered, each way.
 func TestAStreamPassesThroughHundredsOfMoves(t *testing.T) {
+	t.Parallel()
 	moves := 200
 	if testing.Short() {
 		moves = 20

@@ -270,6 +270,7 @@ func TestANodeThatFreezesAbortsAHold(t *testing.T) {
 }
 
 func TestAHeldClientIsNotEndedForItsSilence(t *testing.T) {
+	t.Parallel()
 	eachClient(t, func(t *testing.T, l legs) {
 		r := l.start(t, func(p *Pair) { p.Options.Idle, p.Options.Ping = 50*time.Millisecond, 50*time.Millisecond })
 		m := r.hold()

@@ -263,6 +263,7 @@ func drawChat(t *rapid.T, tok token) (c chat) {
 }
 
 func TestPingsAndTheirPongsChangeNothingElse(t *testing.T) {
+	t.Parallel()
 	for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
 		for name, newEngine := range map[string]func() Engine{"Best": newBest, "Portable": NewPortable} {
 			l := legs{newEngine, config}

@@ -130,6 +130,7 @@ func TestNobodyIsMovedInsideOfAMessageInFragments(t *testing.T) {
 }
 
 func TestAReplacementOfARelayThatHasEndedIsClosed(t *testing.T) {
+	t.Parallel()
 	eachClient(t, func(t *testing.T, l legs) {
 		if !alone(t) {
 			return
@@ -190,6 +191,7 @@ func awaiting(after time.Duration) (change func(*Pair), lost chan struct{}) {
 }
 
 func TestAClientThatAwaitsANodeLosesNothing(t *testing.T) {
+	t.Parallel()
 	eachClient(t, func(t *testing.T, l legs) {
 		change, lost := awaiting(time.Hour)
 		r := l.start(t, change)

@@ -21,6 +21,7 @@ type outcome struct {
 // frames and Close frames among it, by both engines. A node whose client was
 // bad says nothing, since either engine may still read that.
 func TestEnginesDoTheSame(t *testing.T) {
+	t.Parallel()
 	for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
 		t.Run(kind, func(t *testing.T) {
 			best, portable := legs{newBest, config}, legs{NewPortable, config}

@@ -15,6 +15,7 @@ import (
 // A storm is many clients that come, talk and go at random, while their nodes
 // die and Close is called. Every byte is compared.
 func TestStorm(t *testing.T) {
+	t.Parallel()
 	part := 1
 	if testing.Short() {
 		part = 10
@@ -25,7 +26,10 @@ func TestStorm(t *testing.T) {
 		talks int
 	}{{"Portable", NewPortable, 300}, {"Best", newBest, 1000}} {
 		for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-			t.Run(engine.name+"/"+kind, func(t *testing.T) { storm(t, legs{engine.make, config}, engine.talks/part, 50) })
+			t.Run(engine.name+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				storm(t, legs{engine.make, config}, engine.talks/part, 50)
+			})
 		}
 	}
 }

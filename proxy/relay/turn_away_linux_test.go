@@ -97,6 +97,7 @@ func TestThePortableEngineIsNotInTheLinuxBinary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short, as it builds the binary")
 	}
+	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "fermata")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/fermata").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -15,6 +15,7 @@ import (
 // while both sides send, end, or send nonsense. What arrives are whole frames,
 // everybody is told once, and nothing is left behind.
 func TestNoOrderOfMovesAndEndsLeavesAnythingBehind(t *testing.T) {
+	t.Parallel()
 	relays := 100
 	if testing.Short() {
 		relays = 20
