@@ -66,7 +66,7 @@ func TestEveryOptionNamedInTheDocumentationExists(t *testing.T) {
 	sections := strings.Join(allKeys, "|")
 	named := regexp.MustCompile("`((?:" + sections + ")(?:\\[\\])?\\.[a-z0-9_.\\[\\]]+)")
 	count := 0
-	for _, file := range documents {
+	for _, file := range documents(t) {
 		for _, match := range named.FindAllStringSubmatch(read(t, file), -1) {
 			count++
 			if path := strings.ReplaceAll(match[1], "[]", ""); !known[path] {
@@ -79,8 +79,20 @@ func TestEveryOptionNamedInTheDocumentationExists(t *testing.T) {
 	}
 }
 
-// documents are those that operators read.
-var documents = []string{"README.md", "docs/deploy.md", "docs/reference.md", "docs/cluster.md", "docs/tracing.md", "CHANGELOG.md"}
+// documents are those that operators read, named from the project's root.
+func documents(t *testing.T) []string {
+	t.Helper()
+	root := filepath.Dir(exampleFile)
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(pages) < 10 {
+		t.Fatalf("got %d pages and %v, want all of them (10 or more)", len(pages), err)
+	}
+	all := []string{"README.md", "CHANGELOG.md"}
+	for _, page := range pages {
+		all = append(all, filepath.Join("docs", filepath.Base(page)))
+	}
+	return all
+}
 
 // Pieces of a configuration stand alone in the documentation: what they lack is
 // no mistake there.
@@ -88,7 +100,7 @@ func TestEveryPieceOfAConfigurationInTheDocumentationHasKnownKeysAndValues(t *te
 	t.Setenv("FERMATA_ADMIN_TOKEN", strings.Repeat("x", leastSecret))
 	t.Setenv("FERMATA_CLUSTER_SECRET", strings.Repeat("x", leastSecret))
 	key := regexp.MustCompile("^(" + strings.Join(allKeys, "|") + "):")
-	for _, file := range documents {
+	for _, file := range documents(t) {
 		for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, file), -1) {
 			if !key.MatchString(block[1]) {
 				continue // of a deploy tool

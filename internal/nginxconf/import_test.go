@@ -130,7 +130,7 @@ func withPair(t *testing.T, text string) string {
 func TestTheReadmesNginxConfigurationIsTheExample(t *testing.T) {
 	_, after, found := strings.Cut(text(t, filepath.Join("..", "..", "README.md")), "```nginx\n")
 	got, _, _ := strings.Cut(after, "```")
-	if want := text(t, filepath.Join("testdata", "readme", "nginx.conf")); found && got != want {
+	if want := text(t, filepath.Join("testdata", "readme", "nginx.conf")); !found || got != want {
 		t.Errorf("got\n%s\nin the README, want what is in testdata/readme", got)
 	}
 }
