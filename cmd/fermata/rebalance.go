@@ -59,6 +59,7 @@ func (f *rebalanceFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	warn(cmd.ErrOrStderr(), "rebalance", plan.Warning)
 	out := cmd.OutOrStdout()
 	if f.json {
 		return admin.Encode(out, plan)

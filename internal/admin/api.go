@@ -84,7 +84,8 @@ type Node struct {
 	// Members are how each member of the cluster has the node; left out: there is
 	// no cluster, or only this one was asked for.
 	Members []MemberNode `json:"members,omitempty"`
-	// Warning is, in the answer to a drain or an undrain, why a restart of Fermata
+	// Warning is, in the answer to a drain or an undrain, that the other members of the
+	// cluster do not know of it yet, or why a restart of Fermata
 	// will forget it, and to a drain or its dry run, which nodes would get more
 	// clients than they may survive; left out: neither.
 	Warning string `json:"warning,omitempty"`
@@ -206,6 +207,8 @@ type Rebalance struct {
 	Clients  int    `json:"clients"` // to be moved
 	Rate     int    `json:"rate"`
 	Forecast []Load `json:"forecast"`
+	// Warning is that the cluster's Redis cannot be reached; left out: it can.
+	Warning string `json:"warning,omitempty"`
 }
 
 // Explanation says which node a client gets, and why.
@@ -241,7 +244,7 @@ type Candidate struct {
 // Event is something that happened, as /v1/events sends it.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // node_up, node_down, node_found, node_gone, panic, panic_over, no_delivery, delivery, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
+	Type    string    `json:"type"` // node_up, node_down, node_found, node_gone, panic, panic_over, no_delivery, delivery, redis_away, redis_back, drain, drained, undrain, roll, rebalance, rebalanced, reload, certificate, stopping
 	Node    string    `json:"node,omitempty"`
 	Message string    `json:"message"`
 }

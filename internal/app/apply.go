@@ -18,6 +18,7 @@ type applied struct {
 	rebalance cluster.Stamp
 	known     cluster.State // all of it
 	serving   bool          // it was heard before, so that what comes is new
+	away      bool          // it was told that Redis is
 	part      bool          // hasPart is closed
 }
 
@@ -25,6 +26,7 @@ type applied struct {
 func (a *App) apply(v cluster.View) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.noteRedis(v)
 	a.shareNodes(v)
 	a.applyDrains(v)
 	a.applyRoll(v)

@@ -19,7 +19,23 @@ const decideWithin = 5 * time.Second
 // decide has change work on what is decided, with mu held and the pool as the others
 // have left it.
 func (a *App) decide(local bool, change func(cluster.View, *cluster.State) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), decideWithin)
+	return a.decideWithin(decideWithin, local, change)
+}
+
+// unaskedWithin bounds how long a decision takes that no command asks for, as a stop
+// waits for it.
+const unaskedWithin = 300 * time.Millisecond
+
+// decideUnasked is decide where no command asks for it. What keeps it from that is
+// told, or over in a moment.
+func (a *App) decideUnasked(change func(cluster.View, *cluster.State) error) {
+	if a.council.View().Away == nil {
+		a.decideWithin(unaskedWithin, false, change)
+	}
+}
+
+func (a *App) decideWithin(limit time.Duration, local bool, change func(cluster.View, *cluster.State) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return controlError(a.council.Decide(ctx, local, func(v cluster.View, s *cluster.State) error {
 		a.mu.Lock()
@@ -38,7 +54,7 @@ func (a *App) Drain(name string, request admin.DrainRequest) (admin.Node, error)
 	if err != nil {
 		return admin.Node{}, err
 	}
-	return a.answer(name, request.Local, both(a.savedDrains("drain"), crowded(loads)))
+	return a.answer(name, request.Local, both(both(a.savedDrains("drain"), a.toldLater()), crowded(loads)))
 }
 
 // addDrain is the part of Drain that is decided.
@@ -130,7 +146,8 @@ func (a *App) Undrain(name string, request admin.UndrainRequest) (admin.Node, er
 	if err != nil {
 		return admin.Node{}, err
 	}
-	return a.answer(name, request.Local, a.savedDrains("undrain")) // of a node that is ready, too: it may not have been saved before
+	warning := both(a.savedDrains("undrain"), a.toldLater()) // of a node that is ready, too: it may not have been saved before
+	return a.answer(name, request.Local, warning)
 }
 
 // newDrain is the drain that is running, or else the configuration's, with

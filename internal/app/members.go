@@ -47,6 +47,30 @@ func stale(v cluster.View) string {
 	return fmt.Sprintf("the cluster's Redis cannot be reached (%v): what other members have is as it was at %s", v.Away, v.Since.Format(time.TimeOnly))
 }
 
+// toldLater warns that the other members do not know yet what was decided here; empty:
+// they do, or there are none.
+func (a *App) toldLater() string {
+	away := a.council.View().Away
+	if away == nil {
+		return ""
+	}
+	return fmt.Sprintf("the cluster's Redis cannot be reached (%v): the other members are told once it is back", away)
+}
+
+// noteRedis tells the followers of events that the cluster's Redis has gone, or is
+// back. The cluster logs it. mu is held.
+func (a *App) noteRedis(v cluster.View) {
+	if (v.Away != nil) == a.applied.away {
+		return
+	}
+	a.applied.away = v.Away != nil
+	e := admin.Event{Time: time.Now(), Type: "redis_back", Message: "the cluster's Redis can be reached again"}
+	if v.Away != nil {
+		e.Type, e.Message = "redis_away", fmt.Sprintf("the cluster's Redis cannot be reached, going on with what is known (%v)", v.Away)
+	}
+	a.admin.Publish(e)
+}
+
 // viewOfAll is a node as the API shows it: with the numbers of all members.
 func (a *App) viewOfAll(v cluster.View, n balancer.Status) admin.Node {
 	node := a.view(n)

@@ -82,7 +82,7 @@ func (a *App) dropDecision(node string) {
 	if a.council.View().State.Nodes[node].Drain == nil {
 		return
 	}
-	a.decide(false, func(v cluster.View, s *cluster.State) error {
+	a.decideUnasked(func(v cluster.View, s *cluster.State) error {
 		if _, err := a.pool.Node(node); err == nil || elsewhere(v, node) {
 			return errNothingToDo
 		}

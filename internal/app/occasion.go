@@ -84,7 +84,7 @@ func (a *App) rebalanceIfWorth(now time.Time) {
 	if !worth {
 		return
 	}
-	a.decide(false, func(v cluster.View, s *cluster.State) error { // what keeps it from that is told, or over in a moment
+	a.decideUnasked(func(v cluster.View, s *cluster.State) error {
 		o, reliefs := a.config.Rebalance, a.unaskedPlan(now)
 		if recent := a.council.Now().Add(-o.After).UnixMilli(); len(reliefs) == 0 || s.Rebalance.Stamp.At > recent {
 			return errNothingToDo

@@ -22,6 +22,7 @@ func (a *App) Rebalance(request admin.RebalanceRequest) (plan admin.Rebalance, e
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		_, plan, err = a.planRebalance(request)
+		plan.Warning = stale(a.council.View())
 		return plan, err
 	}
 	err = a.decide(request.Local, func(v cluster.View, s *cluster.State) error {
@@ -31,6 +32,7 @@ func (a *App) Rebalance(request admin.RebalanceRequest) (plan admin.Rebalance, e
 		}
 		return err
 	})
+	plan.Warning = a.toldLater()
 	return plan, err
 }
 

@@ -37,7 +37,7 @@ func (a *App) SetRoll(roll admin.Roll) (admin.Roll, error) {
 		return admin.Roll{}, err
 	}
 	set := a.Roll()
-	set.Warning = a.savedRoll()
+	set.Warning = both(a.savedRoll(), a.toldLater())
 	return set, nil
 }
 

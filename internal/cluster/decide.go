@@ -29,7 +29,7 @@ func (m *Member) Decide(ctx context.Context, local bool, change func(v View, s *
 		case errors.Is(err, ErrConflict):
 			continue
 		case errors.Is(err, ErrAway) && local:
-			return m.decideAlone(change)
+			return m.decideAlone(err, change)
 		}
 		return err
 	}
@@ -78,12 +78,13 @@ func (m *Member) sure(ctx context.Context, wrote []byte) error {
 	return nil
 }
 
-func (m *Member) decideAlone(change func(View, *State) error) error {
+// decideAlone is for a Redis that cannot be reached, which is known from then on.
+func (m *Member) decideAlone(why error, change func(View, *State) error) error {
 	s := m.known.Clone()
 	if err := change(m.View(), &s); err != nil {
 		return err
 	}
 	m.know(s.normal())
-	m.tell()
+	m.away(why)
 	return nil
 }

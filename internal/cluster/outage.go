@@ -29,6 +29,15 @@ func (m *Member) missed(err error) {
 	if m.met && o.failed < awayAfter && time.Since(o.since) < awayFor {
 		return
 	}
+	m.away(err)
+}
+
+// away makes it an outage.
+func (m *Member) away(err error) {
+	o := &m.outage
+	if o.failed == 0 {
+		o.failed, o.since = 1, time.Now()
+	}
 	if o.err == nil {
 		m.deps.Log.Warn("Redis cannot be reached, going on with what is known", zap.NamedError("err", err))
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 var eventStyles = map[string]style{
-	"node_up": green, "undrain": green, "panic_over": green, "delivery": green,
-	"node_down": red, "panic": red, "no_delivery": red,
+	"node_up": green, "undrain": green, "panic_over": green, "delivery": green, "redis_back": green,
+	"node_down": red, "panic": red, "no_delivery": red, "redis_away": red,
 	"node_gone": yellow, "drain": yellow, "drained": yellow, "stopping": yellow,
 }
 

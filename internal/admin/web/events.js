@@ -14,6 +14,8 @@ const kinds = {
   panic: { symbol: "is-bad", look: "down", mark: "▼" },
   no_delivery: { symbol: "is-bad", look: "down", mark: "▼" },
   delivery: { symbol: "is-good", look: "up", mark: "▲" },
+  redis_away: { symbol: "is-bad", look: "down", mark: "▼" },
+  redis_back: { symbol: "is-good", look: "up", mark: "▲" },
   drain: { symbol: "is-leaving", look: "wait", mark: "→" },
   drained: { symbol: "is-empty", look: "wait" },
   undrain: { symbol: "is-good", look: "up", mark: "←" },
