@@ -109,6 +109,7 @@ func TestAFloodOfRequestsTakesFewConnectionsOfANode(t *testing.T) {
 
 func TestRequestsStayWithinMaxConnections(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	node := &slowNode{took: time.Millisecond}
 	url := apptest.FakeNode(t, node.serve)
 	s := apptest.NewFront(t, []string{url}, fmt.Sprintf("nodes: [{name: reverb-1, url: %q, max_connections: 4}]\n", url))
@@ -127,6 +128,7 @@ func TestRequestsStayWithinMaxConnections(t *testing.T) {
 
 // A node that does not answer keeps what it has; nobody else waits there.
 func TestWhoWaitsForAPlaceInVainIsToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 1, "limits: {requests_per_node: 2}\n")
 	s.Bystander()
 	s.Nodes[0].SetFaults(devnode.Faults{Delay: time.Hour})

@@ -156,6 +156,7 @@ func TestOneNodesCrowdDoesNotHoldUpAnother(t *testing.T) {
 }
 
 func TestTheClientsOfALostNodeComeBackAtARateThatTheOthersTake(t *testing.T) {
+	t.Parallel()
 	var g governor
 	others, l, now := []*balancer.Node{new(balancer.Node), new(balancer.Node)}, Limits{UpgradesPerSecond: 100}, time.Now()
 	seconds := make([]int, 8)
@@ -194,6 +195,7 @@ func TestWithNoOtherNodeClientsComeBackAsHalfOfAllWouldTakeThem(t *testing.T) {
 }
 
 func TestANodeThatCameBackAndAnswersPromptlyHasItsRateBackSoon(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var g governor
 		n, l := new(balancer.Node), Limits{UpgradesPerSecond: 100, SlowStart: time.Hour}
@@ -221,6 +223,7 @@ func TestANodeThatCameBackAndAnswersPromptlyHasItsRateBackSoon(t *testing.T) {
 }
 
 func TestANodeThatCameBackAndAnswersSlowlyIsSparedByItsCrowd(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var g governor
 		n, l := new(balancer.Node), Limits{UpgradesPerSecond: 100, SlowStart: time.Hour}

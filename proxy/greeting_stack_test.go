@@ -84,6 +84,7 @@ func TestWithoutAwaitGreetingNobodyWaits(t *testing.T) {
 // are not refused, and the log says why they wait.
 func TestAClientOfNodesThatNeverGreetIsLetInAfterAWhile(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	for _, nodes := range []int{1, 2, 3} {
 		var urls []string
 		for range nodes {
@@ -101,6 +102,7 @@ func TestAClientOfNodesThatNeverGreetIsLetInAfterAWhile(t *testing.T) {
 }
 
 func TestASilentNodeThatIsAloneAtTheEndOfTheHandshakeGetsTheClient(t *testing.T) {
+	t.Parallel()
 	s := apptest.NewFront(t, []string{listensFirst(t)}, "timeouts: {answer: 1h, handshake: 1s}\n")
 	if got := speaksFirst(s, "/app/room"); got != "ok" {
 		t.Errorf("got %q, want the server's answer", got)

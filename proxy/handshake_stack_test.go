@@ -104,6 +104,7 @@ func TestAnUpgradeCanFollowPlainRequestsOnOneConnection(t *testing.T) {
 
 func TestAFloodOfConnectionsIsCutAndThenForgotten(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 1, "limits: {max_clients: 2}\n")
 	s.Bystander()
 	var flood []*apptest.Wire

@@ -36,7 +36,7 @@ func newMembers(t *testing.T, nodes int) *members {
 func (m *members) start(name string) *apptest.Stack {
 	m.t.Helper()
 	cluster := fmt.Sprintf("cluster: {redis: 'redis://%s', secret: a secret of all members, member: %s}\n", m.redis.Address(), name)
-	s := apptest.NewFront(m.t, m.urls, apptest.Even+known+quiet+cluster)
+	s := apptest.NewFront(m.t, m.urls, steady(apptest.Even+known+quiet+cluster))
 	s.Nodes = m.nodes
 	return s
 }
@@ -95,6 +95,7 @@ func (m *members) wantToOthers(what string, through *apptest.Stack, sender *subs
 // out, up to Reverb 1.10.2.
 func TestAMovedPageDoesNotGetItsOwnEventWhicheverMemberGetsIt(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	m := newMembers(t, 3)
 	one, other := m.start("edge-1"), m.start("edge-2")
 	sender, bystander := subscribe(t, one, "news"), subscribe(t, one, "news")
@@ -123,6 +124,7 @@ func TestAMovedPageDoesNotGetItsOwnEventWhicheverMemberGetsIt(t *testing.T) {
 // The events come while the clients are moved, at the members by turns.
 func TestNobodyGetsItsOwnEventThroughDrainsWhicheverMemberGetsIt(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	m := newMembers(t, 3)
 	m.carrySenders() // else one that was not moved would get its events through another node
 	all := []*apptest.Stack{m.start("edge-1"), m.start("edge-2")}

@@ -53,7 +53,7 @@ func newGates(t *testing.T, nodes int, extra string) *gates {
 		t.Cleanup(s.Close)
 		g.servers, urls[i] = append(g.servers, s), s.URL
 	}
-	g.Stack = apptest.NewFront(t, urls, apptest.Even+known+"health: {reverb: {delivery: {interval: 0s}}}\n"+extra)
+	g.Stack = apptest.NewFront(t, urls, steady(apptest.Even+known+"health: {reverb: {delivery: {interval: 0s}}}\n"+extra))
 	g.Nodes = started
 	t.Cleanup(g.openAll)
 	return g
@@ -342,7 +342,7 @@ func TestAnEventThatIsNeverAnsweredHoldsUpNoMove(t *testing.T) {
 }
 
 func TestNobodyGetsItsOwnEventThroughTwentyDrains(t *testing.T) {
-	s := apptest.New(t, 3, apptest.Even+known)
+	s := apptest.New(t, 3, steady(apptest.Even+known))
 	var clients []*subscriber
 	for range 6 {
 		clients = append(clients, subscribe(t, s, "news"))

@@ -14,6 +14,7 @@ import (
 
 func TestAClientThatItsNodeRefusesIsNoLostOne(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, "limits: {upgrades_per_second: 1}\nhealth: {interval: 1h}\n")
 	for range 3 { // of whom none waits in the queue of lost clients
 		w := s.Wire("GET /app/unknown" + apptest.WireUpgrade[len("GET "+apptest.WirePath):] + "\r\n")

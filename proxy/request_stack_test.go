@@ -273,6 +273,7 @@ func TestANodeThatDoesNotAnswerIsAGatewayTimeout(t *testing.T) {
 }
 
 func TestASlowHeadIsCutOff(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 1, "timeouts: {header: 500ms}\n")
 	s.Bystander()
 	s.Wire("GET /up HTTP/1.1\r\nHost: a\r\nX-Slow: 1\r\n").Ended()
@@ -281,6 +282,7 @@ func TestASlowHeadIsCutOff(t *testing.T) {
 
 func TestASlowBodyIsTheClientsFault(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 1, "timeouts: {request: 1s}\n")
 	s.Bystander()
 	for _, framing := range []string{"Content-Length: 100\r\n", "Transfer-Encoding: chunked\r\n"} {

@@ -13,13 +13,14 @@ import (
 // reconfigure reloads a configuration that ends so.
 func (s *stage) reconfigure(extra string) {
 	s.T.Helper()
-	s.Configure(extra)
+	s.Configure(steady(extra))
 	s.Reload()
 }
 
 const staged = apptest.Even + quiet
 
 func TestAnUndrainInAMoveLosesNothing(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		s := newStage(t, 2, listen)
 		c := s.subscribe("news", "private-orders", "presence-room")
@@ -56,6 +57,7 @@ func TestAnUndrainInAMoveThatFailsKeepsTheClient(t *testing.T) {
 }
 
 func TestADrainThatIsAdjustedInAMoveGoesOn(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 2, "")
 	c := s.subscribe("news", "presence-room")
 	old, other := s.of(c.Node)
@@ -72,6 +74,7 @@ func TestADrainThatIsAdjustedInAMoveGoesOn(t *testing.T) {
 }
 
 func TestADrainThatIsAdjustedTriesAgainWhatHasFailed(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 2, sudden)
 	c := s.subscribe("news")
 	old, other := s.of(c.Node)
@@ -88,6 +91,7 @@ func TestADrainThatIsAdjustedTriesAgainWhatHasFailed(t *testing.T) {
 }
 
 func TestAReloadThatRemovesTheAppInAMoveEndsItAndNoMore(t *testing.T) {
+	t.Parallel()
 	of := func(name, apps, because string) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 2, "")
@@ -112,6 +116,7 @@ func TestAReloadThatRemovesTheAppInAMoveEndsItAndNoMore(t *testing.T) {
 }
 
 func TestAReloadThatRemovesANodeInAMove(t *testing.T) {
+	t.Parallel()
 	of := func(name string, which func(old, other *checkpoint) *checkpoint) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 3, "")
@@ -156,6 +161,7 @@ func TestAStopInAMoveSendsTheClientAway(t *testing.T) {
 }
 
 func TestAMoveToANodeThatIsDrainedMeanwhileGoesOn(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 3, "")
 	c := s.subscribe("news", "private-orders", "presence-room")
 	old, other := s.next(c)
@@ -171,6 +177,7 @@ func TestAMoveToANodeThatIsDrainedMeanwhileGoesOn(t *testing.T) {
 }
 
 func TestTwoDrainsThatCrossLoseNobody(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 3, "")
 	var clients []*subscriber
 	for range 12 {

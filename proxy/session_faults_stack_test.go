@@ -14,6 +14,7 @@ import (
 )
 
 func TestAClientThatSubscribesWithoutEndIsClosedAsBefore(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		s := newStage(t, 2, listen+"session: {max_subscriptions: 10}\n")
 		c := s.subscribe("news")
@@ -40,6 +41,7 @@ func TestAClientThatSubscribesWithoutEndIsClosedAsBefore(t *testing.T) {
 }
 
 func TestAClientInsideOfALargeMessageIsNotMoved(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		s := newStageOf(t, twoOn(t, apptest.StartBus(t)), apptest.Even+quiet+known+listen+"session: {timeout: 300ms}\n")
 		w, node := s.rude()
@@ -126,6 +128,7 @@ func TestAClientThatSendsGarbageInAMoveIsClosedForThat(t *testing.T) {
 }
 
 func TestALargeMessageInAMoveArrivesElsewhere(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		nodes := twoOn(t, apptest.StartBus(t))
 		s := newStageOf(t, nodes, apptest.Even+quiet+known+listen)

@@ -38,6 +38,7 @@ func TestANodeThatEndsClientsAgainAndAgainIsNotTriedForEver(t *testing.T) {
 }
 
 func TestAFrozenNodesSessionsAreMadeAnew(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		nodes, _ := apptest.StartNodes(t, 3)
 		s := newStageOf(t, nodes, apptest.Even+known+onLoss+listen+
@@ -92,6 +93,7 @@ func TestAStopSendsClientsAwayThatAreHeldWithoutANode(t *testing.T) {
 
 // The lost node's clients are on their way to another one, which says nothing.
 func TestAStopSendsClientsAwayThatAreBeingMadeAnew(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		s := newStage(t, 3, onLoss+listen)
 		c := s.subscribe("news")
@@ -164,6 +166,7 @@ func TestAClientWhoseNewNodeDiesAtTheMarkerStays(t *testing.T) {
 }
 
 func TestANodeThatFreezesInsideOfAMessageClosesItsClients(t *testing.T) {
+	t.Parallel()
 	nodes, _ := apptest.StartNodes(t, 3)
 	s := newStageOf(t, nodes, apptest.Even+known+onLoss+
 		"health: {type: http, interval: 1s, timeout: 1s, rise: 1, fall: 1, reverb: {delivery: {interval: 0s}}}\n")

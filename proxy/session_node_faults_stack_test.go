@@ -19,6 +19,7 @@ const (
 )
 
 func TestAMoveThatANodeFailsClosesTheClientAsBefore(t *testing.T) {
+	t.Parallel()
 	timeouts := map[string]string{moves.Timeout: sudden, moves.NoSharedBus: sudden, moves.NoNode: sudden, moves.Refused: patient, moves.Failed: patient}
 	of := func(name, because string, fail func(old, other *checkpoint)) {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +57,7 @@ func TestAMoveThatANodeFailsClosesTheClientAsBefore(t *testing.T) {
 }
 
 func TestANodeThatFreezesAtTheMarkerClosesTheClientAsBefore(t *testing.T) {
+	t.Parallel()
 	of := func(name string, which func(old, other *checkpoint) *checkpoint) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 2, sudden)
@@ -79,6 +81,7 @@ func TestANodeThatFreezesAtTheMarkerClosesTheClientAsBefore(t *testing.T) {
 
 // A node that turns a session away is a failed pick: the next one is asked.
 func TestAMoveTriesTheNextNode(t *testing.T) {
+	t.Parallel()
 	of := func(name string, faults devnode.Faults) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 3, "session: {timeout: 30s}\n")
@@ -118,6 +121,7 @@ func (s *stage) next(c *subscriber) (its, first *checkpoint) {
 }
 
 func TestALargeMessageOfTheNodesCrossesTheCut(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		for _, most := range []string{"1048576", "65536"} {
 			s := newStage(t, 2, listen+"session: {max_held_bytes: "+most+"}\n")
@@ -142,6 +146,7 @@ func TestALargeMessageOfTheNodesCrossesTheCut(t *testing.T) {
 }
 
 func TestASlowBusOnlySlowsAMove(t *testing.T) {
+	t.Parallel()
 	bus := apptest.StartBus(t)
 	nodes := twoOn(t, bus)
 	s := newStageOf(t, nodes, apptest.Even+quiet+known+"session: {timeout: 30s}\n")
@@ -158,6 +163,7 @@ func TestASlowBusOnlySlowsAMove(t *testing.T) {
 }
 
 func TestWithoutABusClientsAreClosedAsBefore(t *testing.T) {
+	t.Parallel()
 	bus := apptest.StartBus(t)
 	nodes := twoOn(t, bus)
 	s := newStageOf(t, nodes, apptest.Even+quiet+known+sudden)
@@ -172,6 +178,7 @@ func TestWithoutABusClientsAreClosedAsBefore(t *testing.T) {
 }
 
 func TestAStrangerOnTheMarkersChannelCannotBreakAMove(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
 		s := newStage(t, 2, listen)
 		c := s.subscribe("news", "presence-room")

@@ -163,7 +163,8 @@ func publish(n *devnode.Node, channel string, stop chan struct{}) (count int) {
 }
 
 func TestADrainMovesASessionAndTheSocketStays(t *testing.T) {
-	s := apptest.New(t, 2, apptest.Even+known)
+	t.Parallel()
+	s := apptest.New(t, 2, steady(apptest.Even+known))
 	var clients []*subscriber
 	for range 6 {
 		clients = append(clients, subscribe(t, s, "news", "private-orders", "presence-room"))
@@ -272,6 +273,7 @@ func TestAWrongSecretClosesClientsAsBeforeAndSaysSo(t *testing.T) {
 }
 
 func TestNodesWithoutACommonRedisCloseClientsAsBeforeAndSaySo(t *testing.T) {
+	t.Parallel()
 	a := apptest.StartNode(t, devnode.Options{Name: "reverb-1"})
 	b := apptest.StartNode(t, devnode.Options{Name: "reverb-2"})
 	s := apptest.NewFront(t, []string{a.URL(), b.URL()}, apptest.Even+known+"session: {timeout: 500ms}\nhealth: {reverb: {delivery: {interval: 0s}}}\n")

@@ -48,9 +48,18 @@ func newStageOf(t *testing.T, nodes []*devnode.Node, config string) *stage {
 		c := before(t, n)
 		s.points, urls = append(s.points, c), append(urls, c.URL())
 	}
-	s.Stack = apptest.NewFront(t, urls, config)
+	s.Stack = apptest.NewFront(t, urls, steady(config))
 	s.Nodes = nodes
 	return s
+}
+
+// steady gives a move the time that it needs on a busy machine, unless the
+// configuration says how long it may take.
+func steady(config string) string {
+	if strings.Contains(config, "session:") {
+		return config
+	}
+	return config + patient
 }
 
 // bothWays runs a test for plain clients and for those over TLS.

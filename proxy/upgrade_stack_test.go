@@ -72,6 +72,7 @@ func TestAHeadThatNoNodeWouldTakeIsRefused(t *testing.T) {
 }
 
 func TestOnlyAGenuineCookieSelectsANode(t *testing.T) {
+	t.Parallel()
 	const secrets = "sticky: {bounded_load: 0, cookie: {secrets: [%q]}}\n"
 	s := apptest.New(t, 8, fmt.Sprintf(secrets, "0123456789abcdef"))
 	s.Bystander()
@@ -162,6 +163,7 @@ func TestTheClientGetsTheNodes101WithoutItsHop(t *testing.T) {
 }
 
 func TestANodeThatFailsTheHandshakeCostsTheClientNothing(t *testing.T) {
+	t.Parallel()
 	good := apptest.StartNode(t, devnode.Options{Name: "second"})
 	check := func(what string, fails func(net.Conn, string), result string) {
 		t.Run(what, func(t *testing.T) {
@@ -232,6 +234,7 @@ func TestOtherComplaintsAfterThe101AreForTheClient(t *testing.T) {
 }
 
 func TestARefusalByTheNodeIsPassedOn(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{400, 404, 413, 301} {
 		node := apptest.FakeNode(t, apptest.Says(fmt.Sprintf("HTTP/1.1 %d Whatever\r\nX-Kept: 1\r\nKeep-Alive: 2\r\n\r\nthe reason", status)))
 		s := apptest.NewFront(t, []string{node}, "")
@@ -272,6 +275,7 @@ func TestHalfARefusalIsNotPassedOnAsAWholeOne(t *testing.T) {
 
 // Reverb leaves the connection open after a refusal without a length.
 func TestARefusalThatReverbDoesNotEndReachesTheClient(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 1, "")
 	s.Bystander()
 	s.Nodes[0].SetFaults(devnode.Faults{Refuse: 413})
@@ -294,6 +298,7 @@ func TestACookieOfANodeThatFailsIsReplaced(t *testing.T) {
 }
 
 func TestAFailedDialTriesTheNextNodeAndTellsTheCheck(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 2, "health: {interval: 1h}\n") // it checks once, and then only when told to
 	for range s.Nodes {
 		s.Logs.Wait(t, "node up")
@@ -396,6 +401,7 @@ func TestAnUnknownAppIsToldBeforeTheEnd(t *testing.T) {
 }
 
 func TestByIPTheAddressAloneDecides(t *testing.T) {
+	t.Parallel()
 	s := apptest.New(t, 5, "sticky: {by: ip, bounded_load: 0}\ntrusted_proxies: [127.0.0.1]\n")
 	nodes := map[string]bool{}
 	for i := range 32 {
