@@ -11,6 +11,7 @@ import (
 )
 
 func TestTheDashboardShowsTheMembersAndWhatOneOfThemHas(t *testing.T) {
+	t.Parallel()
 	control := threeMembers()
 	page := browser.Open(t, start(t, server(control, "")))
 	page.Do(
@@ -46,6 +47,7 @@ func TestTheDashboardShowsTheMembersAndWhatOneOfThemHas(t *testing.T) {
 }
 
 func TestWithRedisAwayTheDashboardSaysSoAndChangesOneMember(t *testing.T) {
+	t.Parallel()
 	control := threeMembers()
 	page := browser.Open(t, start(t, server(control, "")))
 	page.Do(shows("#clients", "63"))
@@ -75,6 +77,7 @@ func TestWithRedisAwayTheDashboardSaysSoAndChangesOneMember(t *testing.T) {
 }
 
 func TestMembersFitAPhone(t *testing.T) {
+	t.Parallel()
 	control := threeMembers()
 	control.Cluster.Members[1].Name = "edge-with-a-name-that-is-as-long-as-the-name-of-a-pod-7d4b9c6f5-x2x9z"
 	control.Cluster.Away = "dial tcp 127.0.0.1:6379: connect: connection refused"
@@ -90,6 +93,7 @@ func TestMembersFitAPhone(t *testing.T) {
 }
 
 func TestWithoutAClusterTheDashboardHasNothingOfIt(t *testing.T) {
+	t.Parallel()
 	page := browser.Open(t, start(t, server(twoNodes(), "")))
 	page.Do(shows("#state", "live"))
 	for _, id := range []string{"away", "members", "charts-note"} {

@@ -27,6 +27,7 @@ func shows(selector, text string) chromedp.Action[chromedp.Void] {
 func card(n int) string { return fmt.Sprintf("#nodes li:nth-child(%d) ", n) }
 
 func TestTheDashboardDrainsByForceAndUndrainsInABrowser(t *testing.T) {
+	t.Parallel()
 	control := admintest.New(
 		admin.Node{Name: "reverb-1", Connections: 30, MaxConnections: 100, Reason: "<b>fine</b>", Weight: 2},
 		admin.Node{Name: "reverb-2", Connections: 1, Health: "down", Reason: "dial refused", Avoided: true},
@@ -71,6 +72,7 @@ func TestTheDashboardDrainsByForceAndUndrainsInABrowser(t *testing.T) {
 }
 
 func TestTheDashboardShowsTheForecastAndADrainToItsEnd(t *testing.T) {
+	t.Parallel()
 	control := admintest.New(
 		admin.Node{Name: "reverb-1", Connections: 40},
 		admin.Node{Name: "reverb-2", Connections: 60, MaxConnections: 90},
@@ -168,6 +170,7 @@ const drawn = `(id) => {
 }`
 
 func TestTheChartsOfTheDashboardAreDrawn(t *testing.T) {
+	t.Parallel()
 	s := server(twoNodes(), "")
 	recordMinutes(t, s)
 	page := browser.Open(t, start(t, s))
@@ -206,6 +209,7 @@ var dark = chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 })
 
 func TestTheDashboardComesBackAfterARestart(t *testing.T) {
+	t.Parallel()
 	address := port.Reserve(t)
 	s := server(twoNodes(), "")
 	s.Publish(event(1))
@@ -231,6 +235,7 @@ func TestTheDashboardComesBackAfterARestart(t *testing.T) {
 }
 
 func TestTheDashboardFitsAPhone(t *testing.T) {
+	t.Parallel()
 	c := newCounted()
 	long := strings.Repeat("reverb-with-a-long-name-", 5)
 	s := server(admintest.New(
@@ -257,6 +262,7 @@ func TestTheDashboardFitsAPhone(t *testing.T) {
 }
 
 func TestTheDashboardAsksForTheToken(t *testing.T) {
+	t.Parallel()
 	s := server(twoNodes(), "secret")
 	s.Publish(event(1))
 	page := browser.Open(t, start(t, s))

@@ -106,6 +106,7 @@ func TestAWatchedFermataThatFallsSilentCannotBeReached(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short, as it takes seconds")
 	}
+	t.Parallel()
 	begun := time.Now()
 	_, err := liveAs(t, "retry: 2000\n\n").Live(t.Context(), "", false, (&told{}).watcher())
 	if !errors.Is(err, admin.ErrUnreachable) || !strings.Contains(err.Error(), "nothing was heard for 5s") || time.Since(begun) < 5*time.Second {
