@@ -27,6 +27,7 @@ func TestARestartOfAllNodesIsReported(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short: nothing shows that a case can be played")
 	}
+	t.Parallel()
 	dir := t.TempDir()
 	jsonFile, svgFile := filepath.Join(dir, "storm.json"), filepath.Join(dir, "storm.svg")
 	var out, progress strings.Builder
@@ -87,6 +88,7 @@ func TestADrainByOneOfSeveralIsThatOfAll(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED under -short: nothing shows that a case of several Fermatas can be played")
 	}
+	t.Parallel()
 	cluster := chosenAndFound(t, "cluster")
 	apart := chosenAndFound(t, "apart")
 	jsonFile := filepath.Join(t.TempDir(), "cluster.json")
