@@ -56,12 +56,22 @@ func (m *Member) bury(ctx context.Context, gone []string) {
 	}
 }
 
+// settleTries is how often a beat tries to write when others write at the same time.
+// After that the next one does.
+const settleTries = 3
+
 // settle writes what the store lacks of what this member knows, and its quotas
-// as they should be. If others write at the same time, the next beat does.
+// as they should be.
 func (m *Member) settle(ctx context.Context) {
-	s := m.known.Clone()
-	m.plan(&s)
-	if err := m.write(ctx, s); err != nil && !errors.Is(err, ErrConflict) {
+	var err error
+	for range settleTries {
+		s := m.known.Clone()
+		m.plan(&s)
+		if err = m.write(ctx, s); !errors.Is(err, ErrConflict) {
+			break
+		}
+	}
+	if err != nil {
 		m.deps.Log.Debug("the state was not written", zap.NamedError("err", err))
 	}
 }

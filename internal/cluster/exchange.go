@@ -26,14 +26,19 @@ func (m *Member) exchange(ctx context.Context) error {
 	delete(heard.Reports, m.id) // whatever somebody made of it meanwhile
 	m.peers.hear(heard, m.sign, m.deps.refuse)
 	m.peers.hearSelf(report)
-	if m.unsure != nil && !sameBytes(heard.State, m.unsure.old) {
-		m.unsure = nil // either it was written, or it can be no more
-	}
-	if !m.met || !sameBytes(heard.State, m.stored) {
-		m.merge(heard.State)
-	}
+	m.hear(heard.State)
 	m.met = true
 	return nil
+}
+
+// hear takes in the state that the store has, nil for none.
+func (m *Member) hear(raw []byte) {
+	if m.unsure != nil && !sameBytes(raw, m.unsure.old) {
+		m.unsure = nil // either it was written, or it can be no more
+	}
+	if !m.met || !sameBytes(raw, m.stored) {
+		m.merge(raw)
+	}
 }
 
 // sameBytes tells nothing from an empty value.
@@ -58,7 +63,7 @@ func (m *Member) report() Report {
 	return r
 }
 
-// merge takes in a state that the store has, nil for none.
+// merge is for a state that is new to this member.
 func (m *Member) merge(raw []byte) {
 	m.stored, m.there = raw, State{}
 	if raw != nil {
@@ -95,7 +100,8 @@ func (m *Member) know(s State) {
 	m.clock.see(s.newest())
 }
 
-// write puts a state into the store, where that has not got it.
+// write puts a state into the store, where that has not got it. After ErrConflict
+// this member knows what others have written meanwhile.
 func (m *Member) write(ctx context.Context, s State) error {
 	s.forget(m.Now())
 	s = s.normal()
@@ -106,9 +112,10 @@ func (m *Member) write(ctx context.Context, s State) error {
 	defer cancel()
 	s.Version++
 	raw := m.sign.seal("state", encode(s))
-	err := m.deps.Store.Swap(ctx, m.stored, raw)
+	now, err := m.deps.Store.Swap(ctx, m.stored, raw)
 	switch {
 	case errors.Is(err, ErrConflict):
+		m.hear(now)
 		return err
 	case err != nil:
 		m.unsure = &swap{old: m.stored, new: raw}

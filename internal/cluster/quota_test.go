@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -100,6 +101,36 @@ func TestAQuotaThatMayHaveBeenGivenBackIsNotUsed(t *testing.T) {
 		passes(5 * time.Second)
 		if got := quota(t, a) + quota(t, b); got < 38 || got > 40 {
 			t.Errorf("got quotas of %d together, want 40", got)
+		}
+	})
+}
+
+// Otherwise a member among many, all of which write, would get none for seconds.
+func TestAQuotaDoesNotWaitForTheNextBeatWhenAnotherMemberWritesFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simStore) {
+		var overtaken atomic.Bool
+		var got atomic.Int64
+		a := launch(s, "a", newPool(90, nodes...), func(v View) {
+			if quota, _ := v.Quota("r1"); overtaken.CompareAndSwap(true, false) { // at the end of that beat
+				got.Store(int64(quota))
+			}
+		})
+		t.Cleanup(a.end)
+		b := start(t, s, 90, nodes, "b")[0]
+		had := quota(t, a)
+		a.pool.come("r1", had)
+		a.link.overtake(func() {
+			if err := drain(b.Member, "r2", false); err != nil {
+				t.Error(err)
+			}
+			overtaken.Store(true)
+		})
+		passes(3 * time.Second)
+		if got := int(got.Load()); got <= had {
+			t.Errorf("got a quota of %d, want more than the %d that are used, in the same beat", got, had)
+		}
+		if !drained(a.Member, "r2") {
+			t.Error("got no drain, want what the other one has written")
 		}
 	})
 }

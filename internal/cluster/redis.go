@@ -76,10 +76,18 @@ func found(value *redis.StringCmd) ([]byte, error) {
 }
 
 // Swap is Store's.
-func (s *RedisStore) Swap(ctx context.Context, old, new []byte) error {
-	err := s.client.Watch(ctx, func(tx *redis.Tx) error {
-		now, err := found(tx.Get(ctx, s.state))
-		if err != nil {
+func (s *RedisStore) Swap(ctx context.Context, old, new []byte) (now []byte, err error) {
+	for {
+		now, err = s.swap(ctx, old, new)
+		if !errors.Is(err, redis.TxFailedErr) {
+			return now, err
+		} // somebody was faster after now was read
+	}
+}
+
+func (s *RedisStore) swap(ctx context.Context, old, new []byte) (now []byte, err error) {
+	err = s.client.Watch(ctx, func(tx *redis.Tx) error {
+		if now, err = found(tx.Get(ctx, s.state)); err != nil {
 			return err
 		}
 		if !sameBytes(now, old) {
@@ -88,10 +96,7 @@ func (s *RedisStore) Swap(ctx context.Context, old, new []byte) error {
 		_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error { return p.Set(ctx, s.state, new, 0).Err() })
 		return err
 	}, s.state)
-	if errors.Is(err, redis.TxFailedErr) {
-		return ErrConflict
-	}
-	return err
+	return now, err
 }
 
 // Remove is Store's.

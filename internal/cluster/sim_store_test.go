@@ -42,11 +42,11 @@ func (s *simStore) beat(id string, report []byte) Heard {
 	return Heard{Now: time.Now().Add(s.ahead), Reports: maps.Clone(s.reports), State: bytes.Clone(s.state)}
 }
 
-func (s *simStore) swap(old, new []byte) error {
+func (s *simStore) swap(old, new []byte) (now []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !sameBytes(s.state, old) {
-		return ErrConflict
+		return bytes.Clone(s.state), ErrConflict
 	}
 	s.swaps++
 	s.before = append(s.before, s.state)
@@ -54,7 +54,7 @@ func (s *simStore) swap(old, new []byte) error {
 	if s.swapped != nil {
 		s.swapped(s.state)
 	}
-	return nil
+	return new, nil
 }
 
 // change is what somebody does to the store who is no member.
@@ -90,6 +90,14 @@ type link struct {
 	fault fault
 	until time.Time // of fault
 	swap  fault     // of the next write of a state; none: as all else
+	first func()    // called before the next write of a state; nil: nothing is
+}
+
+// overtake has something happen just before the next write of a state.
+func (l *link) overtake(first func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.first = first
 }
 
 // breakSwap is for the next write of a state alone.
@@ -145,14 +153,18 @@ func (l *link) Beat(ctx context.Context, id string, report []byte) (Heard, error
 	return pass(ctx, l, func() (Heard, error) { return l.store.beat(id, report), nil })
 }
 
-func (l *link) Swap(ctx context.Context, old, new []byte) error {
+func (l *link) Swap(ctx context.Context, old, new []byte) (now []byte, err error) {
 	l.mu.Lock()
 	if l.swap != none {
 		l.fault, l.until, l.swap = l.swap, time.Now(), none
 	}
+	first := l.first
+	l.first = nil
 	l.mu.Unlock()
-	_, err := pass(ctx, l, func() (struct{}, error) { return struct{}{}, l.store.swap(old, new) })
-	return err
+	if first != nil {
+		first()
+	}
+	return pass(ctx, l, func() ([]byte, error) { return l.store.swap(old, new) })
 }
 
 func (l *link) Remove(ctx context.Context, ids ...string) error {

@@ -12,9 +12,9 @@ type Store interface {
 	// written.
 	Beat(ctx context.Context, id string, report []byte) (Heard, error)
 	// Swap writes a state in the place of old, which is nil where there was none.
-	// ErrConflict: there is another now. With any other error it may have been
-	// written, or still be.
-	Swap(ctx context.Context, old, new []byte) error
+	// ErrConflict: there is another now, which it returns. With any other error it may
+	// have been written, or still be.
+	Swap(ctx context.Context, old, new []byte) (now []byte, err error)
 	// Remove removes members' reports.
 	Remove(ctx context.Context, ids ...string) error
 	Close() error
