@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"slices"
 )
@@ -11,6 +12,13 @@ func (p *Pool) Addresses(n *Node) []netip.AddrPort {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return n.addresses
+}
+
+// Secure is how TLS is spoken to a node now; nil: it is not.
+func (p *Pool) Secure(n *Node) *tls.Config {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return n.options.Secure
 }
 
 // SetAddresses sets where the node of that name is to be dialled. It is ignored

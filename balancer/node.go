@@ -47,7 +47,7 @@ func (n *Node) Name() string { return n.name }
 func (n *Node) configure(o NodeOptions) {
 	if literal, ok := o.URL.Literal(); ok {
 		n.addresses = []netip.AddrPort{literal}
-	} else if n.options.URL != o.URL {
+	} else if n.options.URL.Host != o.URL.Host {
 		n.addresses = nil
 	}
 	n.options = o
@@ -84,7 +84,7 @@ type Drain struct {
 type Status struct {
 	Node           *Node
 	Name           string
-	Address        string // HOST:PORT
+	URL            URL
 	Weight         int
 	MaxConnections int // 0: no cap
 	Up             bool
@@ -107,7 +107,7 @@ func (n *Node) status() Status {
 	s := Status{
 		Node:           n,
 		Name:           n.name,
-		Address:        n.options.URL.Host,
+		URL:            n.options.URL,
 		Weight:         n.options.Weight,
 		MaxConnections: int(n.options.MaxConnections),
 		Up:             n.up,

@@ -1,6 +1,8 @@
 package balancer
 
 import (
+	"cmp"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,6 +26,8 @@ type NodeOptions struct {
 	// MaxConnections caps the clients of this node; DefaultCap when it is not
 	// given.
 	MaxConnections Cap `yaml:"max_connections"`
+	// Secure is how TLS is spoken to it; nil: its URL is one without.
+	Secure *tls.Config `yaml:"-"`
 }
 
 // MaxWeight is the largest weight of a node. It is far above what tells nodes
@@ -88,27 +92,32 @@ func DefaultSticky() StickyOptions {
 	}
 }
 
-// URL is a node's address: http://HOST:PORT, without a path, since a client's
-// path reaches the node byte for byte.
+// URL is a node's address: http://HOST:PORT or https://HOST:PORT, without a path,
+// since a client's path reaches the node byte for byte.
 type URL struct {
 	Host string // HOST:PORT
+	TLS  bool   // https
 }
 
-// UnmarshalText reads http://HOST[:PORT]; the port is 80 when not given.
+// UnmarshalText reads http(s)://HOST[:PORT]; the port is 80, or 443, when not given.
 func (u *URL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
-	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" {
-		return fmt.Errorf("got %q, want http://HOST:PORT", text)
+	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "" {
+		return fmt.Errorf("got %q, want http://HOST:PORT or https://HOST:PORT", text)
 	}
 	if parsed.User != nil || parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || (parsed.Path != "" && parsed.Path != "/") {
-		return fmt.Errorf("got %q, want http://HOST:PORT with nothing after it", text)
+		return fmt.Errorf("got %q, want %s://HOST:PORT with nothing after it", text, parsed.Scheme)
 	}
-	port := parsed.Port()
-	if port == "" {
-		port = "80"
-	}
-	u.Host = net.JoinHostPort(parsed.Hostname(), port)
+	u.TLS = parsed.Scheme == "https"
+	u.Host = net.JoinHostPort(parsed.Hostname(), cmp.Or(parsed.Port(), u.defaultPort()))
 	return nil
+}
+
+func (u URL) defaultPort() string {
+	if u.TLS {
+		return "443"
+	}
+	return "80"
 }
 
 // MarshalText writes what UnmarshalText reads.
@@ -130,4 +139,15 @@ func (u URL) Name() (host string, port uint16, ok bool) {
 	return host, uint16(number), err == nil && numberErr == nil
 }
 
-func (u URL) String() string { return "http://" + u.Host }
+// Hostname is the host without the port: a name or an address.
+func (u URL) Hostname() string {
+	host, _, _ := net.SplitHostPort(u.Host)
+	return host
+}
+
+func (u URL) String() string {
+	if u.TLS {
+		return "https://" + u.Host
+	}
+	return "http://" + u.Host
+}

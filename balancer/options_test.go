@@ -23,11 +23,13 @@ func TestANodesURLIsAHostAndAPort(t *testing.T) {
 	reads("http://reverb-1:8080/", "reverb-1:8080")
 	reads("http://[::1]:8080", "[::1]:8080")
 	reads("http://[::1]", "[::1]:80")
+	reads("https://reverb-1", "reverb-1:443")
+	reads("https://reverb-1:80", "reverb-1:80")
 }
 
 func TestANodesURLHasNothingElse(t *testing.T) {
 	for _, text := range []string{
-		"", "reverb-1:8080", "10.0.0.1:8080", "https://a:1", "ws://a:1", "http://", "http://:8080", "http://a:b",
+		"", "reverb-1:8080", "10.0.0.1:8080", "ws://a:1", "https:/a", "https://a/app", "http://", "http://:8080", "http://a:b",
 		"http://a/app", "http://a?x=1", "http://a?", "http://a#x", "http://user:password@a", "http:a", "http://a b",
 	} {
 		var u URL

@@ -21,14 +21,14 @@ func TestANewNodeIsUpUntilACheckSaysOtherwise(t *testing.T) {
 	p := New(all, DefaultSticky())
 	got, err := p.Node("a")
 	want := Status{
-		Node: got.Node, Name: "a", Address: "10.0.0.0:8080", Weight: 1, MaxConnections: 900, Quota: 900,
+		Node: got.Node, Name: "a", URL: URL{Host: "10.0.0.0:8080"}, Weight: 1, MaxConnections: 900, Quota: 900,
 		Up: true, Reason: "not checked yet",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %+v and %v, want %+v", got, err, want)
 	}
-	if got := p.Addresses(got.Node); fmt.Sprint(got) != "["+want.Address+"]" {
-		t.Errorf("got addresses %s, want %s alone", got, want.Address)
+	if got := p.Addresses(got.Node); fmt.Sprint(got) != "["+want.URL.Host+"]" {
+		t.Errorf("got addresses %s, want %s alone", got, want.URL.Host)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestANodeThatKeepsItsNameKeepsItsState(t *testing.T) {
 	if got.Connections != 1 || got.Up || got.Reason != "dial refused" || got.Drain == nil || got.Removed {
 		t.Errorf("got %+v, want its client, health and drain kept", got)
 	}
-	if got.Weight != 7 || got.MaxConnections != 3 || got.Address != "10.0.0.1:8080" {
+	if got.Weight != 7 || got.MaxConnections != 3 || got.URL.Host != "10.0.0.1:8080" {
 		t.Errorf("got %+v, want the new weight, cap and address", got)
 	}
 	if got := names(p.Nodes()); !slices.Equal(got, []string{"b", "a"}) {

@@ -45,7 +45,7 @@ type Result struct {
 
 // Checker checks one node. Make it with New.
 type Checker struct {
-	place   place
+	place   Place
 	options Options
 	probe   probe
 	answers probe // in its place while the node is suspected of not answering
@@ -60,12 +60,10 @@ type Checker struct {
 	objection atomic.Pointer[Objection]
 }
 
-// New returns the checker of the node at address, HOST:PORT, which it dials so.
-// It starts nothing, and it trusts the options: Interval and Timeout are positive, and a
+// New returns the checker of the node at a place. It starts nothing, and it trusts the options: Interval and Timeout are positive, and a
 // Type that it does not know is tcp. Run calls report, one call at a time,
 // after every check and every failed dial that counts; it must not block.
-func New(address string, dial Dial, o Options, report func(Result)) *Checker {
-	at := place{address, dial}
+func New(at Place, o Options, report func(Result)) *Checker {
 	return &Checker{
 		place:   at,
 		options: o,
@@ -84,10 +82,14 @@ func New(address string, dial Dial, o Options, report func(Result)) *Checker {
 // check. It never blocks and may be called at any time from any goroutine.
 // A dial that timed out only brings it forward: on a machine with too much to
 // do, dials to nodes that are well time out. One that was cancelled says
-// nothing about the node.
+// nothing about the node. After a failed TLS handshake Suspect's checks follow, as
+// those over TCP make none.
 func (c *Checker) DialFailed(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
+	}
+	if isTLS(err) {
+		c.suspected.Store(true)
 	}
 	c.tell(err)
 }

@@ -292,7 +292,7 @@ func (n *fakeNode) checks() []time.Time {
 // has then begun.
 func (n *fakeNode) check(t *testing.T, o Options) (stop func(why error) error) {
 	t.Helper()
-	n.checker = New("", nil, o, func(r Result) { n.results = append(n.results, r) })
+	n.checker = New(Place{}, o, func(r Result) { n.results = append(n.results, r) })
 	n.checker.probe, n.checker.answers = n.probe, n.answer
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var err error

@@ -29,9 +29,8 @@ type App struct {
 
 // Site is a node as the check of the delivery meets it.
 type Site struct {
-	Name    string
-	Address string // HOST:PORT
-	Dial    Dial
+	Name string
+	Place
 }
 
 // Plan is what a round does.

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -21,18 +22,21 @@ type ear struct {
 }
 
 // earPlace is what an ear was opened with; another one needs a new ear.
-type earPlace struct{ address, key, origin, prefix string }
+type earPlace struct {
+	address, key, origin, prefix string
+	secure                       *tls.Config
+}
 
 // place is where the ear of a node belongs.
 func (p Plan) place(s Site) earPlace {
-	return earPlace{s.Address, p.App.Key, p.Origin, p.PathPrefix}
+	return earPlace{s.Address, p.App.Key, p.Origin, p.PathPrefix, s.Secure}
 }
 
 // openEar connects and subscribes as a client does, until ctx ends; limit is how
 // long that is, for the error. Being refused for the app's quota or the origin is
 // not held against the node: it may let the ear subscribe all the same.
 func openEar(ctx context.Context, s Site, p Plan, channel string) (*ear, error) {
-	link, err := dial(ctx, place{s.Address, s.Dial}, p.Timeout)
+	link, err := dial(ctx, s.Place, p.Timeout)
 	if err != nil {
 		return nil, err
 	}

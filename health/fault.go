@@ -11,6 +11,7 @@ const (
 	FaultRefused     Fault = "refused"     // its host is there, nobody listens
 	FaultUnreachable Fault = "unreachable" // it cannot be dialled, for another reason
 	FaultNoAddress   Fault = "no_address"  // its name has not been found so far
+	FaultTLS         Fault = "tls"         // no TLS can be spoken with it: its certificate is not for its name, say
 	FaultNoAnswer    Fault = "no_answer"   // it takes connections and answers nothing in time: it is frozen, or has too much to do
 	FaultBadAnswer   Fault = "bad_answer"  // it answers something else than it should, or hangs up
 	FaultDeaf        Fault = "deaf"        // it answers, and gets no event of the other nodes: see Delivery

@@ -51,7 +51,7 @@ func newFleet(t *testing.T, names ...string) *fleet {
 	f.plan = Plan{DeliveryOptions: DeliveryOptions{deliveryInterval, 2 * time.Second}, App: fleetApp, PathPrefix: "/ws"}
 	for _, name := range names {
 		f.nodes[name] = &fleetNode{name: name, status: 200, greeting: established, clients: make(map[*websocket.Conn]bool)}
-		f.plan.Sites = append(f.plan.Sites, Site{name, name + ":8080", f.dial})
+		f.plan.Sites = append(f.plan.Sites, Site{name, Place{Address: name + ":8080", Dial: f.dial}})
 	}
 	return f
 }

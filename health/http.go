@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"fermata/internal/nodetls"
 )
 
 // httpProbe sends one GET and compares the status. Redirects are not followed.
-func httpProbe(at place, o Options) probe {
+func httpProbe(at Place, o Options) probe {
 	what := "GET " + o.PathPrefix + o.HTTP.Path
 	return func(ctx context.Context) (finding, error) {
 		status, waited, err := get(ctx, at, o)
@@ -35,7 +37,7 @@ func prefixHint(status int, o Options) string {
 
 // signOfLifeProbe sends the same GET, and takes whatever comes back, the end of
 // the connection too, as proof that the node does something.
-func signOfLifeProbe(at place, o Options) probe {
+func signOfLifeProbe(at Place, o Options) probe {
 	what := "GET " + o.PathPrefix + o.HTTP.Path
 	return func(ctx context.Context) (finding, error) {
 		status, waited, err := get(ctx, at, o)
@@ -60,9 +62,9 @@ func (c *Checker) Answers(ctx context.Context) bool {
 
 // get returns the status with which the node answers, and how long that took
 // once it was asked.
-func get(ctx context.Context, at place, o Options) (status int, waited time.Duration, err error) {
+func get(ctx context.Context, at Place, o Options) (status int, waited time.Duration, err error) {
 	path := o.PathPrefix + o.HTTP.Path
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.address+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.Address+path, nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -86,7 +88,10 @@ func get(ctx context.Context, at place, o Options) (status int, waited time.Dura
 
 // answerError says why there was no usable answer to what was asked.
 func answerError(what string, err error, limit time.Duration) error {
+	err = nodetls.Refused(err)
 	switch {
+	case isTLS(err):
+		return faulty{fmt.Errorf("%s: %w", what, err), FaultTLS}
 	case errors.Is(err, net.ErrClosed):
 		return faulty{fmt.Errorf("%s: no answer in %v", what, limit), FaultNoAnswer}
 	case hungUp(err):

@@ -16,7 +16,7 @@ import (
 const limit = time.Minute
 
 // at is the node there.
-func at(address string) place { return place{address, dialTCP} }
+func at(address string) Place { return Place{Address: address, Dial: dialTCP} }
 
 func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", address)

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"time"
 )
@@ -19,13 +20,14 @@ type finding struct {
 // Dial connects to the node at HOST:PORT until ctx ends.
 type Dial func(ctx context.Context, address string) (net.Conn, error)
 
-// place is where a node is, and how to get there.
-type place struct {
-	address string
-	dial    Dial
+// Place is where a node is, and how to get there.
+type Place struct {
+	Address string // HOST:PORT
+	Dial    Dial
+	Secure  *tls.Config // how TLS is spoken there; nil: it is not
 }
 
-func newProbe(at place, o Options) probe {
+func newProbe(at Place, o Options) probe {
 	switch {
 	case o.Type == TypeReverb && o.Reverb.AppKey != "":
 		return reverbProbe(at, o)
@@ -36,7 +38,7 @@ func newProbe(at place, o Options) probe {
 }
 
 // answeringProbe is one that waits for an answer of the node.
-func answeringProbe(at place, o Options) probe {
+func answeringProbe(at Place, o Options) probe {
 	if o.Type == TypeReverb || o.Type == TypeHTTP {
 		return newProbe(at, o)
 	}

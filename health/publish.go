@@ -16,7 +16,7 @@ import (
 // publish posts an event through the node. The error says why the node has not
 // taken it, as far as that is known.
 func publish(ctx context.Context, s Site, p Plan, channel, event string) error {
-	link, err := dial(ctx, place{s.Address, s.Dial}, p.Timeout)
+	link, err := dial(ctx, s.Place, p.Timeout)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"fermata/internal/names"
+	"fermata/internal/nodetls"
 )
 
 // plain makes one short line of text, in which nothing can move a cursor: a
@@ -44,12 +45,21 @@ func dialError(err error, limit time.Duration) error {
 		return faulty{err, FaultNoAddress}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errNobodyListens
+	case isTLS(err) && timedOut && limit > 0:
+		return faulty{fmt.Errorf("no TLS handshake in %v", limit), FaultNoAnswer}
+	case isTLS(err):
+		return faulty{err, FaultTLS}
 	case timedOut && limit > 0:
 		return faulty{fmt.Errorf("dial timed out after %v", limit), FaultUnreachable}
 	case timedOut:
 		return faulty{errors.New("dial timed out"), FaultUnreachable}
 	}
 	return faulty{fmt.Errorf("dial: %w", root(err)), FaultUnreachable}
+}
+
+func isTLS(err error) bool {
+	_, is := errors.AsType[*nodetls.Error](err)
+	return is
 }
 
 // root is the error at the bottom of the chain, without what everybody on the

@@ -17,7 +17,7 @@ import (
 // The pong decides: a node that greets with an error and still answers works,
 // it has only refused this one client, for being over the app's quota (4004)
 // or from the wrong origin (4009). An unknown app key always fails the check.
-func reverbProbe(at place, o Options) probe {
+func reverbProbe(at Place, o Options) probe {
 	return func(ctx context.Context) (finding, error) {
 		start := time.Now()
 		link, err := dial(ctx, at, o.Timeout)
@@ -25,7 +25,7 @@ func reverbProbe(at place, o Options) probe {
 			return finding{}, err
 		}
 		defer link.Close()
-		socket, err := handshake(ctx, link, at.address, o)
+		socket, err := handshake(ctx, link, at.Address, o)
 		if err != nil {
 			return finding{}, err
 		}

@@ -142,7 +142,7 @@ func TestOnlyChecksOverTCPNeedAnotherToWaitForAnAnswer(t *testing.T) {
 	f(TypeHTTP, false)
 	answers := func(address string, want bool) {
 		t.Helper()
-		if got := New(address, at(address).dial, o, nil).Answers(t.Context()); got != want {
+		if got := New(at(address), o, nil).Answers(t.Context()); got != want {
 			t.Errorf("got answers %v, want %v", got, want)
 		}
 	}

@@ -3,16 +3,20 @@ package health
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"time"
+
+	"fermata/internal/nodetls"
 )
 
 // tcpProbe connects and closes. The kernel accepts for a frozen node too, so
-// this sees only a node that is gone.
-func tcpProbe(at place, o Options) probe {
+// this sees only a node that is gone. It is a connect with TLS, too.
+func tcpProbe(at Place, o Options) probe {
+	at.Secure = nil
 	return func(ctx context.Context) (finding, error) {
 		start := time.Now()
 		link, err := dial(ctx, at, o.Timeout)
@@ -39,8 +43,8 @@ const mostBytes = 64 << 10
 
 // dial connects to the node until ctx ends; limit is how long that is, for the
 // error. The caller closes the link.
-func dial(ctx context.Context, at place, limit time.Duration) (*link, error) {
-	conn, err := at.dial(ctx, at.address)
+func dial(ctx context.Context, at Place, limit time.Duration) (*link, error) {
+	conn, err := at.connect(ctx)
 	if err != nil {
 		return nil, dialError(err, limit)
 	}
@@ -49,6 +53,19 @@ func dial(ctx context.Context, at place, limit time.Duration) (*link, error) {
 		in:      bufio.NewReader(io.LimitReader(conn, mostBytes)),
 		release: context.AfterFunc(ctx, func() { conn.Close() }),
 	}, nil
+}
+
+func (p Place) connect(ctx context.Context) (net.Conn, error) {
+	conn, err := p.Dial(ctx, p.Address)
+	if err != nil || p.Secure == nil {
+		return conn, err
+	}
+	secure := tls.Client(conn, p.Secure)
+	if err := nodetls.Handshake(ctx, secure); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
 }
 
 // Read continues behind what ask has read.

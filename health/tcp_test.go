@@ -71,7 +71,7 @@ func TestACheckedNodeGoesDownWhenItsSocketIsGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	results := make(chan Result)
 	o := Options{Interval: time.Hour, Timeout: time.Minute, Rise: 2, Fall: 2}
-	checker := New(listener.Addr().String(), dialTCP, o, func(r Result) {
+	checker := New(at(listener.Addr().String()), o, func(r Result) {
 		select {
 		case results <- r:
 		case <-ctx.Done():

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/internal/nodetls"
 )
 
 // answer is a node's answer to an upgrade, with its connection, which whoever
@@ -36,7 +37,7 @@ const (
 // ask sends the upgrade to a node and reads the head of its answer, which is
 // there with errSilent, too.
 func (u *upgrade) ask(ctx context.Context, n *balancer.Node) (a *answer, err error) {
-	conn, err := u.h.dial(ctx, n, u.options.Timeouts.Dial)
+	conn, err := u.h.dial(ctx, n, u.options.Timeouts)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,7 @@ func checkAnswer(a *http.Response, r *http.Request) error {
 // result names the outcome of an upgrade for the metric.
 func result(a *answer, err error) string {
 	var dial *dialError
+	var insecure *nodetls.Error
 	switch {
 	case err == nil && a.StatusCode == http.StatusSwitchingProtocols:
 		return "ok"
@@ -127,6 +129,8 @@ func result(a *answer, err error) string {
 		return "refused"
 	case errors.Is(err, context.Canceled):
 		return "client_gone"
+	case errors.As(err, &insecure) && !errors.Is(err, os.ErrDeadlineExceeded):
+		return "tls"
 	case errors.As(err, &dial):
 		return "dial"
 	case errors.Is(err, errBusy):

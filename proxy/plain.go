@@ -126,7 +126,7 @@ type attempt struct {
 type attemptKey struct{}
 
 func (a *attempt) dial(ctx context.Context, h *Handler) (net.Conn, error) {
-	conn, err := h.dial(ctx, a.node, h.options.Load().Timeouts.Dial)
+	conn, err := h.dial(ctx, a.node, h.options.Load().Timeouts)
 	a.connected.Store(err == nil)
 	return conn, err
 }

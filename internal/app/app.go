@@ -28,6 +28,7 @@ import (
 	"fermata/internal/config"
 	"fermata/internal/console"
 	"fermata/internal/metrics"
+	"fermata/internal/nodetls"
 	"fermata/internal/systemd"
 	"fermata/internal/tracing"
 	"fermata/proxy"
@@ -68,7 +69,8 @@ type App struct {
 	tracer    *tracing.Tracer
 	drains    *drainSpans
 
-	joined atomic.Pointer[joined] // the nodes; changes with mu held
+	joined  atomic.Pointer[joined] // the nodes; changes with mu held
+	clients nodetls.Clients        // theirs; guarded by mu
 
 	clusterName   string              // empty: there is no cluster
 	refused       func(reason string) // something in its Redis
@@ -116,7 +118,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.registry)
 	a.discovery = newDiscovery(a.log, a.lookedForNodes)
-	nodes := join(c.Nodes, a.discovery.nodes)
+	nodes := join(c.Nodes, a.discovery.nodes, &a.clients)
 	a.joined.Store(&nodes)
 	a.pool = balancer.New(nodes.nodes, c.Sticky)
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))

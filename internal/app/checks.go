@@ -29,6 +29,7 @@ type checks struct {
 type check struct {
 	*health.Checker
 	*target
+	place   health.Place
 	url     balancer.URL
 	options health.Options
 	stop    context.CancelFunc
@@ -47,7 +48,7 @@ func (c *checks) set(ctx context.Context, nodes []balancer.NodeOptions, o health
 	c.running = make(map[string]*check, len(nodes))
 	for _, n := range nodes {
 		running := old[n.Name]
-		if running != nil && running.url == n.URL && running.options == o {
+		if running != nil && running.url == n.URL && running.place.Secure == n.Secure && running.options == o {
 			delete(old, n.Name)
 		} else {
 			running = c.start(ctx, n, o, known(running, n.URL))
@@ -61,7 +62,7 @@ func (c *checks) set(ctx context.Context, nodes []balancer.NodeOptions, o health
 
 // known are the addresses that an old check knows of a name.
 func known(old *check, u balancer.URL) []netip.Addr {
-	if old == nil || old.url != u {
+	if old == nil || old.url.Host != u.Host {
 		return nil
 	}
 	return old.known()
@@ -71,7 +72,8 @@ func (c *checks) start(ctx context.Context, n balancer.NodeOptions, o health.Opt
 	ctx, stop := context.WithCancel(ctx)
 	started := &check{url: n.URL, options: o, stop: stop}
 	started.target = newTarget(n.URL, known, c.lookup, o.Interval, func(at target, a names.Answer) { c.found(n.Name, at, a) })
-	started.Checker = health.New(n.URL.Host, started.dial, o, func(r health.Result) {
+	started.place = health.Place{Address: n.URL.Host, Dial: started.dial, Secure: n.Secure}
+	started.Checker = health.New(started.place, o, func(r health.Result) {
 		if ctx.Err() == nil {
 			r.Reason = started.remark(r.Reason)
 			c.report(n.Name, r)
@@ -107,14 +109,14 @@ func (c *checks) object(nodes map[string]health.NodeDelivery) {
 	}
 }
 
-// dialler is how a node's checks dial it; nil: it has none.
-func (c *checks) dialler(node string) health.Dial {
+// place is where a node's checks find it, if it has any.
+func (c *checks) place(node string) (at health.Place, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if running := c.running[node]; running != nil {
-		return running.dial
+		return running.place, true
 	}
-	return nil
+	return at, false
 }
 
 // dialFailed tells a node's check of a client's dial that failed.

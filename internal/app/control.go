@@ -58,7 +58,7 @@ func hadHere(d admin.Drain) int { return d.Remaining + d.Moved + d.Closed }
 // view is a node as the API shows it.
 func (a *App) view(n balancer.Status) admin.Node {
 	v := admin.Node{
-		Name: n.Name, URL: "http://" + n.Address, Health: "down", Reason: n.Reason, State: "ready",
+		Name: n.Name, URL: n.URL.String(), Health: "down", Reason: n.Reason, State: "ready",
 		Connections: n.Connections, MaxConnections: n.MaxConnections, Weight: n.Weight,
 		Checked: n.Checked, Loop: n.Loop.Seconds(), Avoided: n.Avoided,
 	}

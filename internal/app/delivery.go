@@ -29,8 +29,8 @@ func (a *App) deliveryPlan() health.Plan {
 		DeliveryOptions: c.Health.Reverb.Delivery, App: deliveryApp(c), Origin: c.Health.Reverb.Origin, PathPrefix: c.PathPrefix,
 	}
 	for _, n := range a.pool.Nodes() {
-		if dial := a.checks.dialler(n.Name); dial != nil && takesPart(n) {
-			p.Sites = append(p.Sites, health.Site{Name: n.Name, Address: n.Address, Dial: dial})
+		if place, known := a.checks.place(n.Name); known && takesPart(n) {
+			p.Sites = append(p.Sites, health.Site{Name: n.Name, Place: place})
 		}
 	}
 	return p

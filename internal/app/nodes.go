@@ -11,6 +11,7 @@ import (
 	"fermata/internal/admin"
 	"fermata/internal/config"
 	"fermata/internal/discover"
+	"fermata/internal/nodetls"
 )
 
 // joined is the nodes that there are now: those of the configuration, and those
@@ -24,8 +25,8 @@ type joined struct {
 
 // join joins them in the order of the entries. A node of the configuration comes
 // before one that was found with the same name or address, and an earlier entry's
-// before a later one's.
-func join(entries []config.Node, found func(entry string) []discover.Node) joined {
+// before a later one's. Those with TLS get theirs from clients.
+func join(entries []config.Node, found func(entry string) []discover.Node, clients *nodetls.Clients) joined {
 	j := joined{origins: make(map[string]string), departed: make(map[string]string)}
 	taken := make(places)
 	for _, e := range entries {
@@ -35,27 +36,37 @@ func join(entries []config.Node, found func(entry string) []discover.Node) joine
 	}
 	for _, e := range entries {
 		if !e.Finds() {
-			j.add(e.NodeOptions, "")
+			j.add(secured(e.NodeOptions, e, clients), "")
 			continue
 		}
 		for _, n := range found(e.Name) {
-			j.addFound(n.Options(e.NodeOptions), e.Source.String(), taken)
+			j.addFound(n.Options(e.NodeOptions), e, taken, clients)
 		}
 	}
+	clients.Keep()
 	return j
+}
+
+// secured adds how TLS is spoken to a node of an entry, if it is.
+func secured(o balancer.NodeOptions, e config.Node, clients *nodetls.Clients) balancer.NodeOptions {
+	if o.URL.TLS {
+		o.Secure = clients.Of(o.Name, e.Trust, e.HostOf(o.URL))
+	}
+	return o
 }
 
 func (j *joined) add(o balancer.NodeOptions, origin string) {
 	j.nodes, j.origins[o.Name] = append(j.nodes, o), origin
 }
 
-func (j *joined) addFound(o balancer.NodeOptions, origin string, taken places) {
+func (j *joined) addFound(o balancer.NodeOptions, e config.Node, taken places, clients *nodetls.Clients) {
+	origin := e.Source.String()
 	if why := taken.obstacle(o); why != "" {
 		j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: %s", o.Name, origin, why))
 		return
 	}
 	taken.take(o)
-	j.add(o, origin)
+	j.add(secured(o, e, clients), origin)
 }
 
 // places are the names and the addresses of nodes, with whose they are.
@@ -77,7 +88,7 @@ func (p places) obstacle(o balancer.NodeOptions) string {
 }
 
 func nameKey(o balancer.NodeOptions) string    { return strings.ToLower(o.Name) }
-func addressKey(o balancer.NodeOptions) string { return o.URL.String() }
+func addressKey(o balancer.NodeOptions) string { return o.URL.Host }
 
 // lookedForNodes is told after each look for nodes.
 func (a *App) lookedForNodes(r discover.Report) {
@@ -95,7 +106,7 @@ func (a *App) lookedForNodes(r discover.Report) {
 // putNodes makes the pool's nodes those that there are now, and returns them. mu
 // is held.
 func (a *App) putNodes() []balancer.NodeOptions {
-	j := join(a.config.Nodes, a.discovery.nodes)
+	j := join(a.config.Nodes, a.discovery.nodes, &a.clients)
 	a.pool.Replace(j.nodes, a.config.Sticky)
 	a.handler.SetOptions(a.proxyOptions(a.config)) // which share out what the nodes leave
 	a.noteFound(j)

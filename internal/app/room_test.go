@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"fermata/balancer"
+	"fermata/internal/nodetls"
 )
 
 func TestADryRunWarnsOfNodesThatWouldEndUnderTheirClients(t *testing.T) {
@@ -66,7 +67,7 @@ func TestTheLogSaysWhenClientsCouldNotComeAgain(t *testing.T) {
 	}
 	f := func(capacity balancer.Cap, want int) {
 		t.Helper()
-		nodes := join(twoNodes("").Nodes, nil).nodes
+		nodes := join(twoNodes("").Nodes, nil, new(nodetls.Clients)).nodes
 		nodes[0].MaxConnections, nodes[1].MaxConnections = capacity, capacity
 		a.pool.Replace(nodes, balancer.DefaultSticky())
 		if a.noteRoom(); len(logs.TakeAll()) != want {

@@ -86,8 +86,10 @@ func parseLeaf(text []byte) (*x509.Certificate, error) {
 			return x509.ParseCertificate(block.Bytes)
 		}
 	}
-	return nil, errors.New("got no certificate, want one in PEM")
+	return nil, errNoCertificate
 }
+
+var errNoCertificate = errors.New("got no certificate, want one in PEM")
 
 func isEncrypted(key []byte) bool {
 	return bytes.Contains(key, []byte("BEGIN ENCRYPTED")) || bytes.Contains(key, []byte("4,ENCRYPTED"))

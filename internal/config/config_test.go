@@ -37,7 +37,7 @@ func TestWhatIsNotGivenIsTheDefault(t *testing.T) {
 	got := mustParse(t, required+"sticky:\nhealth: {}\nlog: {level: null, format: ~}\nadmin: {token: }\n")
 	if !reflect.DeepEqual(got.Nodes, []Node{{
 		NodeOptions: balancer.NodeOptions{Name: "a", URL: balancer.URL{Host: "10.0.0.1:8080"}, Weight: 1, MaxConnections: 950},
-		Source:      discover.Source{Every: 5 * time.Second},
+		Source:      discover.Source{Every: 5 * time.Second, Scheme: "http"},
 	}}) {
 		t.Errorf("got %+v, want one node of weight 1 and 950 clients", got.Nodes)
 	}

@@ -29,7 +29,7 @@ func readExample(t *testing.T) []byte {
 	return regexp.MustCompile(`(?m)^  #([- ] )`).ReplaceAll(text, []byte("  $1"))
 }
 
-// writeExample puts the example beside the certificate that it names.
+// writeExample puts the example beside the certificates that it names.
 func writeExample(t *testing.T) (name string, text []byte) {
 	t.Helper()
 	dir := t.TempDir()
@@ -37,9 +37,13 @@ func writeExample(t *testing.T) (name string, text []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for from, to := range map[string]string{p.Cert: "ws.example.com.pem", p.Key: "ws.example.com.key"} {
-		if err := os.Rename(from, filepath.Join(dir, to)); err != nil {
-			t.Fatal(err)
+	for from, names := range map[string][]string{
+		p.Cert: {"ws.example.com.pem", "nodes-ca.pem", "fermata.pem"}, p.Key: {"ws.example.com.key", "fermata.key"},
+	} {
+		for _, to := range names {
+			if err := os.Link(from, filepath.Join(dir, to)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return filepath.Join(dir, "fermata.yaml"), readExample(t)
@@ -103,7 +107,8 @@ func TestTheExampleShowsEveryKey(t *testing.T) {
 		_, second := report.lines[regexp.MustCompile(`^listen\[0\]`).ReplaceAllString(path, "listen[1]")]
 		_, found := report.lines[regexp.MustCompile(`^nodes\[0\]`).ReplaceAllString(path, "nodes[2]")]
 		_, listed := report.lines[regexp.MustCompile(`^nodes\[0\]`).ReplaceAllString(path, "nodes[3]")]
-		if !plain && !second && !found && !listed {
+		_, secure := report.lines[regexp.MustCompile(`^nodes\[0\]`).ReplaceAllString(path, "nodes[4]")]
+		if !plain && !second && !found && !listed && !secure {
 			t.Errorf("got no %s in the example, want every key", path)
 		}
 	}

@@ -77,8 +77,8 @@ func TestKeysAreStrict(t *testing.T) {
 	f("log:\n  level: info\n  level: info\n  level: x\n",
 		"5: log.level: got this key again, want it once (line 4 has it)", "6: log.level: got this key again, want it once (line 4 has it)")
 	wantMistakes(t, "listen: [{address: ':80'}]\nnodes:\n  - name: a\n    uri: http://10.0.0.1\n",
-		"3: nodes[0].url: got nothing, want http://HOST:PORT",
-		"4: nodes[0].uri: got an unknown key, want one of name, url, weight, max_connections, discover, host, port, srv, file, every (url?)")
+		"3: nodes[0].url: got nothing, want http://HOST:PORT or https://HOST:PORT",
+		"4: nodes[0].uri: got an unknown key, want one of name, url, weight, max_connections, discover, host, port, srv, scheme, file, every, tls (url?)")
 }
 
 func TestTheWrongKindOfValueIsAMistake(t *testing.T) {
@@ -222,10 +222,10 @@ func TestNodesAreChecked(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	f("", "1: nodes: got no nodes, want at least one")
 	f("nodes: []\n", "2: nodes: got no nodes, want at least one")
-	f("nodes:\n  -\n", `3: nodes[0].name: got "", want 1 to 63 letters, digits or . _ -, the first no . or -`, "3: nodes[0].url: got nothing, want http://HOST:PORT")
+	f("nodes:\n  -\n", `3: nodes[0].name: got "", want 1 to 63 letters, digits or . _ -, the first no . or -`, "3: nodes[0].url: got nothing, want http://HOST:PORT or https://HOST:PORT")
 	f("nodes:\n  - name: a b\n    url: http://x\n", `3: nodes[0].name: got "a b", want 1 to 63 letters, digits or . _ -, the first no . or -`)
 	f("nodes:\n  - name: "+long+"\n    url: http://x\n", `3: nodes[0].name: got "`+long+`", want 1 to 63 letters, digits or . _ -, the first no . or -`)
-	f("nodes:\n  - name: a\n    url: https://x\n", `4: nodes[0].url: got "https://x", want http://HOST:PORT`)
+	f("nodes:\n  - name: a\n    url: ws://x\n", `4: nodes[0].url: got "ws://x", want http://HOST:PORT or https://HOST:PORT`)
 	f("nodes:\n  - name: a\n    url: http://x/app\n", `4: nodes[0].url: got "http://x/app", want http://HOST:PORT with nothing after it`)
 	f("nodes:\n  - name: a\n    url: http://x:0\n", `4: nodes[0].url: got port "0", want 1 to 65535`)
 	f("nodes: [{name: a, url: \"http://x\", weight: 1152921504606846976}]\n",
@@ -364,7 +364,7 @@ drain: {grace: 5}
 		`2: log.level: got "loud", want one of debug, info, warn, error`,
 		"3: log.colour: got an unknown key, want one of level, format",
 		`5: listen[0].address: got "nowhere", want HOST:PORT or :PORT`,
-		`8: nodes[0].url: got "ftp://x", want http://HOST:PORT`,
+		`8: nodes[0].url: got "ftp://x", want http://HOST:PORT or https://HOST:PORT`,
 		`9: nodes[0].weight: got "heavy", want a whole number`,
 		`10: nodes[1].name: got "a", want another than nodes[0].name`,
 		"10: nodes[1].weight: got 0, want 1 to 1000000",

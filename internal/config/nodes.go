@@ -3,9 +3,11 @@ package config
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"fermata/balancer"
 	"fermata/internal/discover"
+	"fermata/internal/nodetls"
 )
 
 // Node is one entry of the list of nodes: a node, or where nodes are found. Of
@@ -14,6 +16,11 @@ import (
 type Node struct {
 	balancer.NodeOptions
 	discover.Source
+	// TLS is for nodes at https://…; nil: they have what the zero Options mean.
+	TLS *nodetls.Options `yaml:"tls"`
+
+	// Trust is what the files of TLS hold. No key gives it: they are read.
+	Trust *nodetls.Trust `yaml:"-"`
 }
 
 // SetDefaults fills what an entry does not say.
@@ -24,6 +31,15 @@ func (n *Node) SetDefaults() {
 
 // Finds is whether the entry says where nodes are found.
 func (n Node) Finds() bool { return n.Kind != "" }
+
+// HostOf is the name that is expected of the certificate of a node of this entry, at
+// that URL, unless TLS has another: by DNS the name that was looked up.
+func (n Node) HostOf(u balancer.URL) string {
+	if n.Kind == discover.DNS {
+		return strings.TrimSuffix(n.Source.Host, ".")
+	}
+	return u.Hostname()
+}
 
 // Fixed makes an entry of each node.
 func Fixed(nodes ...balancer.NodeOptions) (entries []Node) {

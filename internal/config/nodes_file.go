@@ -76,7 +76,7 @@ func (r *report) validateFileNodes(nodes []fileNode, entry string) (found []disc
 		_, named := r.lines[path+".name"]
 		_, weighs := r.lines[path+".weight"]
 		_, capped := r.lines[path+".max_connections"]
-		r.want(n.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT")
+		r.want(n.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT or https://HOST:PORT")
 		r.wantPort(path+".url", n.URL.Host, 1)
 		r.unique(urls, path+".url", n.URL.Host)
 		if !named {

@@ -70,7 +70,7 @@ func TestAFileOfNodesIsAsStrictAsTheConfiguration(t *testing.T) {
 	f("- {url: 'http://10.0.0.1', url: 'http://10.0.0.2'}\n", "1: [0].url: got this key again, want it once (line 1 has it)")
 	f("[\n{\"url\": \"http://10.0.0.1\"},\n{\"ur", "3: got broken YAML: found unexpected end of stream")
 	f("- {url: 'http://10.0.0.1'}\n---\n- {}\n", "2: got a second document, want one")
-	f("- {url: 'https://10.0.0.1'}\n", `1: [0].url: got "https://10.0.0.1", want http://HOST:PORT`)
+	f("- {url: 'ws://10.0.0.1'}\n", `1: [0].url: got "ws://10.0.0.1", want http://HOST:PORT or https://HOST:PORT`)
 	f("- &a {url: 'http://10.0.0.1'}\n", "1: [0]: "+gotAlias)
 	long := strings.Repeat("x", 60)
 	f("- {url: 'http://"+long+"'}\n", fmt.Sprintf(`1: [0].name: got "b-%s-80", want 1 to 63 letters, digits or . _ -, the first no . or -`, long))
@@ -94,7 +94,7 @@ func TestACheckLooksIntoTheFileOfNodes(t *testing.T) {
 	write(name, listening+"nodes: [{name: b, discover: file, file: nodes.yaml}]\nlog: {level: loud}\n")
 	write(nodes, "- {}\n")
 	_, err := Check(name)
-	if want := name + ":3: log.level: got \"loud\", want one of debug, info, warn, error\n" + nodes + ":1: [0].url: got nothing, want http://HOST:PORT"; fmt.Sprint(err) != want {
+	if want := name + ":3: log.level: got \"loud\", want one of debug, info, warn, error\n" + nodes + ":1: [0].url: got nothing, want http://HOST:PORT or https://HOST:PORT"; fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	write(name, listening+"nodes: [{name: b, discover: file, file: nodes.yaml}]\n")

@@ -20,7 +20,7 @@ nodes:
   - {name: more, discover: dns, host: reverb, port: 8081}
   - {name: fixed, url: 'http://10.0.0.1:8080'}
 `)
-	want := discover.Source{Kind: discover.DNS, Host: "reverb", Port: 8080, Every: 7 * time.Second}
+	want := discover.Source{Kind: discover.DNS, Host: "reverb", Port: 8080, Scheme: "http", Every: 7 * time.Second}
 	if n := c.Nodes[0]; n.Source != want || n.Weight != 2 || n.MaxConnections != 50 {
 		t.Errorf("got %+v, want %+v with weight 2 and 50 clients", n, want)
 	}
@@ -47,7 +47,7 @@ func TestWhereNodesAreFoundIsChecked(t *testing.T) {
 		"host: got it without discover, want discover beside it",
 		"port: got it without discover, want discover beside it",
 		"every: got it without discover, want discover beside it")
-	f("name: b, host: b", "url: got nothing, want http://HOST:PORT", "host: got it without discover, want discover beside it")
+	f("name: b, host: b", "url: got nothing, want http://HOST:PORT or https://HOST:PORT", "host: got it without discover, want discover beside it")
 	f("name: b, discover: dns, port: 80", `host: got "", want a name such as reverb.default.svc`)
 	f("name: b, discover: dns, port: 80, host: 'http://b'", `host: got "http://b", want a name such as reverb.default.svc`)
 	f("name: b, discover: dns, port: 80, host: 'b:80'", `host: got "b:80", want a name such as reverb.default.svc`)

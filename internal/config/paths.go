@@ -20,6 +20,9 @@ func (c *Config) resolvePaths(file string) {
 	}
 	for i := range c.Nodes {
 		c.Nodes[i].File = resolve(dir, c.Nodes[i].File)
+		if o := c.Nodes[i].TLS; o != nil {
+			o.CA, o.ClientCert, o.ClientKey = resolve(dir, o.CA), resolve(dir, o.ClientCert), resolve(dir, o.ClientKey)
+		}
 	}
 	c.StateDir = resolve(dir, c.StateDir)
 	if path, unix := endpoint.Socket(c.Admin.Address); unix {

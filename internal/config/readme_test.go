@@ -23,7 +23,10 @@ var withoutDefault = []string{
 }
 
 // ofSome are those that only some entries of a list have.
-var ofSome = []string{"nodes[].discover", "nodes[].host", "nodes[].port", "nodes[].file"}
+var ofSome = []string{
+	"nodes[].discover", "nodes[].host", "nodes[].port", "nodes[].file",
+	"nodes[].tls.ca", "nodes[].tls.server_name", "nodes[].tls.client_cert", "nodes[].tls.client_key",
+}
 
 func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {
 	want := exampleOptions(t)

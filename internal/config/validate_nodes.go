@@ -24,11 +24,13 @@ func (r *report) validateNodes(nodes []Node) {
 		r.unique(urls, path+".url", node.URL.Host)
 		r.between(path+".weight", node.Weight, 1, balancer.MaxWeight)
 		if !node.Finds() && !r.isWrong(path+".discover") {
-			r.want(node.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT")
-			r.unused(path, "got it without discover, want discover beside it", "host", "port", "srv", "file", "every")
+			r.want(node.URL.Host != "", path+".url", "got nothing, want http://HOST:PORT or https://HOST:PORT")
+			r.unused(path, "got it without discover, want discover beside it", "host", "port", "srv", "scheme", "file", "every")
+			r.validateNodeTLS(path, &nodes[i], node.URL.TLS, "url: https://…")
 			continue
 		}
 		r.validateSource(path, node)
+		r.validateNodeTLS(path, &nodes[i], node.Kind != discover.DNS || node.Source.TLS(), "scheme: https")
 		r.unique(hosts, path+".host", placeOf(node.Source))
 		r.unique(files, path+".file", node.File)
 	}
@@ -61,9 +63,12 @@ func (r *report) validateSource(path string, n Node) {
 	switch n.Kind {
 	case discover.DNS:
 		r.unused(path, "got it with discover: dns, want discover: file", "file")
+		r.oneOf(path+".scheme", n.Scheme, "http", "https")
+		named := n.TLS != nil && n.TLS.ServerName != ""
+		r.want(!n.Source.TLS() || !n.Records() || named, path+".tls.server_name", "got nothing with SRV records, want the name in the nodes' certificates")
 		r.validateHost(path, n.Source)
 	case discover.File:
-		r.unused(path, "got it with discover: file, want discover: dns", "host", "port", "srv")
+		r.unused(path, "got it with discover: file, want discover: dns", "host", "port", "srv", "scheme")
 		r.validateNodesFile(path, n)
 	default:
 		r.oneOf(path+".discover", n.Kind, discover.DNS, discover.File)

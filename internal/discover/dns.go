@@ -35,7 +35,7 @@ func InDNS(resolver *net.Resolver, entry string, s Source) Look {
 func atPort(ctx context.Context, known *addresses, entry string, s Source) (nodes []Node, err error) {
 	found, err := known.lookUp(ctx, s.Host)
 	for _, address := range found[s.Host] {
-		nodes = append(nodes, Node{Name: atAddress(entry, address, 0), URL: urlOf(address, uint16(s.Port))})
+		nodes = append(nodes, Node{Name: atAddress(entry, address, 0), URL: urlOf(s, address, uint16(s.Port))})
 	}
 	return nodes, err
 }
@@ -56,7 +56,7 @@ func atTargets(ctx context.Context, known *addresses, entry string, s Source) (n
 	for _, r := range records {
 		for _, address := range found[r.Target] {
 			nodes = append(nodes, Node{
-				Name: atAddress(entry, address, r.Port), URL: urlOf(address, r.Port), Weight: max(1, int(r.Weight)),
+				Name: atAddress(entry, address, r.Port), URL: urlOf(s, address, r.Port), Weight: max(1, int(r.Weight)),
 			})
 		}
 	}
@@ -106,6 +106,6 @@ func lookUpSRV(ctx context.Context, resolver *net.Resolver, name string) (record
 	}
 }
 
-func urlOf(address netip.Addr, port uint16) balancer.URL {
-	return balancer.URL{Host: net.JoinHostPort(address.String(), strconv.Itoa(int(port)))}
+func urlOf(s Source, address netip.Addr, port uint16) balancer.URL {
+	return balancer.URL{Host: net.JoinHostPort(address.String(), strconv.Itoa(int(port))), TLS: s.TLS()}
 }

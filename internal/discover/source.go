@@ -19,6 +19,8 @@ type Source struct {
 	Port int `yaml:"port"`
 	// SRV has SRV records looked up instead of addresses; see Records.
 	SRV bool `yaml:"srv"`
+	// Scheme is how the nodes that DNS has are spoken to: http or https.
+	Scheme string `yaml:"scheme"`
 	// File is the path of the file, with File.
 	File string `yaml:"file"`
 	// Every is the time from one look to the next, about.
@@ -32,7 +34,10 @@ const (
 )
 
 // SetDefaults fills what an entry does not say.
-func (s *Source) SetDefaults() { s.Every = 5 * time.Second }
+func (s *Source) SetDefaults() { s.Every, s.Scheme = 5*time.Second, "http" }
+
+// TLS is whether nodes that are found by DNS speak TLS.
+func (s Source) TLS() bool { return s.Scheme == "https" }
 
 // Records is whether SRV records are looked up, rather than addresses: when SRV
 // says so, and when Host is _SERVICE._PROTO.NAME, which no machine is called.

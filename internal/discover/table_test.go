@@ -41,7 +41,7 @@ func (s *series) take(found []int, want ...int) Change {
 func nodesOf(last ...int) (nodes []Node) {
 	for _, i := range last {
 		address := netip.AddrFrom4([4]byte{10, 0, byte(i / 256), byte(i)})
-		nodes = append(nodes, Node{Name: atAddress("reverb", address, 0), URL: urlOf(address, 8080)})
+		nodes = append(nodes, Node{Name: atAddress("reverb", address, 0), URL: urlOf(Source{}, address, 8080)})
 	}
 	return nodes
 }
@@ -142,7 +142,7 @@ func TestFiveThousandAddressesAreNotFiveThousandNodes(t *testing.T) {
 
 func TestANodeWhosePlaceOrWeightChangesIsTheSame(t *testing.T) {
 	s := newSeries(t, 5*time.Second)
-	before := Node{Name: "a", URL: urlOf(netip.MustParseAddr("10.0.0.1"), 80), Weight: 1}
+	before := Node{Name: "a", URL: urlOf(Source{}, netip.MustParseAddr("10.0.0.1"), 80), Weight: 1}
 	s.Take([]Node{before}, s.now)
 	after := before
 	after.Weight = 2

@@ -3,8 +3,10 @@ package relay
 import (
 	"crypto/tls"
 	"io"
+	"maps"
 	"net"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 )
@@ -31,7 +33,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	eachEngine(b, func(b *testing.B, l legs) {
 		engine := l.newEngine()
 		clientFar, client := l.clientLeg(b)
-		nodeFar, node := tcpLeg(b)
+		nodeFar, node := l.nodeLeg(b)
 		engine.Start(benchPair(client, node))
 		up, down := binaryOf(masked, 100), binaryOf(unmasked, 100)
 		answered := make(chan struct{})
@@ -76,7 +78,7 @@ func idleCost(b *testing.B, l legs, relays int) float64 {
 	message := binaryOf(unmasked, 100)
 	for range relays {
 		clientFar, client := l.clientLeg(b)
-		nodeFar, node := tcpLeg(b)
+		nodeFar, node := l.nodeLeg(b)
 		engine.Start(benchPair(client, node))
 		nodeFar.Write(message)
 		if _, err := io.ReadFull(clientFar, make([]byte, len(message))); err != nil {
@@ -134,11 +136,9 @@ func eachEngine(b *testing.B, f func(*testing.B, legs)) {
 		name string
 		make func() Engine
 	}{{"Best", newBest}, {"Portable", NewPortable}} {
-		for _, kind := range []struct {
-			name string
-			tls  *tls.Config
-		}{{"TCP", nil}, {"TLS", tlsConfig(b)}} {
-			b.Run(engine.name+"/"+kind.name, func(b *testing.B) { f(b, legs{engine.make, kind.tls}) })
+		all := layouts(b, engine.make)
+		for _, kind := range slices.Sorted(maps.Keys(all)) {
+			b.Run(engine.name+"/"+kind, func(b *testing.B) { f(b, all[kind]) })
 		}
 	}
 }

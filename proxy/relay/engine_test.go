@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// testEngine is what every engine must pass: over TCP and over TLS clients.
+// testEngine is what every engine must pass: over TCP, with TLS to the client, and
+// with TLS to both.
 func testEngine(t *testing.T, newEngine func() Engine) {
 	t.Parallel() // most of it waits
-	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-		l := legs{newEngine: newEngine, tls: config}
+	for name, l := range layouts(t, newEngine) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, suite := range []func(*testing.T, legs){
@@ -21,6 +21,18 @@ func testEngine(t *testing.T, newEngine func() Engine) {
 				suite(t, l)
 			}
 		})
+	}
+}
+
+// layouts are the legs that relays can have.
+func layouts(t testing.TB, newEngine func() Engine) map[string]legs {
+	t.Helper()
+	config := tlsConfig(t)
+	config.CurvePreferences = []tls.CurveID{tls.X25519} // costs least
+	return map[string]legs{
+		"TCP":         {newEngine: newEngine},
+		"TLS":         {newEngine: newEngine, tls: config},
+		"TLS to both": {newEngine: newEngine, tls: config, nodeTLS: config},
 	}
 }
 
@@ -52,10 +64,10 @@ func testEngineState(t *testing.T, l legs) {
 			return
 		}
 		engine := l.newEngine()
-		shared := legs{newEngine: func() Engine { return engine }, tls: l.tls}
+		shared := legs{newEngine: func() Engine { return engine }, tls: l.tls, nodeTLS: l.nodeTLS}
 		before := openFiles()
 		var rigs []*rig
-		for range 20 {
+		for range l.fewer(20) {
 			rigs = append(rigs, shared.start(t, nil))
 		}
 		for i, r := range rigs {

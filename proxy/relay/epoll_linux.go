@@ -78,7 +78,11 @@ func (e *Epoll) start(p Pair) (Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, node, err := e.adoptBoth(from.tcp, p.Node)
+	to, err := layersOf(p.Node)
+	if err != nil {
+		return nil, err
+	}
+	client, node, err := e.adoptBoth(from.tcp, to.tcp)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +94,7 @@ func (e *Epoll) start(p Pair) (Relay, error) {
 	c := newEpollRelay(s, p)
 	c.node.fd, c.node.watched = fdNode, watchedForNetConn
 	c.client.fd, c.client.watched = fdClient, client.moveTo(s, fdClient)
-	c.client.secure = from.handOver(s)
+	c.client.secure, c.node.secure = from.handOver(s), to.handOver(s)
 	s.post(func() { c.start(p.Head, p.ToNode, p.ToClient) })
 	return c, nil
 }
@@ -169,24 +173,24 @@ func (e *Epoll) Cut() {
 // Wait implements Engine. It also waits for connections to be closed.
 func (e *Epoll) Wait() { e.running.wait() }
 
-// layers are what a client's connection consists of.
+// layers are what a connection consists of.
 type layers struct {
-	tcp      net.Conn
-	accepted *accepted // around that; nil: none
-	secure   *tls.Conn // around that; nil: no TLS
+	tcp    net.Conn
+	lower  *lower    // around that; nil: none
+	secure *tls.Conn // around that; nil: no TLS
 }
 
-var errNotTakeable = errors.New("relay: neither a TCP connection nor TLS over one of a Listener")
+var errNotTakeable = errors.New("relay: neither a TCP connection nor TLS over one of a Listener or of Secure")
 
 func layersOf(conn net.Conn) (l layers, err error) {
 	l.tcp = conn
 	if secure, ok := conn.(*tls.Conn); ok {
 		l.secure, l.tcp = secure, secure.NetConn()
 	}
-	if under, ok := l.tcp.(*accepted); ok {
-		l.accepted, l.tcp = under, under.Conn
+	if under, ok := l.tcp.(*lower); ok {
+		l.lower, l.tcp = under, under.Conn
 	}
-	if l.secure != nil && (l.accepted == nil || !l.secure.ConnectionState().HandshakeComplete) {
+	if l.secure != nil && (l.lower == nil || !l.secure.ConnectionState().HandshakeComplete) {
 		return l, errNotTakeable
 	}
 	return l, nil
@@ -195,7 +199,7 @@ func layersOf(conn net.Conn) (l layers, err error) {
 // handOver gives crypto/tls, if there is any, to the shard.
 func (l layers) handOver(to *shard) *tls.Conn {
 	if l.secure != nil {
-		l.accepted.Conn = &to.wire
+		l.lower.Conn = &to.wire
 	}
 	return l.secure
 }

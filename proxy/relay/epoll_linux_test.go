@@ -42,8 +42,7 @@ func queues(r *rig) (client, node int) {
 
 func TestSlowReadersAreNotSentMoreThanAFewReads(t *testing.T) {
 	const most = bufferSize + readSize + 10*1024 // and what TLS adds
-	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-		l := legs{newBest, config}
+	for name, l := range layouts(t, newBest) {
 		t.Run(name+"/Client", func(t *testing.T) {
 			r := l.start(t, nil)
 			stream := bytes.Repeat(binaryOf(unmasked, 5000), 4000)
@@ -205,7 +204,7 @@ func TestThousandsOfRelaysLeaveNoFileBehind(t *testing.T) {
 }
 
 func TestWhatTLSHasReadBeforeTheStartIsNotLost(t *testing.T) {
-	l := legs{newBest, tlsConfig(t)}
+	l := legs{newEngine: newBest, tls: tlsConfig(t)}
 	far, near := l.clientLeg(t)
 	first, second := text(masked, "first"), text(masked, "second")
 	send(t, far, join(first, second)) // one record
@@ -245,7 +244,7 @@ func TestKeyUpdatesDoNotFillTheMemory(t *testing.T) {
 	t.Parallel()
 	r, s, far := startSealed(t, func(p *Pair) {
 		p.Options.Stall = time.Second
-		p.Client.(*tls.Conn).NetConn().(*accepted).Conn.(*net.TCPConn).SetWriteBuffer(4096)
+		p.Client.(*tls.Conn).NetConn().(*lower).Conn.(*net.TCPConn).SetWriteBuffer(4096)
 	})
 	go io.Copy(io.Discard, r.node)
 	most := 0
@@ -354,6 +353,6 @@ func (c *epollRelay) fire(forgive bool) {
 }
 
 // underTLS is what crypto/tls has under it where clients come in.
-func underTLS(conn net.Conn) net.Conn { return &accepted{conn} }
+func underTLS(conn net.Conn) net.Conn { return &lower{conn} }
 
 func tokenOfBest(e Engine) token { return e.(*Epoll).shards[0].token }

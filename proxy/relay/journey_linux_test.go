@@ -190,7 +190,7 @@ func (j *journey) move(k int) {
 		return
 	}
 	within(j.t, "Begin", m.begun)
-	far, near := anotherNode(j.t, j.r.engine)
+	far, near := j.r.legs.anotherNode(j.t, j.r.engine)
 	_ = near.SetDeadline(time.Now().Add(patience))
 	j.arrive(far)
 	within(j.t, "an answer", m.answered)

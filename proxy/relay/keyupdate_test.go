@@ -28,11 +28,17 @@ type sealer struct {
 // client's Config.KeyLogWriter has got.
 func newSealer(t testing.TB, client *tls.Conn, log *bytes.Buffer) *sealer {
 	t.Helper()
+	return sealerOf(t, client, log, "CLIENT_TRAFFIC_SECRET_0")
+}
+
+// sealerOf takes over the side of that secret.
+func sealerOf(t testing.TB, client *tls.Conn, log *bytes.Buffer, label string) *sealer {
+	t.Helper()
 	if got := client.ConnectionState().CipherSuite; got != tls.TLS_AES_128_GCM_SHA256 {
 		t.Skipf("SKIPPED, nothing shows that a key update passes: got cipher suite %#x, want TLS_AES_128_GCM_SHA256", got)
 	}
 	for lines := bufio.NewScanner(log); lines.Scan(); {
-		if f := strings.Fields(lines.Text()); f[0] == "CLIENT_TRAFFIC_SECRET_0" {
+		if f := strings.Fields(lines.Text()); f[0] == label {
 			s := &sealer{t: t}
 			secret, _ := hex.DecodeString(f[2])
 			s.use(secret)

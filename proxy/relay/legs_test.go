@@ -73,11 +73,13 @@ func loses(p *Pair, lost func() Close) { p.Owner.(*owner).lost = lost }
 type legs struct {
 	newEngine func() Engine
 	tls       *tls.Config // of the client's leg; nil: TCP alone
+	nodeTLS   *tls.Config // of the node's
 }
 
 // rig is one relay with a test at both of its far ends.
 type rig struct {
 	t            *testing.T
+	legs         legs
 	engine       Engine
 	conn         Relay
 	pair         Pair
@@ -89,9 +91,9 @@ type rig struct {
 // ends, both far ends are closed and the engine must come to its end.
 func (l legs) start(t *testing.T, change func(*Pair)) *rig {
 	t.Helper()
-	r := &rig{t: t, engine: l.newEngine(), ended: make(chan End, 2)}
+	r := &rig{t: t, legs: l, engine: l.newEngine(), ended: make(chan End, 2)}
 	r.client, r.pair.Client = l.clientLeg(t)
-	r.node, r.pair.Node = tcpLeg(t)
+	r.node, r.pair.Node = l.nodeLeg(t)
 	r.pair.Options = Options{Stall: patience, Close: patience}
 	r.pair.Owner = &owner{ended: r.ended}
 	if change != nil {
@@ -117,12 +119,43 @@ func (l legs) clientLeg(t testing.TB) (far, near net.Conn) {
 	}
 	server := tls.Server(underTLS(near), l.tls)
 	client := tls.Client(far, &tls.Config{InsecureSkipVerify: true})
-	handshake := make(chan error, 1)
-	go func() { handshake <- server.Handshake() }()
-	if err := errors.Join(client.Handshake(), <-handshake); err != nil {
+	shakeHands(t, server, client)
+	return client, server
+}
+
+// nodeLeg returns the node's end and the relay's, after the handshake.
+func (l legs) nodeLeg(t testing.TB) (far, near net.Conn) {
+	t.Helper()
+	far, near = tcpLeg(t)
+	if l.nodeTLS == nil {
+		return far, near
+	}
+	return l.secureNode(t, far, near)
+}
+
+func (l legs) secureNode(t testing.TB, far, near net.Conn) (server, client *tls.Conn) {
+	t.Helper()
+	server = tls.Server(far, l.nodeTLS)
+	client = Secure(near, &tls.Config{InsecureSkipVerify: true})
+	shakeHands(t, server, client)
+	return server, client
+}
+
+// fewer is for a test whose every node costs a handshake then.
+func (l legs) fewer(count int) int {
+	if l.nodeTLS != nil {
+		return count / 5
+	}
+	return count
+}
+
+func shakeHands(t testing.TB, server, client *tls.Conn) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- server.Handshake() }()
+	if err := errors.Join(client.Handshake(), <-done); err != nil {
 		t.Fatal(err)
 	}
-	return client, server
 }
 
 // tcpLeg returns both ends of a TCP connection over loopback.

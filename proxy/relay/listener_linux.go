@@ -65,7 +65,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, l.failed(err)
 	}
 	conn.first = l.first
-	return &accepted{conn}, nil
+	return &lower{conn}, nil
 }
 
 func (l *listener) failed(err error) error {
@@ -97,16 +97,4 @@ func addrPort(a *unix.RawSockaddrInet6) netip.AddrPort {
 		ip = ip.WithZone(strconv.Itoa(int(a.Scope_id)))
 	}
 	return netip.AddrPortFrom(ip, bigEndian(a.Port))
-}
-
-// accepted is a connection of a Listener, under crypto/tls or not. When a shard
-// takes over what is over TLS, it puts its wire here.
-type accepted struct{ net.Conn }
-
-// CloseWrite closes the writing side.
-func (s *accepted) CloseWrite() error {
-	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }

@@ -159,7 +159,7 @@ func (c *epollRelay) catchUp() {
 	}
 	unread := c.rare.unread
 	c.rare.unread = nil
-	c.decrypt(unread, os.ErrDeadlineExceeded)
+	c.decryptClient(unread, os.ErrDeadlineExceeded)
 }
 
 // The node.

@@ -115,18 +115,21 @@ func (m *trip) wantNotAborted() {
 }
 
 // anotherNode is both ends of a connection of the engine's to a new node.
-func anotherNode(t *testing.T, engine Engine) (far, near net.Conn) {
+func (l legs) anotherNode(t *testing.T, engine Engine) (far, near net.Conn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	if near, err = engine.Dial(t.Context(), l.Addr().String()); err != nil {
+	defer listener.Close()
+	if near, err = engine.Dial(t.Context(), listener.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	if far, err = l.Accept(); err != nil {
+	if far, err = listener.Accept(); err != nil {
 		t.Fatal(err)
+	}
+	if l.nodeTLS != nil {
+		far, near = l.secureNode(t, far, near)
 	}
 	_ = far.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { far.Close() })
@@ -137,7 +140,7 @@ func anotherNode(t *testing.T, engine Engine) (far, near net.Conn) {
 // far end stays the test's.
 func (r *rig) replace(change func(*Replacement)) (old net.Conn, err error) {
 	r.t.Helper()
-	far, near := anotherNode(r.t, r.engine)
+	far, near := r.legs.anotherNode(r.t, r.engine)
 	done := make(chan error, 2)
 	replacement := Replacement{Node: near, Done: func(err error) { done <- err }}
 	if change != nil {

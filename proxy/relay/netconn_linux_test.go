@@ -109,7 +109,7 @@ func TestSmallMessagesAreNotHeldBackByTheKernel(t *testing.T) {
 	f("a node's TCP_NODELAY", node, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	f("a node's keepalive", node, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	f("a node's silence", node, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60)
-	f("a client's TCP_NODELAY", in.(*accepted).Conn.(*netConn), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	f("a client's TCP_NODELAY", in.(*lower).Conn.(*netConn), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 }
 
 func TestADialThatIsRefusedSaysSo(t *testing.T) {

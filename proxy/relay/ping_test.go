@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"crypto/tls"
 	"net"
 	"slices"
 	"testing"
@@ -264,9 +263,8 @@ func drawChat(t *rapid.T, tok token) (c chat) {
 
 func TestPingsAndTheirPongsChangeNothingElse(t *testing.T) {
 	t.Parallel()
-	for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-		for name, newEngine := range map[string]func() Engine{"Best": newBest, "Portable": NewPortable} {
-			l := legs{newEngine, config}
+	for name, newEngine := range map[string]func() Engine{"Best": newBest, "Portable": NewPortable} {
+		for kind, l := range layouts(t, newEngine) {
 			pinged := 0
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				rapid.Check(t, func(rt *rapid.T) { pinged += l.chat(t, rt) })
@@ -285,7 +283,7 @@ func (l legs) chat(t *testing.T, rt *rapid.T) (pinged int) {
 	engine := l.newEngine()
 	c := drawChat(rt, tokenOf(engine))
 	clientFar, client := l.clientLeg(t)
-	nodeFar, node := tcpLeg(t)
+	nodeFar, node := l.nodeLeg(t)
 	for _, conn := range []net.Conn{clientFar, nodeFar} {
 		_ = conn.SetDeadline(time.Now().Add(patience))
 	}

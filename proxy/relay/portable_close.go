@@ -327,12 +327,15 @@ func (c *closing) cut(by By, err error) {
 	c.begin(by, err)
 	c.ending.because(err)
 	c.mu.Unlock()
-	if conn, ok := c.client.(interface{ NetConn() net.Conn }); ok {
-		conn.NetConn().Close()
-	} else {
-		c.client.Close()
+	cutConn(c.client)
+	cutConn(c.node)
+}
+
+func cutConn(conn net.Conn) {
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn()
 	}
-	c.node.Close()
+	conn.Close()
 }
 
 // finish fills in what is known about the end. Both legs are closed, and neither

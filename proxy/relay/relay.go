@@ -13,7 +13,7 @@
 //   - move: a relay is held, and gets another node or goes on with its own
 //   - shard: one goroutine of Epoll, with all the relays that belong to it
 //   - netConn: a TCP connection that a shard watches, until a relay takes it
-//   - accepted: what crypto/tls reads and writes: a netConn, then a wire
+//   - lower: what crypto/tls reads and writes: a netConn, then a wire
 //   - wire: memory that a shard gives crypto/tls in place of a connection
 package relay
 

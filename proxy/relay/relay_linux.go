@@ -100,9 +100,8 @@ func (c *epollRelay) start(head, toNode, toClient []byte) {
 		c.fromClient(n)
 	}
 	c.replay(toClient)
-	if c.client.secure != nil {
-		c.decrypt(nil, os.ErrDeadlineExceeded)
-	}
+	c.readAhead(&c.client)
+	c.readAhead(&c.node)
 	c.flush(true)
 	c.active()
 	c.proceed()
@@ -141,40 +140,76 @@ func (c *epollRelay) flush(isClient bool) {
 
 func (c *epollRelay) read(isClient bool) {
 	switch {
-	case !isClient:
-		n, err := recvfrom(c.node.fd, c.shard.space.buffer.room())
-		c.fromNode(n)
-		c.nodeErr(err)
-	case c.client.secure != nil:
-		raw := c.shard.space.raw[:]
-		n, err := recvfrom(c.client.fd, raw)
-		if err == nil {
-			err = os.ErrDeadlineExceeded // more may come
-		}
-		c.decrypt(raw[:n], err)
-	default:
+	case isClient && c.client.secure != nil:
+		c.decryptClient(c.receive(&c.client))
+	case isClient:
 		n, err := recvfrom(c.client.fd, c.roomForClient())
 		c.fromClient(n)
 		c.clientErr(err)
+	case c.node.secure != nil:
+		c.decryptNode(c.receive(&c.node))
+	default:
+		n, err := recvfrom(c.node.fd, c.shard.space.buffer.room())
+		c.fromNode(n)
+		c.nodeErr(err)
 	}
 }
 
-// decrypt has crypto/tls read raw, and behind that err.
-func (c *epollRelay) decrypt(raw []byte, err error) {
-	wire := &c.shard.wire
-	wire.feed(raw, err)
+// receive reads what crypto/tls is to decrypt, and how that ends.
+func (c *epollRelay) receive(l *leg) (raw []byte, end error) {
+	raw = c.shard.space.raw[:]
+	n, err := recvfrom(l.fd, raw)
+	if err == nil {
+		err = os.ErrDeadlineExceeded // more may come
+	}
+	return raw[:n], err
+}
+
+// readAhead takes what crypto/tls has read already, before the leg was the shard's.
+func (c *epollRelay) readAhead(l *leg) {
+	switch {
+	case l.secure == nil || l.over:
+	case l == &c.client:
+		c.decryptClient(nil, os.ErrDeadlineExceeded)
+	default:
+		c.decryptNode(nil, os.ErrDeadlineExceeded)
+	}
+}
+
+// decryptClient has crypto/tls read raw, and behind that err.
+func (c *epollRelay) decryptClient(raw []byte, err error) {
+	c.shard.wire.feed(raw, err)
 	for err = nil; err == nil && !c.client.over && !c.pausesClient(); {
 		var n int
 		n, err = fill(c.client.secure, c.roomForClient())
+		c.answerTLS(&c.client)
 		c.fromClient(n)
 	}
 	if err == nil && c.pausesClient() {
 		c.leaveUnread()
 	}
-	if sendErr := c.client.send(wire.take()); sendErr != nil { // key updates, alerts
-		c.clientRefuses(sendErr)
-	}
 	c.clientErr(err)
+}
+
+// decryptNode does the same for the node. What a move does not want yet it keeps.
+func (c *epollRelay) decryptNode(raw []byte, err error) {
+	c.shard.wire.feed(raw, err)
+	for err = nil; err == nil && !c.node.over; {
+		var n int
+		n, err = fill(c.node.secure, c.shard.space.buffer.room())
+		c.answerTLS(&c.node)
+		c.fromNode(n)
+	}
+	c.nodeErr(err)
+}
+
+// answerTLS sends what crypto/tls has answered to what it has read: key updates,
+// alerts. That must leave the wire before the other leg writes.
+func (c *epollRelay) answerTLS(l *leg) {
+	err := l.send(c.shard.wire.take())
+	if err != nil && l == &c.client { // the node's end is read
+		c.clientRefuses(err)
+	}
 }
 
 // fill reads until b is full or there is an error.
@@ -323,7 +358,7 @@ func (c *epollRelay) watch() error {
 	if !c.client.over && (c.node.flushed() || c.toNode.dropping) && len(c.client.out) <= maxQueue && !c.pausesClient() {
 		client |= unix.EPOLLIN
 	}
-	if !c.node.over && (c.client.flushed() || c.toClient.dropping) && !c.pausesNode() {
+	if !c.node.over && (c.client.flushed() || c.toClient.dropping) && len(c.node.out) <= maxQueue && !c.pausesNode() {
 		node |= unix.EPOLLIN
 	}
 	if c.awaits() {

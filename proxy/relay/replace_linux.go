@@ -28,6 +28,7 @@ func (c *epollRelay) replace(r Replacement) {
 	c.tellClient(r.ToClient)
 	c.replay(r.Rest)
 	c.tellNode(r.ToNode)
+	c.readAhead(&c.node)
 	c.active()
 	c.proceed()
 }
@@ -53,16 +54,20 @@ func (c *epollRelay) irreplaceable() error {
 
 // takeLeg makes a leg of a connection to a node.
 func (s *shard) takeLeg(conn net.Conn) (leg, error) {
-	c, err := s.adopt(conn)
+	of, err := layersOf(conn)
 	if err != nil {
 		return leg{}, err
 	}
-	closeOther(conn, c)
+	c, err := s.adopt(of.tcp)
+	if err != nil {
+		return leg{}, err
+	}
+	closeOther(of.tcp, c)
 	fd := c.take()
 	if fd < 0 {
 		return leg{}, net.ErrClosed
 	}
-	return leg{fd: fd, watched: c.moveTo(s, fd)}, nil
+	return leg{fd: fd, watched: c.moveTo(s, fd), secure: of.handOver(s)}, nil
 }
 
 // changeNode gives the relay its new node. A frame of the client that is not

@@ -158,7 +158,7 @@ func TestAReplacementOfARelayThatHasEndedIsClosed(t *testing.T) {
 func TestAConnectionThatCannotBeANodeIsRefused(t *testing.T) {
 	eachClient(t, func(t *testing.T, l legs) {
 		r := l.start(t, nil)
-		_, closed := anotherNode(t, r.engine)
+		_, closed := r.legs.anotherNode(t, r.engine)
 		closed.Close()
 		pipe, _ := net.Pipe()
 		for _, node := range []net.Conn{closed, pipe} {

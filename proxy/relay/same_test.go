@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
 	"reflect"
@@ -22,9 +21,10 @@ type outcome struct {
 // bad says nothing, since either engine may still read that.
 func TestEnginesDoTheSame(t *testing.T) {
 	t.Parallel()
-	for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
+	for kind, best := range layouts(t, newBest) {
 		t.Run(kind, func(t *testing.T) {
-			best, portable := legs{newBest, config}, legs{NewPortable, config}
+			portable := best
+			portable.newEngine = NewPortable
 			rapid.Check(t, func(rt *rapid.T) {
 				up, down := drawScript(rt, masked), drawScript(rt, unmasked)
 				if up.bad {
@@ -73,7 +73,7 @@ func drawScript(t *rapid.T, mask bool) script {
 func (l legs) relay(t *testing.T, up, down script) (o outcome) {
 	t.Helper()
 	clientFar, client := l.clientLeg(t)
-	nodeFar, node := tcpLeg(t)
+	nodeFar, node := l.nodeLeg(t)
 	ended := make(chan End, 1)
 	engine := l.newEngine()
 	pair := benchPair(client, node)

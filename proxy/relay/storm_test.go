@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -25,10 +24,10 @@ func TestStorm(t *testing.T) {
 		make  func() Engine
 		talks int
 	}{{"Portable", NewPortable, 300}, {"Best", newBest, 1000}} {
-		for kind, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
+		for kind, l := range layouts(t, engine.make) {
 			t.Run(engine.name+"/"+kind, func(t *testing.T) {
 				t.Parallel()
-				storm(t, legs{engine.make, config}, engine.talks/part, 50)
+				storm(t, l, l.fewer(engine.talks/part), 50)
 			})
 		}
 	}
@@ -85,7 +84,7 @@ func newTalk(t *testing.T, l legs, engine Engine, seed uint64) *talk {
 	k := &talk{t: t, ended: make(chan End, 2), disaster: random.IntN(disasters), patience: random.IntN(300)}
 	k.name = fmt.Sprintf("talk %d, disaster %d", seed, k.disaster)
 	clientFar, client := l.clientLeg(t)
-	nodeFar, node := tcpLeg(t)
+	nodeFar, node := l.nodeLeg(t)
 	k.client, k.node = newTalker(clientFar, masked, random), newTalker(nodeFar, unmasked, random)
 	k.conn = engine.Start(Pair{
 		Client: client, Node: node,

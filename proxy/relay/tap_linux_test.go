@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,8 +50,8 @@ func (k *recorder) wantShown(r *rig, missed int, want ...string) {
 
 // eachClient tests with clients over TCP and over TLS.
 func eachClient(t *testing.T, f func(*testing.T, legs)) {
-	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-		t.Run(name, func(t *testing.T) { f(t, legs{newBest, config}) })
+	for name, l := range layouts(t, newBest) {
+		t.Run(name, func(t *testing.T) { f(t, l) })
 	}
 }
 

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"crypto/tls"
 	"math/rand/v2"
 	"net"
 	"runtime"
@@ -20,8 +19,8 @@ func TestNoOrderOfMovesAndEndsLeavesAnythingBehind(t *testing.T) {
 	if testing.Short() {
 		relays = 20
 	}
-	for name, config := range map[string]*tls.Config{"TCP": nil, "TLS": tlsConfig(t)} {
-		t.Run(name, func(t *testing.T) { upheavals(t, legs{newBest, config}, relays, 20) })
+	for name, l := range layouts(t, newBest) {
+		t.Run(name, func(t *testing.T) { upheavals(t, l, l.fewer(relays), 20) })
 	}
 }
 
@@ -53,6 +52,7 @@ func upheavals(t *testing.T, l legs, relays, atOnce int) {
 
 type upheaval struct {
 	t      *testing.T
+	legs   legs
 	engine Engine
 	seed   uint64
 	random *rand.Rand
@@ -67,10 +67,10 @@ type upheaval struct {
 }
 
 func newUpheaval(t *testing.T, l legs, engine Engine, seed uint64) *upheaval {
-	u := &upheaval{t: t, engine: engine, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), ended: make(chan End, 2)}
+	u := &upheaval{t: t, legs: l, engine: engine, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), ended: make(chan End, 2)}
 	var client net.Conn
 	u.client, client = l.clientLeg(t)
-	node, near := tcpLeg(t)
+	node, near := l.nodeLeg(t)
 	farewell := Close{Code: 4200, By: ByNodeLost, Await: u.random.IntN(2) == 0}
 	if u.random.IntN(3) > 0 {
 		farewell.After = 100 * time.Millisecond
@@ -138,7 +138,7 @@ func (u *upheaval) act() {
 }
 
 func (u *upheaval) replace() {
-	far, near := anotherNode(u.t, u.engine)
+	far, near := u.legs.anotherNode(u.t, u.engine)
 	done := new(atomic.Int32)
 	u.told = append(u.told, done)
 	u.nodes = append(u.nodes, far)

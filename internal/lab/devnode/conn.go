@@ -1,6 +1,7 @@
 package devnode
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -93,15 +94,23 @@ func (c *conn) halfClose() {
 	c.SetReadDeadline(time.Now().Add(time.Second))
 }
 
+// tcp is the connection below TLS, or without.
+func (c *conn) tcp() net.Conn {
+	if secure, ok := c.Conn.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return c.Conn
+}
+
 // abandon closes the connection as the kernel does for a process that ends.
 func (c *conn) abandon() {
 	c.once.Do(func() { close(c.closed) })
-	c.Conn.Close()
+	c.tcp().Close()
 }
 
 // reset closes with a RST.
 func (c *conn) reset() {
-	if tcp, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
+	if tcp, ok := c.tcp().(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	c.abandon()

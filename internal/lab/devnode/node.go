@@ -9,6 +9,7 @@ package devnode
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -98,8 +99,13 @@ func (n *Node) Addr() net.Addr {
 	return n.address
 }
 
-// URL is the node's address as http://HOST:PORT.
-func (n *Node) URL() string { return "http://" + n.Addr().String() }
+// URL is the node's address as http://HOST:PORT, or https.
+func (n *Node) URL() string {
+	if n.options.TLS != nil {
+		return "https://" + n.Addr().String()
+	}
+	return "http://" + n.Addr().String()
+}
 
 // Bus is the address of the bus that the node is on; empty: on none.
 func (n *Node) Bus() string { return n.options.Bus }
@@ -206,6 +212,9 @@ func (n *Node) adopt(raw net.Conn) (*conn, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c := newConn(raw, &n.gate)
+	if n.options.TLS != nil {
+		c.Conn = tls.Server(raw, n.options.TLS)
+	}
 	if n.over {
 		return nil, false
 	}

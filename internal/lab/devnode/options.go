@@ -1,6 +1,9 @@
 package devnode
 
-import "time"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // The app of a node whose Options name none.
 const (
@@ -40,6 +43,8 @@ type Options struct {
 	// GatherTimeout bounds waiting for the other nodes on the bus in the
 	// routes that count over all of them; 0: ten seconds.
 	GatherTimeout time.Duration
+	// TLS is how the node speaks TLS; nil: it does not.
+	TLS *tls.Config
 	// Faults are the ones to begin with.
 	Faults Faults
 }

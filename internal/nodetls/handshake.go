@@ -1,0 +1,123 @@
+package nodetls
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Error is a handshake that failed, or a node that ends one afterwards. It reads
+// "tls: certificate is not valid for reverb-1, but for reverb-2".
+type Error struct {
+	text string
+	err  error
+}
+
+func (e *Error) Error() string { return "tls: " + e.text }
+func (e *Error) Unwrap() error { return e.err }
+
+// Handshake bounds the connection's handshake by ctx. Its error is an *Error, or the
+// cause of ctx's end when that was no deadline. The connection stays the caller's.
+func Handshake(ctx context.Context, conn *tls.Conn) error {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		conn.SetDeadline(time.Unix(1, 0))
+	})
+	err := conn.Handshake()
+	if !stop() {
+		<-interrupted
+		if err == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return context.Cause(ctx)
+		}
+		err = os.ErrDeadlineExceeded
+	}
+	if err != nil {
+		return &Error{explain(err), err}
+	}
+	return nil
+}
+
+// Refused makes an *Error of a node that has refused a handshake after its end, as it
+// does in TLS 1.3 when it misses a certificate, and leaves all other errors as they are.
+func Refused(err error) error {
+	if _, told := errors.AsType[*Error](err); told || alertOf(err) == nil {
+		return err
+	}
+	return &Error{explain(err), err}
+}
+
+// explain is for people.
+func explain(err error) string {
+	var host x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &host):
+		return fmt.Sprintf("certificate is not valid for %s, but for %s", host.Host, namesOf(host.Certificate))
+	case errors.As(err, &unknown):
+		return fmt.Sprintf("certificate for %s is signed by nobody that is trusted, want one of tls.ca, or of the system's authorities without that", namesOf(unknown.Cert))
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Sprintf("certificate for %s is valid from %s to %s, it is %s", namesOf(invalid.Cert), date(invalid.Cert.NotBefore), date(invalid.Cert.NotAfter), date(time.Now()))
+	case errors.As(err, &record):
+		return "the answer is none of TLS, want http:// in its url if it speaks plain HTTP"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "no handshake in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "connection closed in the handshake"
+	}
+	if alert := alertOf(err); alert != nil {
+		return "refused by the node: " + bare(alert)
+	}
+	return bare(err)
+}
+
+// alertOf is what the node has said why it ends the connection; nil: nothing.
+func alertOf(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" {
+		return op.Err
+	}
+	return nil
+}
+
+func bare(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"tls: ", "failed to verify certificate: ", "x509: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
+
+// mostNames are shown of a certificate.
+const mostNames = 5
+
+func namesOf(cert *x509.Certificate) string {
+	if cert == nil {
+		return "nobody"
+	}
+	names := append([]string{}, cert.DNSNames...)
+	for _, ip := range cert.IPAddresses {
+		names = append(names, ip.String())
+	}
+	switch {
+	case len(names) == 0 && cert.Subject.CommonName != "":
+		return "no name at all (its common name " + cert.Subject.CommonName + " does not count)"
+	case len(names) == 0:
+		return "no name at all"
+	case len(names) > mostNames:
+		names = append(names[:mostNames], fmt.Sprintf("%d others", len(names)-mostNames))
+	}
+	return strings.Join(names, ", ")
+}
+
+func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
