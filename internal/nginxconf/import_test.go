@@ -177,7 +177,14 @@ func TestWhatIsTakenOver(t *testing.T) {
 	f(with("server 10.0.0.1:80 weight=5;", ""), "server 10.0.0.1:80 weight=5 (nginx.conf:1): the same node again")
 	f(with("server $b; server c:0; server d resolve;", ""), "a-4, url: \"http://d:80\"}\n")
 	f("upstream '€ $' { server a; } server { location / { proxy_pass 'http://€ $'; } }", "{name: node-1,")
-	f("server { location / { proxy_pass https://10.0.0.1; } }", "Fermata speaks to nodes without TLS")
+	f("server { location / { proxy_pass https://10.0.0.1; } }", "  - {name: reverb-1, url: \"https://10.0.0.1:443\"}\n")
+	f("server { location / { proxy_pass https://10.0.0.1; } }", "proxy_pass https://10.0.0.1 (nginx.conf:1): nginx takes any certificate of a node")
+	f("server { location / { proxy_pass https://a; proxy_ssl_verify off; } }", "proxy_ssl_verify off (nginx.conf:1): nginx takes any certificate of a node")
+	f("upstream reverb { server 10.0.0.1:443; } server { proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem; location / { proxy_pass https://reverb; proxy_ssl_certificate /c.pem; proxy_ssl_certificate_key /c.key; } }",
+		"url: \"https://10.0.0.1:443\", tls: {ca: \"/ca.pem\", server_name: \"reverb\", client_cert: \"/c.pem\", client_key: \"/c.key\"}}\n")
+	f("server { location / { proxy_pass https://a; proxy_ssl_name b.internal; proxy_ssl_verify on; proxy_ssl_session_reuse off; } }", "tls: {server_name: \"b.internal\"}}\n")
+	f("server { location / { proxy_pass https://a; proxy_ssl_name $host; } }", "proxy_ssl_name $host (nginx.conf:1): no fixed name")
+	f("server { location /app { proxy_pass https://a:1; } location /apps { proxy_pass http://a:1; } }", "proxy_pass http://a:1 (nginx.conf:1): Fermata speaks to a node with TLS or without")
 
 	f(with("sticky cookie c expires=1d;", ""), "sticky:\n  cookie:\n    name: c\n\n")
 	f(with("sticky cookie fermata expires=24h httponly samesite=Lax path=/;", ""), "}\n\nhealth:\n")

@@ -14,18 +14,20 @@ import (
 
 // node is a server of the upstream.
 type node struct {
-	name  string
-	host  string // HOST:PORT
-	extra string // , key: value, …
+	name   string
+	scheme string // http:// or https://
+	host   string // HOST:PORT
+	extra  string // , key: value, …
 }
 
 // nodes are the upstream's servers that Fermata can reach. Those that it does
 // not take over keep their number, so that they can be put in later.
 func (d *draft) nodes(s *site) error {
-	taken, capped := map[string]bool{}, false
+	taken, capped, secure := map[string]bool{}, false, d.nodeTLS(s)
 	for i, server := range named(s.upstream.directive.Block, "server") {
 		d.settle(server)
 		n, ok := d.node(server, fmt.Sprintf("%s-%d", nodeBase(s.upstream), i+1))
+		n.scheme, n.extra = secure.scheme(), n.extra+secure.extra()
 		switch {
 		case !ok:
 		case taken[strings.ToLower(n.host)]:
@@ -42,7 +44,6 @@ func (d *draft) nodes(s *site) error {
 		return noNode(s.upstream)
 	}
 	d.noteCap(s, capped)
-	d.notePlainNodes(s)
 	return nil
 }
 
@@ -58,7 +59,7 @@ func noNode(u upstream) error {
 }
 
 func (n node) String() string {
-	return fmt.Sprintf("{name: %s, url: %s%s}", n.name, quote("http://"+n.host), n.extra)
+	return fmt.Sprintf("{name: %s, url: %s%s}", n.name, quote(n.scheme+n.host), n.extra)
 }
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
@@ -165,14 +166,6 @@ func (d *draft) noteCap(s *site, capped bool) {
 		d.hint("nodes", "nginx has no max_conns here, so each node takes 950 clients: Reverb without ext-uv ends at about 1,017. With ext-uv see max_connections.")
 	case len(named(s.upstream.directive.Block, "zone")) == 0 && s.upstream.declared:
 		d.hint("nodes", "Without a zone nginx counts max_conns for each of its worker processes; Fermata counts all clients of a node.")
-	}
-}
-
-func (d *draft) notePlainNodes(s *site) {
-	for _, r := range s.routes {
-		if r.pass.tls {
-			d.note(first, r.pass.Directive, "Fermata speaks to nodes without TLS; give them a plain port that only Fermata can reach.")
-		}
 	}
 }
 

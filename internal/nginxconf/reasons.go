@@ -41,9 +41,12 @@ var families = []family{
 
 	{"nodes", "the nodes of this file are not read; put them in by hand.",
 		`state`},
-	{"nodes", "Fermata speaks to nodes without TLS.",
-		`proxy_ssl_certificate proxy_ssl_certificate_key proxy_ssl_ciphers proxy_ssl_name proxy_ssl_protocols
-		proxy_ssl_server_name proxy_ssl_session_reuse proxy_ssl_trusted_certificate proxy_ssl_verify proxy_ssl_verify_depth`},
+	{"nodes", "Fermata speaks TLS 1.2 and 1.3 to nodes at https://, always asks for their name, and resumes sessions.",
+		`proxy_ssl_ciphers proxy_ssl_conf_command proxy_ssl_protocols proxy_ssl_server_name proxy_ssl_session_reuse proxy_ssl_verify_depth`},
+	{"nodes", "Fermata reads keys without a passphrase only.",
+		`proxy_ssl_password_file`},
+	{"nodes", "Fermata reads no lists of revoked certificates.",
+		`proxy_ssl_crl`},
 
 	{"sticky", "Fermata shares clients out by weight, and skips a node that has too many (bounded_load).",
 		`least_conn least_time random`},

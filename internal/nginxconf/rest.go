@@ -114,6 +114,8 @@ func doesTheSame(d syntax.Directive) bool {
 	case "proxy_set_header":
 		_, why := header(d)
 		return why == ""
+	case "proxy_ssl_server_name", "proxy_ssl_session_reuse":
+		return arg(d, 0) == "on"
 	case "proxy_http_version":
 		return arg(d, 0) == "1.1"
 	case "map":
@@ -132,6 +134,7 @@ func isConnection(block []syntax.Directive) bool {
 // read are the directives that other parts look at, where they count.
 var read = []string{
 	"ssl_certificate", "ssl_certificate_key", "ssl_protocols", "sticky", "health_check", "client_header_timeout", "keepalive_timeout",
+	"proxy_ssl_certificate", "proxy_ssl_certificate_key", "proxy_ssl_name", "proxy_ssl_trusted_certificate", "proxy_ssl_verify",
 	"proxy_connect_timeout", "send_timeout", "client_max_body_size", "set_real_ip_from", "real_ip_header", "real_ip_recursive",
 }
 
