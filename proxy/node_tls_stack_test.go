@@ -203,7 +203,7 @@ func TestHandshakesWithANodeAreResumedAlsoAfterAReload(t *testing.T) {
 	for range clients {
 		s.Dial().Answers()
 	}
-	if whole.Load() != 1 || resumed.Load() != 2*clients-1 {
-		t.Errorf("got %d whole handshakes and %d resumed, want 1 and %d", whole.Load(), resumed.Load(), 2*clients-1)
+	if whole.Load() != 1 || resumed.Load() < 2*clients-1 {
+		t.Errorf("got %d whole handshakes and %d resumed, want 1 and at least %d", whole.Load(), resumed.Load(), 2*clients-1)
 	}
 }

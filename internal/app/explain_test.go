@@ -9,7 +9,6 @@ import (
 	"fermata/internal/admin"
 	"fermata/internal/config"
 	"fermata/internal/console"
-	"fermata/internal/nodetls"
 )
 
 // resting is an App of two nodes, a and b, that does not run.
@@ -92,7 +91,7 @@ func TestAnAddressAloneDecidesWithoutCookies(t *testing.T) {
 	a, _ := resting(t)
 	o := balancer.DefaultSticky()
 	o.By = balancer.ByIP
-	a.pool.Replace(join(twoNodes("").Nodes, nil, new(nodetls.Clients)).nodes, o)
+	a.pool.Replace(join(twoNodes("").Nodes, nil).nodes, o)
 	if got := a.Explain(netip.MustParseAddr("203.0.113.9"), "fermata=x"); got.Reason != "by the hash of its address" {
 		t.Errorf("got %q, want no word of a cookie", got.Reason)
 	}

@@ -18,6 +18,7 @@ import (
 // that were found.
 type joined struct {
 	nodes    []balancer.NodeOptions
+	entries  []config.Node     // of which each is
 	origins  map[string]string // by node: where it was found; empty: it is in the configuration
 	departed map[string]string // the same of nodes that are gone and may still have clients
 	leftOut  []string          // nodes that were found and cannot be, and why
@@ -25,8 +26,8 @@ type joined struct {
 
 // join joins them in the order of the entries. A node of the configuration comes
 // before one that was found with the same name or address, and an earlier entry's
-// before a later one's. Those with TLS get theirs from clients.
-func join(entries []config.Node, found func(entry string) []discover.Node, clients *nodetls.Clients) joined {
+// before a later one's.
+func join(entries []config.Node, found func(entry string) []discover.Node) joined {
 	j := joined{origins: make(map[string]string), departed: make(map[string]string)}
 	taken := make(places)
 	for _, e := range entries {
@@ -36,37 +37,40 @@ func join(entries []config.Node, found func(entry string) []discover.Node, clien
 	}
 	for _, e := range entries {
 		if !e.Finds() {
-			j.add(secured(e.NodeOptions, e, clients), "")
+			j.add(e.NodeOptions, e)
 			continue
 		}
 		for _, n := range found(e.Name) {
-			j.addFound(n.Options(e.NodeOptions), e, taken, clients)
+			j.addFound(n.Options(e.NodeOptions), e, taken)
 		}
 	}
-	clients.Keep()
 	return j
 }
 
-// secured adds how TLS is spoken to a node of an entry, if it is.
-func secured(o balancer.NodeOptions, e config.Node, clients *nodetls.Clients) balancer.NodeOptions {
-	if o.URL.TLS {
-		o.Secure = clients.Of(o.Name, e.Trust, e.HostOf(o.URL))
+// secure adds how TLS is spoken to the nodes that do.
+func (j *joined) secure(clients *nodetls.Clients) {
+	for i := range j.nodes {
+		if n, e := &j.nodes[i], j.entries[i]; n.URL.TLS {
+			n.Secure = clients.Of(n.Name, e.Trust, e.HostOf(n.URL))
+		}
 	}
-	return o
+	clients.Keep()
 }
 
-func (j *joined) add(o balancer.NodeOptions, origin string) {
-	j.nodes, j.origins[o.Name] = append(j.nodes, o), origin
+func (j *joined) add(o balancer.NodeOptions, e config.Node) {
+	j.nodes, j.entries, j.origins[o.Name] = append(j.nodes, o), append(j.entries, e), ""
+	if e.Finds() {
+		j.origins[o.Name] = e.Source.String()
+	}
 }
 
-func (j *joined) addFound(o balancer.NodeOptions, e config.Node, taken places, clients *nodetls.Clients) {
-	origin := e.Source.String()
+func (j *joined) addFound(o balancer.NodeOptions, e config.Node, taken places) {
 	if why := taken.obstacle(o); why != "" {
-		j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: %s", o.Name, origin, why))
+		j.leftOut = append(j.leftOut, fmt.Sprintf("%s of %s: %s", o.Name, e.Source, why))
 		return
 	}
 	taken.take(o)
-	j.add(secured(o, e, clients), origin)
+	j.add(o, e)
 }
 
 // places are the names and the addresses of nodes, with whose they are.
@@ -106,7 +110,8 @@ func (a *App) lookedForNodes(r discover.Report) {
 // putNodes makes the pool's nodes those that there are now, and returns them. mu
 // is held.
 func (a *App) putNodes() []balancer.NodeOptions {
-	j := join(a.config.Nodes, a.discovery.nodes, &a.clients)
+	j := join(a.config.Nodes, a.discovery.nodes)
+	j.secure(&a.clients)
 	a.pool.Replace(j.nodes, a.config.Sticky)
 	a.handler.SetOptions(a.proxyOptions(a.config)) // which share out what the nodes leave
 	a.noteFound(j)

@@ -10,7 +10,6 @@ import (
 	"fermata/balancer"
 	"fermata/internal/config"
 	"fermata/internal/discover"
-	"fermata/internal/nodetls"
 )
 
 // Whatever is found: each name and each address is one node's, the configuration's
@@ -36,7 +35,7 @@ func TestEachNameAndAddressIsOneNodes(t *testing.T) {
 			}
 			entries = append(entries, e)
 		}
-		j := join(entries, func(entry string) []discover.Node { return found[entry] }, new(nodetls.Clients))
+		j := join(entries, func(entry string) []discover.Node { return found[entry] })
 		seen := map[string]bool{}
 		for _, n := range j.nodes {
 			if seen[strings.ToLower(n.Name)] || seen[n.URL.Host] {

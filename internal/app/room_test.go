@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"fermata/balancer"
-	"fermata/internal/nodetls"
 )
 
 func TestADryRunWarnsOfNodesThatWouldEndUnderTheirClients(t *testing.T) {
@@ -67,7 +66,7 @@ func TestTheLogSaysWhenClientsCouldNotComeAgain(t *testing.T) {
 	}
 	f := func(capacity balancer.Cap, want int) {
 		t.Helper()
-		nodes := join(twoNodes("").Nodes, nil, new(nodetls.Clients)).nodes
+		nodes := join(twoNodes("").Nodes, nil).nodes
 		nodes[0].MaxConnections, nodes[1].MaxConnections = capacity, capacity
 		a.pool.Replace(nodes, balancer.DefaultSticky())
 		if a.noteRoom(); len(logs.TakeAll()) != want {

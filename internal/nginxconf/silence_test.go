@@ -19,7 +19,7 @@ var doneAnyway = []string{
 	"proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for", "proxy_set_header X-Forwarded-Proto $scheme",
 	"map $http_upgrade $connection_upgrade", "map $http_upgrade $proxy_connection", "server_name _",
 	"client_max_body_size 1m", "keepalive_timeout 60", "keepalive_timeout 1m", "real_ip_recursive on",
-	"real_ip_header X-Forwarded-For", "ssl_protocols TLSv1.2 TLSv1.3",
+	"real_ip_header X-Forwarded-For", "ssl_protocols TLSv1.2 TLSv1.3", "proxy_ssl_server_name on",
 }
 
 // A directive that could be taken out of the file without a change of the result
