@@ -150,11 +150,13 @@ func check(t *testing.T, rt *rapid.T, gentle bool, kinds []string, longest time.
 // Links break for a while, writes are lost, late and doubled, members die and
 // are started again: nothing ever goes over its bounds.
 func TestWhateverHappensToLinksAndMembersBoundsHold(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) { check(t, rt, true, everyday, 2*time.Second) })
 }
 
 // The store loses what it had, members decide alone, somebody without the secret
 // does what he likes: all members agree in the end, on the newest decisions.
 func TestWhateverHappensMembersAgreeInTheEnd(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) { check(t, rt, false, append(everyday, disaster...), 15*time.Second) })
 }

@@ -58,6 +58,7 @@ func TestAMemberThatIsAskedForMoreGetsMoreOfTheUpgrades(t *testing.T) {
 const mostUpgrades = 1.15
 
 func TestTogetherMembersGetLittleMoreThanAllUpgradesHoweverAStormMoves(t *testing.T) {
+	t.Parallel()
 	for range 20 {
 		bubble(t, func(t *testing.T, s *simStore) {
 			all := start(t, s, 0, nodes, "a", "b", "c", "d")
