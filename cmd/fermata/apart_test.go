@@ -132,6 +132,7 @@ func fillPipe(s *apptest.Stack) {
 
 func TestALogThatNobodyReadsHoldsUpNoClient(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s, p := serveApart(t, "")
 	var live []*apptest.Peer
 	for range 8 {
@@ -148,6 +149,7 @@ func TestALogThatNobodyReadsHoldsUpNoClient(t *testing.T) {
 }
 
 func TestALogThatIsReadAgainIsWhole(t *testing.T) {
+	t.Parallel()
 	s, p := serveApart(t, "")
 	fillPipe(s)
 	closed := 0
@@ -162,6 +164,7 @@ func TestALogThatIsReadAgainIsWhole(t *testing.T) {
 
 func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s, p := serveApart(t, "")
 	live := s.Dial()
 	p.output.Close()
@@ -176,6 +179,7 @@ func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
 }
 
 func TestTheDemoOutlivesWhoReadsIt(t *testing.T) {
+	t.Parallel()
 	free := "127.0.0.1:0"
 	p := startApart(t, "demo", "-v", "--page", free, "--tls", free, "--plain", free, "--admin", free)
 	admin := p.until(`export FERMATA_ADMIN=(\S+)`)[1]
@@ -201,6 +205,7 @@ func TestAnErrorThatEndsServeIsPrintedOnce(t *testing.T) {
 }
 
 func TestAStateDirectoryIsForOneProcessAndFreeOnceThatIsKilled(t *testing.T) {
+	t.Parallel()
 	state := fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state"))
 	s, p := serveApart(t, state)
 	if code, _, errOut := cli(s, "drain", "reverb-1"); code != exitDone {

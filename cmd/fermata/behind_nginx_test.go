@@ -196,6 +196,7 @@ func (b *behindNginx) dialFrom(ip string, cookies ...*http.Cookie) *apptest.Peer
 }
 
 func TestBehindNginxAClientKeepsItsAddressAndItsPin(t *testing.T) {
+	t.Parallel()
 	b := newBehindNginx(t, phpAndReverb)
 	for _, ip := range []string{"127.0.0.5", "127.0.0.6"} {
 		first := b.dialFrom(ip)

@@ -39,6 +39,7 @@ func nodesOf(s *apptest.Stack) admin.NodeList {
 
 func TestACommandOnOneMemberIsForAllOfThem(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	first, second, _ := edges(t)
 	first.Visit(6)
 	second.Visit(6)
@@ -55,6 +56,7 @@ func TestACommandOnOneMemberIsForAllOfThem(t *testing.T) {
 
 func TestARollInAClusterIsTheOnlyOneAndCanBeEndedAnywhere(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	first, second, _ := edges(t)
 	dir := t.TempDir()
 	running, goOn := fifo(t, filepath.Join(dir, "running")), fifo(t, filepath.Join(dir, "go"))
@@ -85,6 +87,7 @@ func TestARollInAClusterIsTheOnlyOneAndCanBeEndedAnywhere(t *testing.T) {
 
 func TestWithoutItsRedisAMemberDrainsLocallyAndTheOthersFollow(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	first, second, redis := edges(t)
 	first.Visit(6)
 	second.Visit(6)

@@ -16,6 +16,7 @@ import (
 )
 
 func TestTheDemosSocketStaysWhenItsNodeIsDrained(t *testing.T) {
+	t.Parallel()
 	page, admin := startDemo(t)
 	tab := browser.Tab(t, chromedp.IgnoreCertErrors)
 	click := func(node string) chromedp.Action[chromedp.Void] {
@@ -49,6 +50,7 @@ func TestTheDemosSocketStaysWhenItsNodeIsDrained(t *testing.T) {
 }
 
 func TestTheDemoWorksInABrowserThatDoesNotKnowItsCertificate(t *testing.T) {
+	t.Parallel()
 	page, _ := startDemo(t)
 	tab := browser.Tab(t)
 	err := chromedp.Do(tab, chromedp.Navigate(page),

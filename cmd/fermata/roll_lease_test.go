@@ -259,7 +259,7 @@ func TestARollWaitsForANodeThatIsAwayDuringItsRestart(t *testing.T) {
 		r, _ := rollerOf(t, control, "touch "+restarted)
 		r.nodes, r.timeout = []string{"reverb-1"}, time.Minute
 		if !back {
-			r.timeout = 100 * time.Millisecond
+			r.timeout = 2 * time.Second
 		}
 		looks, name := 0, "reverb-1"
 		control.Looked = func() {
@@ -280,6 +280,6 @@ func TestARollWaitsForANodeThatIsAwayDuringItsRestart(t *testing.T) {
 		}
 	}
 	f("dns reverb", true, "<nil>")
-	f("dns reverb", false, "reverb-1: not healthy after 100ms: no longer found by dns reverb")
+	f("dns reverb", false, "reverb-1: not healthy after 2s: no longer found by dns reverb")
 	f("", true, "roll stopped at reverb-1: reverb-1 was taken out of the configuration meanwhile")
 }

@@ -91,6 +91,7 @@ func wantRoll(s *apptest.Stack, nodes ...string) {
 
 func TestARollRestartsEveryNodeAndMovesEachClientOnce(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, quickChecks)
 	clients := s.Visit(30)
 	o := operate(s)
@@ -128,6 +129,7 @@ func TestARollRestartsEveryNodeAndMovesEachClientOnce(t *testing.T) {
 
 func TestWithASpareNodeARollMovesEveryClientOnce(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, quickChecks)
 	clients := s.Visit(12)
 	o := operate(s)
@@ -147,6 +149,7 @@ func TestWithASpareNodeARollMovesEveryClientOnce(t *testing.T) {
 
 func TestARollStopsAtTheFirstFailureAndGoesOnFromThere(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 3, quickChecks+fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state")))
 	failing := "case {node} in reverb-2) echo out of memory >&2; exit 7;; esac"
 	code, out, errOut := cli(s, "roll", "--exec", failing, "--rate", "50")
@@ -311,6 +314,7 @@ func TestARollCompletesTheNodesThatAreNotNamedYet(t *testing.T) {
 
 func TestARollGoesOnWhenFermataIsRestartedMeanwhile(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s := apptest.New(t, 2, quickChecks+fmt.Sprintf("state_dir: %q\n", filepath.Join(t.TempDir(), "state")))
 	var out strings.Builder
 	watched := writerFunc(func(text string) {

@@ -99,6 +99,7 @@ func TestWithHardlyAnyDescriptorsFermataSaysSoAndServes(t *testing.T) {
 // here they are all gone until they are given back.
 func TestServeOutlivesATimeWithoutDescriptors(t *testing.T) {
 	apptest.TakesSeconds(t)
+	t.Parallel()
 	s, p := serveApart(t, "health: {interval: 100ms}\n")
 	kept := s.Dial()
 	restore := limitFiles(t, p.pid, 3)

@@ -17,6 +17,7 @@ import (
 const slowEnds = "timeouts: {close: 30s, answer: 30s, handshake: 30s, header: 30s, request: 30s}\n"
 
 func TestAStopEndsInTimeWhateverClientsDoAndItsSuccessorGetsAll(t *testing.T) {
+	t.Parallel()
 	plain := "listen:\n  - address: " + port.Reserve(t) + "\n"
 	secured := strings.TrimPrefix(apptest.TLSListener("1.2", apptest.Pair(t, time.Now(), "a.test")), "listen:\n")
 	s, p := serveApart(t, plain+secured+slowEnds)
