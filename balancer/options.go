@@ -80,6 +80,17 @@ type IPOptions struct {
 	IPv6Prefix int `yaml:"ipv6_prefix"`
 }
 
+// Network is the part of an address that counts. The bits must be in range.
+func (o IPOptions) Network(ip netip.Addr) netip.Prefix {
+	ip = ip.Unmap()
+	bits := o.IPv6Prefix
+	if ip.Is4() {
+		bits = o.IPv4Prefix
+	}
+	network, _ := ip.Prefix(bits) // drops the zone
+	return network
+}
+
 // DefaultSticky is what a configuration without a sticky section means.
 func DefaultSticky() StickyOptions {
 	return StickyOptions{

@@ -104,12 +104,4 @@ func (p *Pool) appendNetwork(buf []byte, ip netip.Addr) []byte {
 }
 
 // network is the part of an address that counts. mu is held.
-func (p *Pool) network(ip netip.Addr) netip.Prefix {
-	ip = ip.Unmap()
-	bits := p.sticky.IP.IPv6Prefix
-	if ip.Is4() {
-		bits = p.sticky.IP.IPv4Prefix
-	}
-	network, _ := ip.Prefix(bits) // drops the zone; bits are in range, the configuration is checked
-	return network
-}
+func (p *Pool) network(ip netip.Addr) netip.Prefix { return p.sticky.IP.Network(ip) }

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/balancer"
+	"fermata/internal/arrival"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
 )
@@ -21,7 +22,7 @@ import (
 // kept once, and none is that would keep the whole request.
 type client struct {
 	ip      netip.Addr // the client's own, also behind trusted proxies
-	trusted bool       // the connection comes from a trusted proxy
+	trusted bool       // the connection comes from a trusted proxy, also by the PROXY protocol
 	secure  bool       // the client itself uses TLS
 	tries   uint16     // nodes that were asked
 	stay    stay
@@ -47,46 +48,16 @@ func newClient(r *http.Request, o *Options) *client {
 func (c *client) fill(r *http.Request, o *Options) {
 	c.host, c.path, c.options = unique.Make(cut(r.Host)), unique.Make(cut(r.URL.Path)), o
 	c.live.Since = time.Now()
-	c.ip, c.trusted = clientIP(r, o.TrustedProxies)
+	c.identify(r)
 	c.request = newRequestID(r, c.trusted, o)
-	c.secure = r.TLS != nil
-	if proto := r.Header.Get("X-Forwarded-Proto"); c.trusted && proto != "" {
-		c.secure = strings.EqualFold(proto, "https") || strings.EqualFold(proto, "wss")
-	}
 }
 
-// clientIP is the address that the connection comes from or, if that is a
-// trusted proxy, the last one in X-Forwarded-For that is not. Whatever stands
-// before that one, anybody can have written.
-func clientIP(r *http.Request, trusted []Network) (ip netip.Addr, fromProxy bool) {
-	ip = remoteIP(r)
-	if !isTrusted(ip, trusted) {
-		return ip, false
-	}
-	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		addr, ok := hopAddr(strings.TrimSpace(hop))
-		if !ok {
-			break
-		}
-		ip = addr.Unmap().WithZone("")
-		if !isTrusted(ip, trusted) {
-			break
-		}
-	}
-	return ip, true
-}
-
-// hopAddr reads an address; some proxies add the port.
-func hopAddr(hop string) (netip.Addr, bool) {
-	if addr, err := netip.ParseAddr(hop); err == nil {
-		return addr, true
-	}
-	withPort, err := netip.ParseAddrPort(hop)
-	return withPort.Addr(), err == nil
-}
-
+// remoteIP is the address that the connection comes from; by the PROXY protocol,
+// if it came by that.
 func remoteIP(r *http.Request) netip.Addr {
+	if client := arrival.Of(r.Context()).Client(); client.IsValid() {
+		return client
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
@@ -95,8 +66,8 @@ func remoteIP(r *http.Request) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-func isTrusted(ip netip.Addr, trusted []Network) bool {
-	return slices.ContainsFunc(trusted, func(n Network) bool { return n.Contains(ip) })
+func isIn(ip netip.Addr, networks []Network) bool {
+	return slices.ContainsFunc(networks, func(n Network) bool { return n.Contains(ip) })
 }
 
 // line is the client's log line: all that is known at its end.

@@ -22,12 +22,19 @@ func trusting(t testing.TB, networks ...string) *Options {
 	return o
 }
 
+// identified is whose request it is taken for.
+func identified(r *http.Request, o *Options) (ip netip.Addr, fromProxy bool) {
+	c := &client{options: o}
+	c.identify(r)
+	return c.ip, c.trusted
+}
+
 func TestTheClientsAddressComesFromTrustedProxiesAlone(t *testing.T) {
 	o := trusting(t, "10.0.0.0/8", "fd00::/8")
 	check := func(from string, want string, forwarded ...string) {
 		t.Helper()
 		r := &http.Request{RemoteAddr: from, Header: http.Header{"X-Forwarded-For": forwarded}}
-		if got, _ := clientIP(r, o.TrustedProxies); got.String() != want {
+		if got, _ := identified(r, o); got.String() != want {
 			t.Errorf("from %s with %q: got %s, want %s", from, forwarded, got, want)
 		}
 	}
@@ -58,11 +65,11 @@ func FuzzTheClientsAddressIsNeverAStrangersWord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, forwarded string) {
 		header := http.Header{"X-Forwarded-For": {forwarded}}
 		stranger := &http.Request{RemoteAddr: "192.0.2.1:1", Header: header}
-		if ip, trusted := clientIP(stranger, o.TrustedProxies); trusted || ip != netip.MustParseAddr("192.0.2.1") {
+		if ip, trusted := identified(stranger, o); trusted || ip != netip.MustParseAddr("192.0.2.1") {
 			t.Errorf("from a stranger with %q: got %s", forwarded, ip)
 		}
 		proxied := &http.Request{RemoteAddr: "10.0.0.1:1", Header: header}
-		if ip, trusted := clientIP(proxied, o.TrustedProxies); !trusted || !ip.IsValid() || ip.Is4In6() || ip.Zone() != "" {
+		if ip, trusted := identified(proxied, o); !trusted || !ip.IsValid() || ip.Is4In6() || ip.Zone() != "" {
 			t.Errorf("from a proxy with %q: got %s", forwarded, ip)
 		}
 	})

@@ -27,17 +27,10 @@ func stripHopByHop(h http.Header) {
 // setForwarded tells the node about the client and its request. What the client
 // itself says about that counts only if it is a trusted proxy.
 func (c *client) setForwarded(h http.Header, r *http.Request) {
-	from := remoteIP(r).String()
-	if c.trusted {
-		from = strings.Join(append(slices.Clone(r.Header["X-Forwarded-For"]), from), ", ")
-	}
+	from, host := c.forwardedFor(r), c.forwardedHost(r)
 	proto := "http"
 	if c.secure {
 		proto = "https"
-	}
-	host := r.Header.Get("X-Forwarded-Host")
-	if !c.trusted || host == "" {
-		host = r.Host
 	}
 	stripClaims(h, c.trusted)
 	h.Del("Forwarded")

@@ -16,6 +16,7 @@ import (
 	"fermata/balancer"
 	"fermata/internal/connlimit"
 	"fermata/internal/metrics"
+	"fermata/internal/recent"
 	"fermata/internal/tracing"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
@@ -29,8 +30,17 @@ type Options struct {
 	MaxConnections int    // from accept to close, those of clients with them
 	Keepalive      Keepalive
 	TrustedProxies []Network
-	Headers        Headers
-	NoUsableNode   string
+	// Deny are networks whose clients are refused, and Allow, unless it is empty,
+	// those whose clients alone are not. Trusted proxies are neither.
+	Deny, Allow []Network
+	// AllowedOrigins are the pages whose upgrades are taken; empty: all are. An
+	// upgrade without Origin, which no browser sends, is taken in any case.
+	AllowedOrigins []OriginHost
+	// Address is how much of a client's address counts for Limits.ClientsPerIP and
+	// UpgradesPerIP.
+	Address      balancer.IPOptions
+	Headers      Headers
+	NoUsableNode string
 	// PathPrefix is the path before all of a node's paths, such as /ws; empty:
 	// none. It stays in what a node gets.
 	PathPrefix string
@@ -102,7 +112,9 @@ type Handler struct {
 	surplus  occasional // plain requests turned away
 	silent   occasional // nodes that say nothing after a 101
 	loops    occasional // requests that have come back
-	via      string     // in what nodes get
+	crowd    crowd
+	refused  recent.Lines[refusal]
+	via      string // in what nodes get
 	tallies  tallies
 	subs     subscriptionCounts
 	markers  markers
@@ -191,6 +203,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer span.End()
 	if isLoop(r, o) {
 		h.refuseLoop(w, r, c)
+		return
+	}
+	if c.trusted && o.denies(c.ip) {
+		h.refuseStranger(w, c, denied)
 		return
 	}
 	if wantsUpgrade(r) {

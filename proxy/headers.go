@@ -8,8 +8,10 @@ import (
 	"strings"
 )
 
-// Headers are the names of header fields that Fermata adds.
+// Headers are the header fields that Fermata adds, and reads.
 type Headers struct {
+	// Client is in which field trusted proxies say whose a request is.
+	Client ClientHeader `yaml:"client"`
 	// RequestID is in what a node gets: an id for the request, which is in the
 	// log too. Empty: there is none.
 	RequestID HeaderName `yaml:"request_id"`
@@ -19,7 +21,7 @@ type Headers struct {
 }
 
 // DefaultHeaders is what a configuration without headers means.
-func DefaultHeaders() Headers { return Headers{RequestID: "X-Request-Id"} }
+func DefaultHeaders() Headers { return Headers{Client: XForwardedFor, RequestID: "X-Request-Id"} }
 
 // HeaderName is the name of a header field in its canonical form; empty: none.
 type HeaderName string

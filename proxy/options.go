@@ -62,6 +62,17 @@ type Limits struct {
 	// wait, up to Timeouts.Handshake. A node that takes long to answer gets
 	// fewer. 0: no pacing.
 	UpgradesPerSecond int `yaml:"upgrades_per_second"`
+	// ClientsPerIP is how many clients one address may have at the same time;
+	// upgrades beyond get a 429. What an address is, Options.Address says. 0: any.
+	ClientsPerIP int `yaml:"clients_per_ip"`
+	// UpgradesPerIP is how many upgrades one address may ask for in a second, and
+	// in a burst; those beyond get a 429. 0: any.
+	UpgradesPerIP int `yaml:"upgrades_per_ip"`
+	// Exempt are networks for which these two do not hold.
+	Exempt []Network `yaml:"exempt"`
+	// TLSHandshakes is how many TLS handshakes may compute at the same time;
+	// those that wait for their client do not count. 0: as many as cores.
+	TLSHandshakes int `yaml:"tls_handshakes"`
 	// SlowStart is how long a node that has come back takes to get that many,
 	// unless it shows by prompt answers that it can take them sooner.
 	SlowStart time.Duration `yaml:"slow_start"`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"go.opentelemetry.io/otel/codes"
@@ -36,9 +37,25 @@ func refuse(w http.ResponseWriter, status int, wrong string) {
 // wrong with it may be wrong with every client of an app.
 func (h *Handler) refuseUpgrade(w http.ResponseWriter, c *client, status int, wrong string) {
 	h.metrics.Handshake("", "malformed")
-	h.log.Info("client refused", zap.Stringer("client", c.ip), c.requestField(), zap.Int("status", status), zap.String("reason", wrong),
-		zap.String("host", c.host.Value()), zap.String("path", c.path.Value()))
+	h.noteRefused(c, "malformed", status, wrong)
 	refuse(w, status, wrong)
+}
+
+// refusal is what has a log line once a minute.
+type refusal struct {
+	client netip.Prefix
+	result string
+}
+
+// noteRefused writes one line per address, result and minute at the most, since
+// strangers can have as many refusals as they like.
+func (h *Handler) noteRefused(c *client, result string, status int, wrong string) {
+	count := h.refused.Add(refusal{c.network(), result}, time.Now())
+	if count == 0 {
+		return
+	}
+	h.log.Info("client refused", zap.Stringer("client", c.ip), c.requestField(), zap.Int("status", status), zap.String("reason", wrong),
+		zap.String("host", c.host.Value()), zap.String("path", c.path.Value()), zap.Int("count", count))
 }
 
 // errTooMany is why a client is turned away that nodes may well have room for.

@@ -17,8 +17,9 @@ const (
 	atNode                       // the pool's of its pick
 	inTally                      // its node's and its app's
 	inMoves                      // the clients that can be moved, or is about to be one
+	inCrowd                      // those of its address
 
-	everywhere = asClient | asHijacked | asOpen | atNode | inTally | inMoves
+	everywhere = asClient | asHijacked | asOpen | atNode | inTally | inMoves | inCrowd
 )
 
 // stay is where a client is counted: how far it has come. The zero value is one that
@@ -45,6 +46,9 @@ func (c *client) leave(from count) {
 	}
 	if left&asOpen != 0 {
 		h.open.Left()
+	}
+	if left&inCrowd != 0 {
+		h.crowd.leave(c.network())
 	}
 	if left&asClient != 0 {
 		h.clients.Add(-1)

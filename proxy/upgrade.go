@@ -78,9 +78,14 @@ func (h *Handler) serveUpgrade(w http.ResponseWriter, r *http.Request, c *client
 	u := &upgrade{client: c, session: s, h: h, w: w, r: r, head: upgradeHead(r, c)}
 	c.handler = h
 	defer u.end()
-	switch status, wrong := u.check(); {
-	case status != 0:
+	status, wrong := u.check()
+	if status != 0 {
 		h.refuseUpgrade(w, c, status, wrong)
+		return
+	}
+	switch why := u.admitStranger(); {
+	case why != nil:
+		h.refuseStranger(w, c, why)
 	case h.stopping.Err() != nil:
 		u.turnAway(errStopping)
 	case !u.admit():

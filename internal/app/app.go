@@ -159,7 +159,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	limits.MaxClients = min(files.clients, cmp.Or(limits.MaxClients, files.clients))
 	return proxy.Options{
 		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive,
-		TrustedProxies: c.TrustedProxies, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
+		TrustedProxies: c.TrustedProxies, Deny: c.Deny, Allow: c.Allow, AllowedOrigins: c.AllowedOrigins, Address: c.Sticky.IP, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
 		PathPrefix: c.PathPrefix, AwaitGreeting: c.AwaitGreeting, Apps: c.Apps, Session: c.Session,
 	}
 }

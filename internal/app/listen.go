@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,11 +9,13 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"fermata/internal/arrival"
 	"fermata/internal/certs"
 	"fermata/internal/config"
 	"fermata/internal/connlimit"
@@ -41,9 +44,10 @@ func (a *App) Listen() error {
 
 func (a *App) openListeners() error {
 	defer a.leaveSockets()
+	handshakes := newHandshakes(a.config)
 	for i, o := range a.config.Listen {
 		path := fmt.Sprintf("listen[%d]", i)
-		l, err := a.listen(path, o)
+		l, err := a.listen(path, o, handshakes)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -62,12 +66,12 @@ func (a *App) openListeners() error {
 	return nil
 }
 
-func (a *App) listen(path string, o config.Listen) (listener, error) {
+func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshakes) (listener, error) {
 	l, err := a.openClients(path, o.Address)
 	if err != nil {
 		return listener{}, err
 	}
-	if l, err = a.engine.Listener(l, a.proxyProtocol(l.Addr())); err != nil {
+	if l, err = a.engine.Listener(l, a.entry(l.Addr(), o)); err != nil {
 		return listener{}, err
 	}
 	if o.TLS == nil {
@@ -78,7 +82,16 @@ func (a *App) listen(path string, o config.Listen) (listener, error) {
 		l.Close()
 		return listener{}, err
 	}
-	return listener{tls.NewListener(l, store.Config(o.TLS.Version())), store}, nil
+	secure := store.Config(o.TLS.Version())
+	handshakes.Limit(secure)
+	return listener{tls.NewListener(l, secure), store}, nil
+}
+
+// newHandshakes is how many TLS handshakes of all listeners compute at the same
+// time: by default as many as there are cores. GOMAXPROCS is more than those, see
+// relay.Processors.
+func newHandshakes(c *config.Config) *arrival.Handshakes {
+	return arrival.NewHandshakes(cmp.Or(c.Limits.TLSHandshakes, max(1, runtime.GOMAXPROCS(0)/2)), c.Timeouts.Header)
 }
 
 // ticketSecrets are what the session tickets of a listener are keyed by.
@@ -117,6 +130,7 @@ func (a *App) clientServer() *http.Server {
 	return &http.Server{
 		Handler:           a.handler,
 		ConnState:         a.handler.ConnState,
+		ConnContext:       noting(a.config),
 		Protocols:         protocols,
 		ReadHeaderTimeout: t.Header,
 		ReadTimeout:       t.Request,

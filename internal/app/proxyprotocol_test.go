@@ -1,7 +1,7 @@
 package app_test
 
 import (
-	"fmt"
+	"crypto/tls"
 	"io"
 	"net"
 	"strings"
@@ -11,56 +11,93 @@ import (
 	"fermata/internal/app/apptest"
 )
 
-func TestAPeerThatSpeaksPROXYProtocolIsNamed(t *testing.T) {
-	const (
-		v1 = "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n"
-		v2 = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\xdc\x04\x01\xbb"
-	)
-	named := func(line map[string]any) bool { return strings.Contains(fmt.Sprint(line["msg"]), "PROXY") }
-	f := func(what string, s *apptest.Stack, header string, version int) {
+const (
+	proxyLine   = "PROXY TCP4 203.0.113.7 192.0.2.2 56324 443\r\n"
+	proxyV2     = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x07\xc0\x00\x02\x02\xdc\x04\x01\xbb"
+	proxyV2TLS  = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x14\xcb\x00\x71\x07\xc0\x00\x02\x02\xdc\x04\x01\xbb\x20\x00\x05\x01\x00\x00\x00\x00"
+	proxyLocal  = "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
+	proxyListen = "listen: [{address: '127.0.0.1:0', proxy_protocol: [127.0.0.1]}]\n"
+)
+
+func TestBehindAProxyWithPROXYProtocolAClientHasItsOwnAddress(t *testing.T) {
+	plain := apptest.New(t, 1, proxyListen)
+	secure := apptest.New(t, 1, strings.Replace(apptest.TLSListener("1.2", apptest.Pair(t, time.Now(), "a.example")),
+		"tls:", "proxy_protocol: [127.0.0.0/8]\n    tls:", 1))
+	f := func(s *apptest.Stack, header, client string, tls bool) {
 		t.Helper()
-		for range 3 {
-			c, err := net.Dial("tcp", s.Address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = c.SetDeadline(time.Now().Add(apptest.Timeout))
-			io.WriteString(c, header+"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-			io.Copy(io.Discard, c)
-			c.Close()
+		w := upgraded(s, header, s == secure)
+		if r, _ := w.Answer(); r.StatusCode != 101 || len(r.Cookies()) != 1 || r.Cookies()[0].Secure != tls {
+			t.Fatalf("%q: got %d with %v, want 101 and a cookie, secure: %v", header, r.StatusCode, r.Cookies(), tls)
 		}
-		line := s.Logs.WaitFor(t, "PROXY protocol", named)
-		if line["level"] != "warn" || line["version"] != float64(version) || line["address"] != s.Address {
-			t.Errorf("%s: got the line %v, want a warning with version %d and the listener", what, line, version)
-		}
-		if got := s.Metrics(); !strings.Contains(got, "fermata_proxy_headers_refused_total 3\n") {
-			t.Errorf("%s: want 3 in the metric", what)
-		}
-		if s.Logs.HasAny(named) {
-			t.Errorf("%s: got a second line, want one a minute", what)
+		w.Frame()
+		w.Close()
+		line := s.Logs.Wait(t, "client closed")
+		if line["client"] != client || line["secure"] != tls {
+			t.Errorf("%q: got client %v, secure %v, want %s, %v", header, line["client"], line["secure"], client, tls)
 		}
 	}
-	secure := apptest.TLSListener("1.2", apptest.Pair(t, time.Now(), "a.example"))
-	f("v1", apptest.New(t, 1, ""), v1, 1)
-	f("v2", apptest.New(t, 1, ""), v2, 2)
-	f("v1 before TLS", apptest.New(t, 1, secure), v1, 1)
-	f("v2 before TLS", apptest.New(t, 1, secure), v2, 2)
+	f(plain, proxyLine, "203.0.113.7", false)
+	f(plain, proxyV2, "203.0.113.7", false)
+	f(plain, proxyV2TLS, "203.0.113.7", true)
+	f(plain, proxyLocal, "127.0.0.1", false)
+	f(secure, proxyLine, "203.0.113.7", true)
+	f(secure, proxyV2TLS, "203.0.113.7", true)
 }
 
-func TestWhatOnlyLooksLikePROXYProtocolIsNotNamed(t *testing.T) {
-	s := apptest.New(t, 1, "")
-	for _, text := range []string{"PROXY", "PROXYING / HTTP/1.1\r\n\r\n", "\r\n\r\nGET /up HTTP/1.0\r\n\r\n", "POST / HTTP/1.0\r\nContent-Length: 6\r\n\r\nPROXY "} {
-		c, err := net.Dial("tcp", s.Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = c.SetDeadline(time.Now().Add(apptest.Timeout))
-		io.WriteString(c, text)
-		c.(*net.TCPConn).CloseWrite()
-		io.Copy(io.Discard, c)
-		c.Close()
+// upgraded is a client that has sent the header and an upgrade after it.
+func upgraded(s *apptest.Stack, header string, secure bool) *apptest.Wire {
+	s.T.Helper()
+	w := s.Wire(header)
+	if secure {
+		w.Secure(&tls.Config{InsecureSkipVerify: true})
 	}
-	if got := s.Metrics(); !strings.Contains(got, "fermata_proxy_headers_refused_total 0\n") {
-		t.Error("want 0 in the metric")
+	w.Send(apptest.WireUpgrade + "\r\n")
+	return w
+}
+
+func TestANodeIsToldTheAddressThatPROXYProtocolNames(t *testing.T) {
+	heads := make(chan string, 10)
+	url := apptest.FakeNode(t, func(c net.Conn, head string) {
+		heads <- head
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	})
+	s := apptest.NewFront(t, []string{url}, proxyListen)
+	if r, _ := s.Wire(proxyV2TLS + "GET /apps HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.9.9.9\r\n\r\n").Answer(); r.StatusCode != 200 {
+		t.Fatalf("got %d, want 200", r.StatusCode)
+	}
+	head := <-heads
+	for !strings.HasPrefix(head, "GET /apps ") { // a check
+		head = <-heads
+	}
+	for _, want := range []string{"X-Forwarded-For: 203.0.113.7\r\n", "X-Forwarded-Proto: https\r\n"} {
+		if !strings.Contains(head, want) {
+			t.Errorf("got %q, want %q in it", head, want)
+		}
+	}
+}
+
+func TestAProxyThatSendsNoProperHeaderInTimeIsClosedAloneAndCounted(t *testing.T) {
+	s := apptest.New(t, 1, proxyListen+"timeouts: {header: 200ms}\n")
+	s.Wire("").Ended() // as a load balancer's own checks are
+	for i, sent := range []string{apptest.WireUpgrade + "\r\n", "PROXY TCP4 203", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff"} {
+		s.Wire(sent).Ended()
+		s.WaitMetric(`fermata_connections_refused_total{reason="proxy_header"} ` + string('1'+rune(i)))
+	}
+	if lines := s.Logs.All("proxy's connection closed: no proper header of the PROXY protocol"); len(lines) != 1 || lines[0]["peer"] != "127.0.0.1" {
+		t.Errorf("got %v, want one line with the peer", lines)
+	}
+	w := s.Wire(proxyLine + apptest.WireUpgrade + "\r\n")
+	if r, _ := w.Answer(); r.StatusCode != 101 {
+		t.Errorf("got %d, want 101 for a proper header", r.StatusCode)
+	}
+}
+
+func TestAPeerThatIsNoProxyIsAClientItself(t *testing.T) {
+	s := apptest.New(t, 1, strings.Replace(proxyListen, "127.0.0.1]", "192.0.2.0/24]", 1))
+	s.Dial().Answers()
+	s.Wire(proxyLine + "GET / HTTP/1.1\r\nHost: a\r\n\r\n").Answer()
+	line := s.Logs.WaitFor(t, "PROXY protocol", func(line map[string]any) bool { return line["version"] == float64(1) })
+	if !strings.Contains(line["msg"].(string), "proxy_protocol") {
+		t.Errorf("got %v, want the option to be named", line)
 	}
 }

@@ -187,6 +187,7 @@ func fixed(old, next *config.Config) error {
 	same("state_dir", next.StateDir, old.StateDir)
 	same("log.format", next.Log.Format, old.Log.Format)
 	same("limits.max_header_bytes", next.Limits.MaxHeaderBytes, old.Limits.MaxHeaderBytes)
+	same("limits.tls_handshakes", next.Limits.TLSHandshakes, old.Limits.TLSHandshakes)
 	same("timeouts.header", next.Timeouts.Header, old.Timeouts.Header)
 	same("timeouts.request", next.Timeouts.Request, old.Timeouts.Request)
 	same("timeouts.response", next.Timeouts.Response, old.Timeouts.Response)
@@ -209,6 +210,9 @@ func addresses(c *config.Config) string {
 		with := l.Address
 		if l.TLS != nil {
 			with += " with TLS from " + l.TLS.MinVersion
+		}
+		if len(l.ProxyProtocol) > 0 {
+			with += fmt.Sprint(" with the PROXY protocol from ", l.ProxyProtocol)
 		}
 		all = append(all, with)
 	}

@@ -55,6 +55,12 @@ type Config struct {
 	StateDir string `yaml:"state_dir"`
 	// TrustedProxies are the networks whose X-Forwarded-* headers count.
 	TrustedProxies []proxy.Network `yaml:"trusted_proxies"`
+	// Deny are networks whose clients are refused, and Allow, unless it is empty,
+	// those whose clients alone are not.
+	Deny  []proxy.Network `yaml:"deny"`
+	Allow []proxy.Network `yaml:"allow"`
+	// AllowedOrigins are the hosts whose pages may open WebSockets; empty: all.
+	AllowedOrigins []proxy.OriginHost `yaml:"allowed_origins"`
 	// Cluster is which other Fermatas this one is one with; nil: none.
 	Cluster *cluster.Options `yaml:"cluster"`
 	Headers proxy.Headers    `yaml:"headers"`
@@ -73,6 +79,9 @@ type Listen struct {
 	Address string `yaml:"address"`
 	// TLS is nil for plain HTTP.
 	TLS *TLS `yaml:"tls"`
+	// ProxyProtocol are the networks whose connections must begin with a header of
+	// the PROXY protocol, which says whose they are. All others are clients.
+	ProxyProtocol []proxy.Network `yaml:"proxy_protocol"`
 }
 
 // TLS is how a listener terminates TLS.

@@ -103,7 +103,7 @@ func TestTheWrongKindOfValueIsAMistake(t *testing.T) {
 	f("sticky:\n  bounded_load: +Inf\n", `4: sticky.bounded_load: got "+Inf", want a number such as 1.25`)
 }
 
-var allKeys = []string{"listen", "nodes", "path_prefix", "await_greeting", "apps", "session", "sticky", "health", "drain", "rebalance", "timeouts", "limits", "keepalive", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "cluster", "headers", "tracing", "log"}
+var allKeys = []string{"listen", "nodes", "path_prefix", "await_greeting", "apps", "session", "sticky", "health", "drain", "rebalance", "timeouts", "limits", "keepalive", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "deny", "allow", "allowed_origins", "cluster", "headers", "tracing", "log"}
 
 func TestEnvironmentVariablesAreValuesAndNothingElse(t *testing.T) {
 	t.Setenv("FERMATA_TEST_SECRET", "hush")

@@ -175,5 +175,8 @@ func (r *report) validateLimits(o proxy.Limits) {
 	r.between("limits.max_clients", o.MaxClients, 0, most)
 	r.between("limits.requests_per_node", o.RequestsPerNode, 1, 10_000)
 	r.between("limits.upgrades_per_second", o.UpgradesPerSecond, 0, most)
+	r.between("limits.clients_per_ip", o.ClientsPerIP, 0, most)
+	r.between("limits.upgrades_per_ip", o.UpgradesPerIP, 0, most)
+	r.between("limits.tls_handshakes", o.TLSHandshakes, 0, 10_000)
 	r.within("limits.slow_start", o.SlowStart, 0, longest)
 }

@@ -20,6 +20,11 @@ func (r *report) doubt(c *Config) {
 	for i, network := range c.TrustedProxies {
 		r.prefer(network.Bits() > 0, fmt.Sprintf("trusted_proxies[%d]", i), "got %v, so that every client can give itself any address, want the proxies' networks", network)
 	}
+	for i, listen := range c.Listen {
+		for j, network := range listen.ProxyProtocol {
+			r.prefer(network.Bits() > 0, fmt.Sprintf("listen[%d].proxy_protocol[%d]", i, j), "got %v, so that every client can give itself any address, want the proxies' networks", network)
+		}
+	}
 	for i, node := range c.Nodes {
 		e, _ := hostPortOf(node.URL.Host)
 		r.prefer(!e.ip.IsUnspecified(), fmt.Sprintf("nodes[%d].url", i), "got %q, which is this machine, want http://127.0.0.1:%d, or the node's own address", node.URL, e.port)

@@ -20,6 +20,7 @@ type Metrics struct {
 	acceptFailures    prometheus.Counter
 	proxyHeaders      prometheus.Counter
 	spansLost         prometheus.Counter
+	refused           *prometheus.CounterVec
 	lookups           *prometheus.CounterVec
 	closed            *prometheus.CounterVec
 	connectionSeconds prometheus.Histogram
@@ -55,8 +56,11 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_spans_unsent_total", Help: "Batches of spans that could not be sent to tracing.endpoint.",
 		}),
 		proxyHeaders: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "fermata_proxy_headers_refused_total", Help: "Connections that began with a PROXY protocol header, which is not understood.",
+			Name: "fermata_proxy_headers_refused_total", Help: "Connections that began with a PROXY protocol header, which is not expected there.",
 		}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fermata_connections_refused_total", Help: "Connections that were closed before their first request, by reason.",
+		}, []string{"reason"}),
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fermata_lookups_total", Help: "Look-ups of nodes' names, by result.",
 		}, []string{"result"}),
@@ -92,9 +96,12 @@ func New(registry prometheus.Registerer) *Metrics {
 	for _, resource := range shortage.Resources {
 		m.dialShortages.WithLabelValues(resource) // a counter that begins at 1 has not grown for Prometheus
 	}
+	for _, reason := range []string{RefusedDenied, RefusedHeader} {
+		m.refused.WithLabelValues(reason)
+	}
 	m.lookups.WithLabelValues(lookupOK)
 	m.lookups.WithLabelValues(lookupFailed)
-	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.proxyHeaders, m.spansLost, m.lookups, m.closed, m.connectionSeconds,
+	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.proxyHeaders, m.refused, m.spansLost, m.lookups, m.closed, m.connectionSeconds,
 		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics,
 		m.sessionMoves.results, m.sessionMoves.seconds)
 	return m
@@ -129,6 +136,15 @@ func (m *Metrics) ProxyHeader() { m.proxyHeaders.Inc() }
 
 // SpansLost counts a batch of spans that could not be sent.
 func (m *Metrics) SpansLost() { m.spansLost.Inc() }
+
+// Why a connection is closed before its first request.
+const (
+	RefusedDenied = "denied"       // its address is in deny, or not in allow
+	RefusedHeader = "proxy_header" // a proxy's, whose header is wrong, late or not there
+)
+
+// Refused counts a connection that was closed before its first request.
+func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // AcceptFailed counts a connection that could not be accepted.
 func (m *Metrics) AcceptFailed() { m.acceptFailures.Inc() }

@@ -190,6 +190,9 @@ func layersOf(conn net.Conn) (l layers, err error) {
 	if under, ok := l.tcp.(*lower); ok {
 		l.lower, l.tcp = under, under.Conn
 	}
+	if stands, ok := l.tcp.(interface{ NetConn() net.Conn }); ok {
+		l.tcp = stands.NetConn()
+	}
 	if l.secure != nil && (l.lower == nil || !l.secure.ConnectionState().HandshakeComplete) {
 		return l, errNotTakeable
 	}

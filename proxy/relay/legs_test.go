@@ -185,13 +185,13 @@ func tcpLeg(t testing.TB) (far, near net.Conn) {
 func newBest() Engine { return New(2) }
 
 // listen returns a listener of the engine's, which is closed with the test.
-func listen(t testing.TB, engine Engine, first First) net.Listener {
+func listen(t testing.TB, engine Engine, enter Enter) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err = engine.Listener(l, first); err != nil {
+	if l, err = engine.Listener(l, enter); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
@@ -365,4 +365,15 @@ func openFiles() (n int) {
 		}
 	}
 	return n
+}
+
+func dialTo(t *testing.T, l net.Listener) net.Conn {
+	t.Helper()
+	far, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { far.Close() })
+	_ = far.SetDeadline(time.Now().Add(patience))
+	return far
 }

@@ -14,7 +14,7 @@ import (
 
 // Listener implements Engine. The connections belong to a shard from the
 // beginning. l must be a net.TCPListener.
-func (e *Epoll) Listener(l net.Listener, first First) (net.Listener, error) {
+func (e *Epoll) Listener(l net.Listener, enter Enter) (net.Listener, error) {
 	defer l.Close()
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
@@ -32,7 +32,7 @@ func (e *Epoll) Listener(l net.Listener, first First) (net.Listener, error) {
 	_ = raw.Control(func(fd uintptr) { // the connections inherit it
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	})
-	return &listener{engine: e, file: file, raw: raw, address: l.Addr(), first: first}, nil
+	return &listener{engine: e, file: file, raw: raw, address: l.Addr(), enter: enter}, nil
 }
 
 // listener is a listening socket, another descriptor of a net.TCPListener's, as
@@ -42,11 +42,24 @@ type listener struct {
 	file    *os.File
 	raw     syscall.RawConn
 	address net.Addr
-	first   First
+	enter   Enter // nil: all come in as they are
 }
 
 // Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.next()
+		if err != nil {
+			return nil, err
+		}
+		if entered := l.enter.of(conn); entered != nil {
+			return &lower{entered}, nil
+		}
+	}
+}
+
+// next is the next connection.
+func (l *listener) next() (net.Conn, error) {
 	var fd int32
 	var from netip.AddrPort
 	var err error
@@ -64,8 +77,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, l.failed(err)
 	}
-	conn.first = l.first
-	return &lower{conn}, nil
+	return conn, nil
 }
 
 func (l *listener) failed(err error) error {

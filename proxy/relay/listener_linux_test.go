@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // An accept needs a descriptor for the connection and, when it is the first of
@@ -58,17 +57,6 @@ func TestNoShortageOfAnAcceptEndsAServer(t *testing.T) {
 func servesOn(err error) bool {
 	ne, ok := err.(net.Error)
 	return ok && ne.Temporary() //lint:ignore SA1019 http.Server asks this
-}
-
-func dialTo(t *testing.T, l net.Listener) net.Conn {
-	t.Helper()
-	far, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { far.Close() })
-	_ = far.SetDeadline(time.Now().Add(patience))
-	return far
 }
 
 func TestAServerOutOfDescriptorsServesAgainWhenThereAreSome(t *testing.T) {

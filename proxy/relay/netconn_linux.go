@@ -22,7 +22,6 @@ type netConn struct {
 	remote  netip.AddrPort
 	in, out signal
 	reading sync.Mutex // held by who reads
-	first   First      // is shown the first read; nil: nobody, or it was. Guarded by reading
 	writing sync.Mutex // held by who writes
 
 	mu sync.Mutex // so that no call meets a descriptor that has come back
@@ -105,17 +104,8 @@ func (c *netConn) Read(b []byte) (int, error) {
 		n, err := c.receive(b)
 		if err != os.ErrDeadlineExceeded {
 			c.in.set() // there may be more
-			c.show(b[:n])
 			return n, err
 		}
-	}
-}
-
-// show is for the first bytes. reading is held.
-func (c *netConn) show(b []byte) {
-	if first := c.first; first != nil && len(b) > 0 {
-		c.first = nil
-		first(c.RemoteAddr(), b)
 	}
 }
 

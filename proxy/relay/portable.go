@@ -117,11 +117,8 @@ func (p *Portable) forget(r *portableRelay) {
 }
 
 // Listener implements Engine.
-func (p *Portable) Listener(l net.Listener, first First) (net.Listener, error) {
-	if first == nil {
-		return l, nil
-	}
-	return &showing{l, first}, nil
+func (p *Portable) Listener(l net.Listener, enter Enter) (net.Listener, error) {
+	return &entrance{l, enter}, nil
 }
 
 // Totals implements Engine.

@@ -134,17 +134,13 @@ type Totals struct {
 	MessagesToNode, MessagesToClient int64
 }
 
-// First is shown the first bytes of a connection, and from where it comes.
-type First func(from net.Addr, b []byte)
-
 // Engine relays any number of pairs. Its methods may be called concurrently.
 type Engine interface {
 	// Listener is where clients come in: it accepts on l, which belongs to it
 	// from then on, and whose connections the engine can take over, also from
-	// under crypto/tls. First is shown what the first read of each connection
-	// brings; it must not keep or change that, nor block. Nil: nobody wants to
-	// see it. Whoever gets the listener closes it. With an error l is closed.
-	Listener(l net.Listener, first First) (net.Listener, error)
+	// under crypto/tls. Nil for enter: all come in as they are. Whoever gets the
+	// listener closes it. With an error l is closed.
+	Listener(l net.Listener, enter Enter) (net.Listener, error)
 	// Dial connects to a node, HOST:PORT, for the Node of a Pair. Whoever gets
 	// the connection closes it, or starts its pair. When ctx ends before that
 	// is done, the error is a timeout or ctx's cause.

@@ -91,3 +91,13 @@ func (s *Stack) SecureBystander() (answers func()) {
 	s.T.Cleanup(answers)
 	return answers
 }
+
+// Secure goes on over TLS.
+func (w *Wire) Secure(o *tls.Config) {
+	w.t.Helper()
+	conn := tls.Client(w.Conn, o)
+	if err := conn.Handshake(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.Conn, w.From = conn, bufio.NewReader(conn)
+}
