@@ -13,7 +13,7 @@ import (
 // The sections of the configuration, in the order of config.example.yaml. The
 // first and the last two have only comments.
 var sections = []string{
-	first, "listen", "nodes", "path_prefix", "sticky", "health", "timeouts", "limits", "trusted_proxies", other, harmless,
+	first, "listen", "nodes", "path_prefix", "sticky", "health", "timeouts", "limits", "trusted_proxies", "headers", other, harmless,
 }
 
 const (

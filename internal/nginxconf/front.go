@@ -41,11 +41,6 @@ func (d *draft) keeps(s *site) (all []string) {
 		for _, content := range contentOf(s, server) {
 			keep(content, "nginx serves it on the same port")
 		}
-		for _, listen := range named(server.block, "listen") {
-			if slices.Contains(listen.Args, "proxy_protocol") {
-				keep(listen, "Fermata does not read the PROXY protocol")
-			}
-		}
 	}
 	for _, server := range s.others {
 		if s.sharesPort(server) && len(contentOf(s, server)) > 0 {

@@ -171,7 +171,11 @@ func TestWhatIsTakenOver(t *testing.T) {
 	f(with("", "listen 443 ssl;"), "listen:\n  - address: \":80\"\n")
 	f(with("", "listen 443 quic;"), "listen 443 quic (nginx.conf:1): Fermata does not speak QUIC")
 	f(with("", "listen 8000-8010;"), "listen 8000-8010 (nginx.conf:1): no single port")
-	f(with("", "listen 80 proxy_protocol;"), "listen 80 proxy_protocol (nginx.conf:1): Fermata does not read the PROXY protocol")
+	f(with("", "listen 80 proxy_protocol; set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol;"),
+		"  - address: \":80\"\n    proxy_protocol: [10.0.0.0/8]\n")
+	f(with("", "listen 80 proxy_protocol;"), "    proxy_protocol: [0.0.0.0/0, \"::/0\"]\n")
+	f(with("", "listen 80 proxy_protocol;"), "# listen 80 proxy_protocol (nginx.conf:1): nginx does not say which proxies send the header")
+	f(with("", "listen 80 proxy_protocol; set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;"), "trusted_proxies:\n  - 10.0.0.0/8\n")
 
 	f(with("server 10.0.0.1:80 weight=2000000;", ""), "a weight is at most 1000000 here")
 	f(with("server 10.0.0.1:80 weight=5;", ""), "server 10.0.0.1:80 weight=5 (nginx.conf:1): the same node again")
@@ -207,7 +211,8 @@ func TestWhatIsTakenOver(t *testing.T) {
 	f(with("", "send_timeout 5y; keepalive_timeout 1ms;"), "keepalive_timeout 1ms (nginx.conf:1), send_timeout 5y (nginx.conf:1): no time that")
 	f(with("", "send_timeout never;"), "send_timeout never (nginx.conf:1): no time")
 	f(with("", "set_real_ip_from 10.0.0.0/8; set_real_ip_from unix:; real_ip_header X-Real-IP;"), "trusted_proxies:\n  - 10.0.0.0/8\n")
-	f(with("", "set_real_ip_from ::1;"), "nginx takes the address from X-Real-IP here")
+	f(with("", "set_real_ip_from ::1;"), "headers:\n  client: x-real-ip # nginx's default\n")
+	f(with("", "set_real_ip_from ::1; real_ip_header CF-Connecting-IP;"), "headers:\n  client: cf-connecting-ip\n")
 	f(with("", "listen 81;")+"server { listen 81; server_name other; }", "# server other (nginx.conf:1): another site on port 81,")
 	f(with("", "listen 81;")+"server { listen 82; server_name other; }", "# server other (nginx.conf:1): passes nothing to these nodes")
 	f(with("", "listen 81;")+"server { listen 82; location / { return 301 /; } }", "# server (nginx.conf:1): it only redirects")

@@ -16,6 +16,7 @@ import (
 type listener struct {
 	address string // HOST:PORT or :PORT
 	tls     bool
+	proxied bool // begins with a header of the PROXY protocol
 	pairs   []certs.Pair
 	old     bool // some server takes TLS 1.2 or older
 	from    syntax.Directive
@@ -39,7 +40,7 @@ func (d *draft) listeners(s *site) {
 		all = []*listener{{address: ":80"}}
 	}
 	for _, l := range all {
-		d.writeListener(l)
+		d.writeListener(s, l)
 	}
 	d.noteNames(s)
 	d.notePaths(s)
@@ -90,6 +91,7 @@ func (d *draft) listenOn(all []*listener, address string, directive syntax.Direc
 	for _, option := range directive.Args[min(1, len(directive.Args)):] {
 		tls = tls || option == "ssl"
 		first = first || option == "default_server" || option == "default"
+		l.proxied = l.proxied || option == "proxy_protocol"
 		d.noteListenOption(directive, option)
 	}
 	if tls {
@@ -155,8 +157,7 @@ func (d *draft) noteListenOption(directive syntax.Directive, option string) {
 	case "http2", "spdy":
 		d.noteHTTP2(about)
 	case "proxy_protocol":
-		d.note(first, about, "Fermata does not read the PROXY protocol: let the proxy in front send X-Forwarded-For "+
-			"(trusted_proxies), or pass TCP on without it.")
+		d.note("listen", about, "nginx wants the header from everybody; here peers outside of the networks of proxy_protocol are clients without one.")
 	default:
 		d.note("listen", about, "sockets have the system's settings.")
 	}
@@ -172,7 +173,7 @@ func isCovered(l *listener, all []*listener) bool {
 	_, port := splitListen(l.address)
 	i := slices.IndexFunc(all, func(other *listener) bool { return other != l && other.address == ":"+port })
 	if i >= 0 {
-		all[i].tls, all[i].old = all[i].tls || l.tls, all[i].old || l.old
+		all[i].tls, all[i].old, all[i].proxied = all[i].tls || l.tls, all[i].old || l.old, all[i].proxied || l.proxied
 		all[i].add(l.pairs, false)
 	}
 	return i >= 0
@@ -227,8 +228,11 @@ func (d *draft) isOld(server *scope) bool {
 	return !slices.Equal(all[0].Args, []string{"TLSv1.3"})
 }
 
-func (d *draft) writeListener(l *listener) {
+func (d *draft) writeListener(s *site, l *listener) {
 	d.add("listen", "  - address: %s", quote(l.address))
+	if l.proxied {
+		d.add("listen", "    proxy_protocol: [%s]", strings.Join(d.headerNetworks(s, l), ", "))
+	}
 	if !l.tls {
 		return
 	}

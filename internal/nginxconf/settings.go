@@ -162,37 +162,11 @@ func (d *draft) trustedProxies(s *site) {
 		}
 		return
 	}
-	seen := map[string]bool{}
-	for _, directive := range s.each("set_real_ip_from") {
-		text := arg(directive, 0)
-		var network proxy.Network
-		if err := network.UnmarshalText([]byte(text)); err != nil {
-			d.note(first, directive, "no address and no network; put those that it stands for into trusted_proxies.")
-			continue
-		}
-		d.settle(directive)
-		if !seen[text] {
-			d.add("trusted_proxies", "  - %s", scalar(text))
-		}
-		seen[text] = true
+	networks := d.realIPFrom(s)
+	if !d.noteRealIPHeader(s, len(networks) > 0) {
+		return
 	}
-	d.noteRealIPHeader(s)
-}
-
-func (d *draft) noteRealIPHeader(s *site) {
-	for _, directive := range s.each("real_ip_recursive") {
-		d.settle(directive)
-		if arg(directive, 0) != "on" {
-			d.note("trusted_proxies", directive, "Fermata passes over all trusted proxies, as nginx does with on.")
-		}
-	}
-	for _, directive := range s.each("real_ip_header") {
-		d.settle(directive)
-		if !strings.EqualFold(arg(directive, 0), "X-Forwarded-For") {
-			d.note("trusted_proxies", directive, "Fermata takes the client's address from X-Forwarded-For; most proxies send that as well.")
-		}
-	}
-	if len(s.each("set_real_ip_from")) > 0 && len(s.each("real_ip_header")) == 0 {
-		d.hint("trusted_proxies", "nginx takes the address from X-Real-IP here, Fermata from X-Forwarded-For; most proxies send that as well.")
+	for _, network := range networks {
+		d.add("trusted_proxies", "  - %s", network)
 	}
 }
