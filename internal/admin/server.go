@@ -24,7 +24,7 @@ type Server struct {
 // /metrics.
 func New(o endpoint.Options, control Control, metrics http.Handler) *Server {
 	s := &Server{options: o, control: control, feed: newFeed()}
-	s.handler = withHeaders(s.guard(s.routes(metrics)))
+	s.handler = withHeaders(s.guard(s.mux(metrics)))
 	return s
 }
 
@@ -54,37 +54,6 @@ func (s *Server) Publish(e Event) { s.feed.publish(e) }
 // Close ends the streams of events, after what was published before has been
 // sent. Everything else goes on working.
 func (s *Server) Close() { s.feed.close() }
-
-func (s *Server) routes(metrics http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	handle := func(method, path string, h http.Handler) {
-		mux.Handle(method+" "+path, h)
-		mux.Handle(path, s.withToken(wrongMethod(method)))
-	}
-	api := func(method, path string, a answer) { handle(method, path, s.withToken(a)) }
-
-	api("GET", "/v1/nodes", s.nodes)
-	api("GET", "/v1/nodes/{name}", s.node)
-	api("POST", "/v1/nodes/{name}/drain", s.drain)
-	api("POST", "/v1/nodes/{name}/undrain", s.undrain)
-	api("POST", "/v1/rebalance", s.rebalance)
-	api("POST", "/v1/reload", s.reload)
-	mux.Handle("GET /v1/roll", s.withToken(answer(s.roll)))
-	mux.Handle("PUT /v1/roll", s.withToken(answer(s.setRoll)))
-	mux.Handle("DELETE /v1/roll", s.withToken(answer(s.endRoll)))
-	mux.Handle("/v1/roll", s.withToken(wrongMethod("GET, PUT, DELETE")))
-	api("GET", "/v1/explain", s.explain)
-	api("GET", "/v1/history", s.pastSamples)
-	handle("GET", "/v1/events", s.withToken(s.feed))
-	handle("GET", "/v1/live", s.withToken(http.HandlerFunc(s.live)))
-	handle("GET", "/metrics", s.withToken(metrics))
-	handle("GET", "/healthz", http.HandlerFunc(healthy))
-	handle("GET", "/readyz", http.HandlerFunc(s.ready))
-	handle("GET", "/{$}", dashboard())
-	handle("GET", "/web/", dashboard())
-	mux.Handle("/", s.withToken(answer(noSuchPath)))
-	return mux
-}
 
 // answer is a handler that returns what to send as JSON.
 type answer func(*http.Request) (any, error)
