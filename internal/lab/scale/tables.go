@@ -100,7 +100,7 @@ func clusters(f findings) string {
 		if found.Whole < found.Members {
 			members, beat = fmt.Sprintf("%s, %d of them whole", members, found.Whole), ""
 		}
-		if found.Swaps > 0 {
+		if found.Whole == found.Members && found.Swaps > 0 {
 			storm, conflicts = found.Storm.String(), percent(float64(found.Conflicts)/float64(found.Swaps))
 		}
 		lines = append(lines, []string{members, count(found.Nodes), fmt.Sprintf("%.1f", found.Beats), bytes(found.Out), beat, found.Quiet.String(), storm, conflicts})
