@@ -17,8 +17,7 @@ import (
 // startMember is a Fermata of a cluster that meets there.
 func startMember(t *testing.T, redis *redisserver.Server, name, text string) *front {
 	t.Helper()
-	cluster := fmt.Sprintf("cluster: {redis: 'redis://%s', secret: 0123456789abcdef, member: %s}\n", redis.Address(), name)
-	return startFront(t, cluster+text, func(*App) {})
+	return startMemberAt(t, "redis://"+redis.Address(), name, text)
 }
 
 // startMembers are several, which hear each other.
