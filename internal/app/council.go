@@ -89,7 +89,7 @@ func (a *App) reportNode(v cluster.View, n balancer.Status) cluster.NodeReport {
 	r := cluster.NodeReport{
 		Connections: n.Connections, Requests: n.Requests, Up: n.Up, Cap: n.MaxConnections,
 		Asked: a.handler.Share(n.Node, v.UpgradeShare(n.Name)) + n.Missed, Moved: outcome.Moved, Closed: outcome.Closed,
-		Checked: n.Checked,
+		Checked: cluster.MomentOf(n.Checked),
 	}
 	if !n.Up {
 		r.Reason = n.Reason

@@ -124,7 +124,7 @@ func (a *App) sum(v cluster.View, n balancer.Status) sum {
 
 func (s *sum) add(m cluster.Report, n cluster.NodeReport, leaving bool) {
 	shown := admin.MemberNode{
-		Member: m.Name, ID: m.ID, Health: admin.HealthDown, Reason: n.Reason, State: admin.StateReady, Connections: n.Connections, Checked: n.Checked,
+		Member: m.Name, ID: m.ID, Health: admin.HealthDown, Reason: n.Reason, State: admin.StateReady, Connections: n.Connections, Checked: n.Checked.Time(),
 	}
 	switch {
 	case leaving && n.Connections == 0:

@@ -29,7 +29,7 @@ type NodeReport struct {
 	Reason      string `json:"reason,omitempty"` // only when down
 	// Checked is by the member's clock: by that of Redis, each beat would have it a little
 	// different.
-	Checked time.Time      `json:"checked,omitzero"`
+	Checked Moment         `json:"checked,omitempty"`
 	Asked   int            `json:"asked,omitempty"`  // upgrades that wanted it, ever, whether it was full or not
 	Moved   int            `json:"moved,omitempty"`  // of the drain under way
 	Closed  map[string]int `json:"closed,omitempty"` // of the drain under way, by outcome
@@ -37,3 +37,22 @@ type NodeReport struct {
 }
 
 func (n NodeReport) used() int { return n.Connections + n.Requests }
+
+// Moment is a time in ms since 1970, which takes less room than as text; 0: none.
+type Moment int64
+
+// MomentOf is none for the zero time.
+func MomentOf(t time.Time) Moment {
+	if t.IsZero() {
+		return 0
+	}
+	return Moment(t.UnixMilli())
+}
+
+// Time is zero for none.
+func (m Moment) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m))
+}
