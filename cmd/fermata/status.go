@@ -159,7 +159,7 @@ func statusRows(nodes []admin.Node) [][]cell {
 			{text: connectionsOf(node)},
 			{text: strconv.Itoa(node.Weight)},
 			{text: drainOf(node)},
-			{text: console.Printable(node.Reason)},
+			{text: console.Printable(node.ReasonText())},
 		})
 	}
 	return rows

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,14 @@ func (n Node) HealthText() string {
 		return n.Health
 	}
 	return fmt.Sprintf("up %d/%d", n.upOn(), len(n.Members))
+}
+
+// ReasonText is the node's reason for people, with where it was found.
+func (n Node) ReasonText() string {
+	if n.Discovered == "" || strings.Contains(n.Reason, n.Discovered) {
+		return n.Reason
+	}
+	return n.Reason + " (found by " + n.Discovered + ")"
 }
 
 // UpEverywhere is whether it is up, on every member of a cluster.

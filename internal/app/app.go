@@ -225,9 +225,11 @@ func (a *App) begin(ctx context.Context, before remembered) {
 	defer a.mu.Unlock()
 	a.running = ctx
 	a.metrics.Reloaded(true, time.Now())
+	a.discovery.recalled = before.found
 	a.discovery.add(ctx, a.config.Nodes)
 	a.discovery.looked(ctx)
 	nodes := a.putNodes()
+	a.rememberFound()
 	a.restore(before)
 	a.applied.serving = !inCluster(a.council.View())
 	a.checks.set(ctx, nodes, a.config.Health)

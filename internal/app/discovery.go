@@ -23,9 +23,10 @@ type discovery struct {
 	report   func(discover.Report)
 	resolver *net.Resolver
 
-	wg      sync.WaitGroup
-	mu      sync.Mutex
-	running map[string]*finding // by the entry's name
+	wg       sync.WaitGroup
+	mu       sync.Mutex
+	running  map[string]*finding   // by the entry's name
+	recalled map[string]foundNodes // the same; before the first add
 }
 
 // finding is the search of one entry.
@@ -54,7 +55,7 @@ func (d *discovery) add(ctx context.Context, entries []config.Node) {
 		switch {
 		case !e.Finds():
 		case old == nil:
-			d.running[e.Name] = d.start(ctx, e, discover.Table{})
+			d.running[e.Name] = d.start(ctx, e, d.before(e))
 		case old.source != e.Source:
 			old.stop()
 			d.running[e.Name] = d.start(ctx, e, old.Known())

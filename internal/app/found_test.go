@@ -1,58 +1,66 @@
 package app
 
 import (
-	"errors"
-	"net/netip"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
-	"fermata/balancer"
-	"fermata/internal/names"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"fermata/internal/lab/dnsserver"
 )
 
-func TestOnlyNodesThatWereFoundAreToldAsFoundAndGone(t *testing.T) {
+func TestNodesThatWereFoundAreThereAfterARestartWhileDNSIsAway(t *testing.T) {
 	t.Parallel()
-	a, logs := watched(t)
-	node := func(name string) balancer.NodeOptions {
-		return balancer.NodeOptions{Name: name, URL: balancer.URL{Host: name + ":8080"}}
-	}
-	a.joined.Store(&joined{
-		nodes:   []balancer.NodeOptions{node("fixed"), node("fixed-stays"), node("pod-1"), node("pod-stays")},
-		origins: map[string]string{"fixed": "", "fixed-stays": "", "pod-1": "dns pods", "pod-stays": "dns pods"},
+	dns, state := dnsserver.Start(t), stateOf(t)
+	port := startNodes(t, "127.0.0.3", "127.0.0.2")
+	text := fmt.Sprintf("state_dir: %s\n"+foundAt, state, port)
+	t.Run("before", func(t *testing.T) { // a Fermata that ends with this
+		dns.Set("reverb.test", "127.0.0.3", "127.0.0.2")
+		newFinder(t, dns, text).untilNodes("reverb-127.0.0.2", "reverb-127.0.0.3")
 	})
-	a.noteFound(joined{
-		nodes:   []balancer.NodeOptions{node("fixed-stays"), node("fixed-new"), node("pod-stays"), node("pod-2")},
-		origins: map[string]string{"fixed-stays": "", "fixed-new": "", "pod-stays": "dns pods", "pod-2": "dns pods"},
+	dns.Fail(dnsmessage.RCodeServerFailure)
+	f := newFinder(t, dns, text)
+	f.untilNodes("reverb-127.0.0.2", "reverb-127.0.0.3")
+	f.connect()
+	f.eventually("a look that fails", func() (any, bool) { n := f.failures("reverb"); return n, n > 0 })
+	f.untilNodes("reverb-127.0.0.2", "reverb-127.0.0.3")
+	dns.Fail(dnsmessage.RCodeSuccess)
+	dns.Set("reverb.test", "127.0.0.3")
+	f.untilNodes("reverb-127.0.0.3")
+}
+
+func TestNodesThatWereFoundElsewhereAreNotTakenUp(t *testing.T) {
+	t.Parallel()
+	dns, state := dnsserver.Start(t), stateOf(t)
+	port := startNodes(t, "127.0.0.2")
+	text := fmt.Sprintf("state_dir: %s\n"+foundAt, state, port)
+	t.Run("before", func(t *testing.T) {
+		dns.Set("reverb.test", "127.0.0.2")
+		newFinder(t, dns, text).untilNodes("reverb-127.0.0.2")
 	})
-	if got := linesOf(logs, "node found", "reason"); got != "pod-2:8080, by dns pods" {
-		t.Errorf("got %q found, want pod-2 alone", got)
-	}
-	if got := linesOf(logs, "node gone", "node"); got != "pod-1" {
-		t.Errorf("got %q gone, want pod-1 alone: a reload tells of those of the configuration", got)
+	if f := newFinder(t, dns, strings.Replace(text, "reverb.test", "other.test", 1)); len(f.names()) > 0 {
+		t.Errorf("got %v, want none: they were found by another name", f.names())
 	}
 }
 
-func TestOnlyALookUpThatFailsIsWarnedOf(t *testing.T) {
-	t.Parallel()
-	const warning = "node's name not found, what is known of its addresses stays"
-	a, logs := watched(t)
-	at := target{host: "reverb.test", port: 8080}
-	a.found("a", at, names.Answer{Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Changed: true})
-	if got := logs.FilterMessage(warning).Len(); got != 0 {
-		t.Errorf("got %d warnings of a name that was found, want none", got)
+func TestAFileOfFoundNodesWithMistakesIsRefused(t *testing.T) {
+	f := func(text string, want int, refusals ...string) {
+		t.Helper()
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &all); err != nil {
+			t.Fatal(err)
+		}
+		var refused []string
+		found := recallFound(all, func(field, _ string) { refused = append(refused, field) })
+		if len(found["r"].Nodes) != want || fmt.Sprint(refused) != fmt.Sprint(refusals) {
+			t.Errorf("%s: got %v, refused %v, want %d nodes, refused %v", text, found, refused, want, refusals)
+		}
 	}
-	a.found("a", at, names.Answer{Err: errors.New("no such host")})
-	if got := linesOf(logs, warning, "name"); got != "reverb.test" {
-		t.Errorf("got a warning of %q, want it of the name that was not found", got)
-	}
-}
-
-func TestAFermataAloneTellsNobodyWhereItsClientsAre(t *testing.T) {
-	t.Parallel()
-	a, _ := resting(t)
-	if a.announcer(nil) != nil {
-		t.Error("got somebody to tell, want nobody without a cluster")
-	}
-	if !a.clusterMetrics().RedisUp() {
-		t.Error("got Redis down, want it up until it could not be reached")
-	}
+	f(`{"r": {"Source": "dns a", "Nodes": [{"Name": "r-1", "URL": "http://10.0.0.1:8080"}]}}`, 1)
+	f(`{"r": {"Source": "dns a", "Nodes": [{"Name": "../x", "URL": "http://10.0.0.1:8080"}]}}`, 0, `"r".Nodes[0]`)
+	f(`{"r": {"Source": "dns a", "Nodes": [{"Name": "r-1"}]}}`, 0, `"r".Nodes[0]`)
+	f(`{"r": {"Source": "dns a", "Nodes": [{"Name": "r-1", "URL": "ftp://x"}]}}`, 0, `"r"`)
+	f(`{"r": 1}`, 0, `"r"`)
 }

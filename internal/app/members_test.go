@@ -86,3 +86,15 @@ func TestADrainOfAnotherMemberIsByThisMachinesClock(t *testing.T) {
 	f("other", "there", ", by there")
 	f("other", "", "")
 }
+
+func TestOfAClusterItIsSaidWhoseLastClientHasGone(t *testing.T) {
+	f := func(v cluster.View, want string) {
+		t.Helper()
+		if got := lastGone(v, balancer.Status{Name: "a"}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	f(cluster.View{}, "its last client has gone")
+	f(ofTwo(cluster.NodeReport{}), "the last client of here has gone")
+	f(ofTwo(cluster.NodeReport{Connections: 7}), "the last client of here has gone, other members have 7")
+}

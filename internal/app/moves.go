@@ -1,12 +1,15 @@
 package app
 
 import (
+	"fmt"
+
 	"time"
 
 	"go.uber.org/zap"
 
 	"fermata/balancer"
 	"fermata/internal/admin"
+	"fermata/internal/cluster"
 	"fermata/internal/config"
 	"fermata/internal/pusher"
 	"fermata/proxy/moves"
@@ -62,7 +65,7 @@ func (a *App) lostMove(n balancer.Status) moves.Move {
 // a node that a reload has removed.
 func (a *App) drained(n balancer.Status) {
 	_, err := a.pool.Node(n.Name)
-	gone, outcome := "its last client has gone", a.moves.Outcome(n.Node)
+	gone, outcome := lastGone(a.council.View(), n), a.moves.Outcome(n.Node)
 	if err != nil {
 		gone += ", and it was removed"
 	}
@@ -75,6 +78,18 @@ func (a *App) drained(n balancer.Status) {
 		a.forget(n)
 		a.leftForGood(n.Name)
 	}
+}
+
+// lastGone says whose last client has gone from a node.
+func lastGone(v cluster.View, n balancer.Status) string {
+	if !inCluster(v) {
+		return "its last client has gone"
+	}
+	text := fmt.Sprintf("the last client of %s has gone", selfName(v))
+	if left := connections(v, balancer.Status{Name: n.Name}); left > 0 {
+		text += fmt.Sprintf(", other members have %d", left)
+	}
+	return text
 }
 
 // leftForGood is for a node that has left the pool. One that may be found again

@@ -103,6 +103,7 @@ func (a *App) lookedForNodes(r discover.Report) {
 	defer a.mu.Unlock()
 	if a.running.Err() == nil {
 		a.replaceNodes()
+		a.rememberFound()
 		a.delivery.Replan()
 	}
 }

@@ -21,6 +21,7 @@ import (
 type remembered struct {
 	drains map[string]balancer.Drain // by node
 	roll   []string
+	found  map[string]foundNodes // by the entry of the configuration
 }
 
 // recall reads what was remembered. What no command could have set is left out
@@ -34,6 +35,7 @@ func (a *App) recall() remembered {
 	})
 	read(a, &a.state.roll, "roll not restored", func(all []json.RawMessage, refuse refusal) { m.roll = recallRoll(all, refuse) })
 	m.roll = a.stillThere(m.roll)
+	read(a, &a.state.found, "found nodes not restored", func(all map[string]json.RawMessage, refuse refusal) { m.found = recallFound(all, refuse) })
 	return m
 }
 

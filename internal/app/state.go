@@ -16,12 +16,12 @@ import (
 )
 
 // stateDir is where the drains and the roll are remembered, so that a restart
-// in the middle of a deploy sends nobody to a node that is about to go. The zero
-// value remembers nothing.
+// in the middle of a deploy sends nobody to a node that is about to go, and the
+// nodes that were found. The zero value remembers nothing.
 type stateDir struct {
-	path         string // empty: nothing is remembered
-	lock         *os.File
-	drains, roll stateFile
+	path                string // empty: nothing is remembered
+	lock                *os.File
+	drains, roll, found stateFile
 }
 
 func newStateDir(path string) *stateDir {
@@ -32,6 +32,7 @@ func newStateDir(path string) *stateDir {
 		path:   path,
 		drains: stateFile{path: filepath.Join(path, "drains.json")},
 		roll:   stateFile{path: filepath.Join(path, "roll.json")},
+		found:  stateFile{path: filepath.Join(path, "found.json")},
 	}
 }
 

@@ -161,6 +161,12 @@ func (t *Table) Nodes() []Node {
 	return nodes
 }
 
+// Remembered is a table of nodes that were found once.
+func Remembered(nodes []Node) (t Table) {
+	t.Take(nodes, time.Now())
+	return t
+}
+
 // Clone is a table with the same nodes.
 func (t *Table) Clone() Table {
 	records := make(map[string]*record, len(t.records))

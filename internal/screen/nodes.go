@@ -184,9 +184,9 @@ func clientsOf(node admin.Node) string {
 // reasonOf says why the node is up or down, and what else there is to it.
 func reasonOf(node admin.Node) string {
 	if node.Avoided {
-		return "to be drained in a roll; " + node.Reason
+		return "to be drained in a roll; " + node.ReasonText()
 	}
-	return node.Reason
+	return node.ReasonText()
 }
 
 func healthStyle(node admin.Node) style {

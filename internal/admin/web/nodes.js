@@ -42,7 +42,7 @@ function fill(card, node, most, look) {
   part(".node-state").hidden = node.state === "ready" && node.health === "down"; // ready, but of no use
   part(".avoided").hidden = !node.avoided;
   part(".delivery").hidden = node.health === "down" || node.delivery !== "down"; // who is down has the reason
-  set(part(".reason"), node.reason);
+  set(part(".reason"), reasonOf(node));
   fillLoad(part, node, most);
   fillDrain(part, node, look);
   fillActions(part, node);
@@ -177,4 +177,9 @@ function fillActions(part, node) {
 function name(button, verb, node) {
   set(button, `${verb} …`);
   button.setAttribute("aria-label", verb === "Change" ? `Change the drain of ${node.name}` : `${verb} ${node.name}`);
+}
+
+// reasonOf is the node's reason, with where it was found.
+function reasonOf({ reason, discovered }) {
+  return !discovered || reason.includes(discovered) ? reason : `${reason} (found by ${discovered})`;
 }
