@@ -79,6 +79,7 @@ type App struct {
 	untold        *seldom // what the service manager did not take
 	listeners     []listener
 	watches       sync.WaitGroup // of the certificates' files
+	acme          *issuing
 	adminListener net.Listener   // nil: there is no admin endpoint
 	stopping      atomic.Bool
 	reloadFailed  atomic.Bool // the last one
@@ -147,8 +148,12 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if a.clusterName != "" {
 		a.refused = metrics.ObserveCluster(a.registry, a.clusterMetrics(), cluster.Refusals)
 	}
-	if a.council, err = a.newCouncil(c.Cluster); err != nil {
+	var store *cluster.RedisStore
+	if a.council, store, err = a.newCouncil(c.Cluster); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	if a.acme, err = a.newIssuing(c, store); err != nil {
+		return nil, err
 	}
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
 	return a, nil
@@ -242,6 +247,7 @@ func (a *App) begin(ctx context.Context, before remembered) {
 	a.checks.wg.Go(func() { a.adviseChecks(ctx, started) })
 	a.checks.wg.Go(func() { a.moves.MoveOld(ctx) })
 	a.checks.wg.Go(func() { a.forgetMissing(ctx) })
+	a.getCertificates(ctx, a.acme.plan)
 	a.warn(a.config)
 	a.log.Info("serving", zap.Int("nodes", len(nodes)), zap.Int("max_clients", a.proxyOptions(a.config).Limits.MaxClients))
 }

@@ -22,20 +22,21 @@ type council interface {
 	Now() time.Time
 }
 
-func (a *App) newCouncil(o *cluster.Options) (council, error) {
+// newCouncil also returns the cluster's Redis, nil without a cluster.
+func (a *App) newCouncil(o *cluster.Options) (council, *cluster.RedisStore, error) {
 	if o == nil {
-		return cluster.NewAlone(a.apply), nil
+		return cluster.NewAlone(a.apply), nil, nil
 	}
 	store, err := cluster.OpenRedis(*o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	member := cluster.New(*o, cluster.Deps{
 		Store: store, Report: a.report, Lower: a.pool.SetQuota, Changed: a.apply, Refused: a.refused,
 		Log: a.log.Named("cluster"),
 	})
 	a.ids = a.newIDs(*o, store, member)
-	return member, nil
+	return member, store, nil
 }
 
 // firstWord is how long a start waits for what the others have decided, and for its

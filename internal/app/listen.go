@@ -77,7 +77,7 @@ func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshake
 	if o.TLS == nil {
 		return listener{Listener: l}, nil
 	}
-	store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, a.config))
+	store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, a.config), a.issued(o))
 	if err != nil {
 		l.Close()
 		return listener{}, err
@@ -128,7 +128,7 @@ func (a *App) clientServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:           a.handler,
+		Handler:           a.acme.Handler(a.handler),
 		ConnState:         a.handler.ConnState,
 		ConnContext:       noting(a.config),
 		Protocols:         protocols,
@@ -190,7 +190,8 @@ func (a *App) noteExpiry() {
 		if l.certificates == nil {
 			continue
 		}
-		if at := l.certificates.NotAfter(); first.IsZero() || at.Before(first) {
+		at := l.certificates.NotAfter()
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
@@ -206,7 +207,7 @@ func (a *App) loadCertificates(c *config.Config) ([]*certs.Store, error) {
 		if o.TLS == nil {
 			continue
 		}
-		store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, c))
+		store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, c), a.issued(o))
 		stores[i], errs = store, append(errs, err)
 	}
 	return stores, errors.Join(errs...)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fermata/internal/acme"
 	"fermata/internal/admin"
 	"fermata/internal/certs"
 	"fermata/internal/config"
@@ -71,7 +72,8 @@ func (a *App) serving() context.Context {
 type loaded struct {
 	config       *config.Config
 	certificates []*certs.Store // one a listener, nil where there is no TLS
-	err          error          // what keeps it from being taken over
+	plan         acme.Plan
+	err          error // what keeps it from being taken over
 }
 
 // readAll reads the files, unless ctx ends before: a file system that does not
@@ -93,6 +95,9 @@ func (a *App) read(now *config.Config) (next loaded) {
 		return next
 	}
 	if next.err = fixed(now, next.config); next.err != nil {
+		return next
+	}
+	if next.plan, next.err = acmePlan(next.config); next.err != nil {
 		return next
 	}
 	next.certificates, next.err = a.loadCertificates(next.config)
@@ -125,6 +130,7 @@ func (a *App) swap(next loaded) (gone []string, err error) {
 	if a.running.Err() != nil {
 		return nil, errNotServing
 	}
+	a.getCertificates(a.running, next.plan)
 	for i, l := range a.listeners {
 		if l.certificates != nil {
 			l.certificates.Replace(next.certificates[i])

@@ -64,4 +64,5 @@ func (a *App) windUp(clients *http.Server, c *config.Config, begun time.Time) {
 	a.handler.Wait()
 	a.checks.wait()
 	a.discovery.wait()
+	a.leaveCertificates()
 }

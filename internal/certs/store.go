@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type generation struct {
 	tickets []secret.Text
 	digest  digest // of the files
 	certs   []tls.Certificate
+	issued  Issued
 
 	served atomic.Pointer[served]
 }
@@ -39,10 +41,10 @@ type served struct {
 // Load reads every pair, and errors with all that keeps one from being served.
 // One that is not valid now is served: otherwise it would keep the others from
 // being served, and clients refuse it anyway. The first certificate is for clients
-// whose name fits none of them. Session tickets are keyed by the secrets; without
-// any, by keys of this process.
-func Load(pairs []Pair, tickets []secret.Text) (*Store, error) {
-	if len(pairs) == 0 {
+// whose name fits none of them, or without a pair the first of those that are issued.
+// Session tickets are keyed by the secrets; without any, by keys of this process.
+func Load(pairs []Pair, tickets []secret.Text, issued Issued) (*Store, error) {
+	if len(pairs) == 0 && len(issued.Names) == 0 {
 		return nil, errors.New("got no certificates, want at least one")
 	}
 	texts, digest, err := readAll(pairs)
@@ -54,7 +56,7 @@ func Load(pairs []Pair, tickets []secret.Text) (*Store, error) {
 		return nil, err
 	}
 	s := new(Store)
-	s.current.Store(&generation{pairs: pairs, tickets: tickets, digest: digest, certs: certs})
+	s.current.Store(&generation{pairs: pairs, tickets: tickets, digest: digest, certs: certs, issued: issued})
 	return s, nil
 }
 
@@ -88,8 +90,12 @@ func parseAll(pairs []Pair, texts []pairText) ([]tls.Certificate, error) {
 func (s *Store) Config(minVersion uint16) *tls.Config {
 	return &tls.Config{
 		MinVersion: minVersion,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			return s.current.Load().config(minVersion, time.Now()), nil
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			now := s.current.Load()
+			if len(now.issued.Names) > 0 && isChallenge(hello) {
+				return now.issued.challengeConfig(), nil
+			}
+			return now.config(minVersion, time.Now()), nil
 		},
 	}
 }
@@ -104,6 +110,9 @@ func (g *generation) config(minVersion uint16, now time.Time) *tls.Config {
 		Certificates: g.certs,
 		NextProtos:   []string{"http/1.1"}, // an upgrade to WebSocket needs it
 	}
+	if len(g.issued.Names) > 0 {
+		c.GetCertificate = g.choose
+	}
 	if len(g.tickets) > 0 {
 		c.SetSessionTicketKeys(ticketKeys(g.tickets, now))
 	}
@@ -115,13 +124,25 @@ func (g *generation) config(minVersion uint16, now time.Time) *tls.Config {
 // loaded from a new configuration. It cannot fail.
 func (s *Store) Replace(with *Store) { s.current.Store(with.current.Load()) }
 
-// NotAfter is when the first of the certificates expires.
+// NotAfter is when the first of the certificates expires, the zero time if there is
+// none yet.
 func (s *Store) NotAfter() time.Time {
 	var first time.Time
-	for _, cert := range s.current.Load().certs {
+	for _, cert := range s.current.Load().all() {
 		if first.IsZero() || cert.Leaf.NotAfter.Before(first) {
 			first = cert.Leaf.NotAfter
 		}
 	}
 	return first
+}
+
+// all are the certificates that there are now.
+func (g *generation) all() []tls.Certificate {
+	all := slices.Clone(g.certs)
+	for _, name := range g.issued.Names {
+		if cert := g.issued.Certificate(name); cert != nil {
+			all = append(all, *cert)
+		}
+	}
+	return all
 }

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func mustLoad(t *testing.T, pairs ...Pair) *Store {
 	t.Helper()
-	s, err := Load(pairs, nil)
+	s, err := Load(pairs, nil, Issued{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,11 +168,11 @@ func TestLoadErrsWithEveryBadPair(t *testing.T) {
 	good := writePair(t, now, "a.example.com")
 	mixed := Pair{Cert: good.Cert, Key: writePair(t, now, "b.example.com").Key}
 	bare := Pair{Cert: good.Key, Key: good.Key}
-	_, err := Load([]Pair{good, bare, mixed}, nil)
+	_, err := Load([]Pair{good, bare, mixed}, nil, Issued{})
 	if err == nil || !strings.Contains(err.Error(), "got no certificate") || !strings.Contains(err.Error(), "is no key for") {
 		t.Errorf("got %v, want both what is no certificate and what does not match", err)
 	}
-	if _, err := Load(nil, nil); err == nil {
+	if _, err := Load(nil, nil, Issued{}); err == nil {
 		t.Error("got no error for no pairs, want one")
 	}
 }

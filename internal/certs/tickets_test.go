@@ -35,7 +35,7 @@ func TestAClientResumesAtAnotherFermataWithTheSameSecret(t *testing.T) {
 
 func keyed(t *testing.T, p Pair, tickets []secret.Text) *Store {
 	t.Helper()
-	s, err := Load([]Pair{p}, tickets)
+	s, err := Load([]Pair{p}, tickets, Issued{})
 	if err != nil {
 		t.Fatal(err)
 	}

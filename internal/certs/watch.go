@@ -59,7 +59,7 @@ func (w *watcher) tell(bad digest, err error) {
 // there is an error, or when it is the digest of the running one.
 func (g *generation) reread(now time.Time) (*generation, error) {
 	texts, digest, err := readAll(g.pairs)
-	next := &generation{pairs: g.pairs, tickets: g.tickets, digest: digest}
+	next := &generation{pairs: g.pairs, tickets: g.tickets, digest: digest, issued: g.issued}
 	if err != nil || digest == g.digest {
 		return next, err
 	}

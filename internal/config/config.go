@@ -9,6 +9,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/health"
+	"fermata/internal/acme"
 	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
 	"fermata/internal/cluster"
@@ -88,6 +89,9 @@ type Listen struct {
 type TLS struct {
 	// Certificates are chosen by SNI; the first is for all other clients.
 	Certificates []certs.Pair `yaml:"certificates"`
+	// ACME is which certificates a CA issues to Fermata itself, chosen by SNI too; nil:
+	// none.
+	ACME *acme.Options `yaml:"acme"`
 	// MinVersion is "1.2" or "1.3".
 	MinVersion string `yaml:"min_version"`
 	// TicketSecret keys the session tickets, so that clients resume after a

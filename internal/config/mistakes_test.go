@@ -153,8 +153,8 @@ func TestTLSIsChecked(t *testing.T) {
 	}
 	begin := "nodes: [{name: a, url: 'http://10.0.0.1'}]\nlisten:\n  - address: :443\n    tls:\n"
 	f := func(text string, want ...string) { t.Helper(); wantMistakes(t, begin+text, want...) }
-	f("", "4: listen[0].tls.certificates: got no certificates, want at least one")
-	f("      certificates: []\n", "5: listen[0].tls.certificates: got no certificates, want at least one")
+	f("", "4: listen[0].tls.certificates: got no certificates, want at least one, or acme")
+	f("      certificates: []\n", "5: listen[0].tls.certificates: got no certificates, want at least one, or acme")
 	f("      ticket_secret: short\n      certificates:\n        - {cert: "+good.Cert+", key: "+good.Key+"}\n",
 		"5: listen[0].tls.ticket_secret: got 5 bytes, want at least 16")
 	f("      min_version: 1.1\n      certificates:\n        - {cert: "+good.Cert+", key: "+good.Key+"}\n",

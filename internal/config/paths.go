@@ -17,6 +17,9 @@ func (c *Config) resolvePaths(file string) {
 			pair := &listen.TLS.Certificates[i]
 			pair.Cert, pair.Key = resolve(dir, pair.Cert), resolve(dir, pair.Key)
 		}
+		if listen.TLS.ACME != nil {
+			listen.TLS.ACME.CARoot = resolve(dir, listen.TLS.ACME.CARoot)
+		}
 	}
 	for i := range c.Nodes {
 		c.Nodes[i].File = resolve(dir, c.Nodes[i].File)

@@ -17,7 +17,7 @@ import (
 // withoutDefault are the options that have no default; the example's value for them
 // is only an example.
 var withoutDefault = []string{
-	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "nodes[].name", "nodes[].url",
+	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "listen[].tls.acme.domains[]", "nodes[].name", "nodes[].url",
 	"apps[].id", "apps[].key", "apps[].secret",
 	"cluster.redis", "cluster.secret", "tracing.endpoint",
 }

@@ -35,6 +35,7 @@ func (c *Config) validate(r *report) {
 	r.validateAdmin(c.Admin)
 	r.validateCluster(c.Cluster)
 	r.validateTracing(c.Tracing)
+	r.validateACME(c)
 	r.validatePlaces(c)
 	r.validateFiles(c)
 	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -12,6 +12,7 @@ import (
 // doubt adds warnings: what is valid, and may be meant, but seldom is.
 func (r *report) doubt(c *Config) {
 	r.doubtCookie(c)
+	r.doubtACME(c)
 	r.doubtHealth(c)
 	r.doubtTimes(c)
 	r.doubtCaps(c)

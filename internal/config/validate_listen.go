@@ -37,7 +37,7 @@ func (r *report) validateTLS(path string, o TLS, now time.Time) {
 	if o.TicketSecret != "" {
 		r.atLeastBytes(path+".ticket_secret", len(o.TicketSecret))
 	}
-	r.want(len(o.Certificates) > 0, path+".certificates", "got no certificates, want at least one")
+	r.want(len(o.Certificates) > 0 || o.ACME != nil, path+".certificates", "got no certificates, want at least one, or acme")
 	for i, pair := range o.Certificates {
 		r.validatePair(fmt.Sprintf("%s.certificates[%d]", path, i), pair, now)
 	}

@@ -74,6 +74,9 @@ func (s *Server) Close() {
 	s.streams.Close()
 }
 
+// Address is HOST:PORT, over UDP and TCP.
+func (s *Server) Address() string { return s.streams.Addr().String() }
+
 // Set makes these the addresses of a host.
 func (s *Server) Set(host string, addresses ...string) {
 	s.mu.Lock()
