@@ -18,6 +18,7 @@ import (
 // edge is where a Fermata with certificates from a CA listens.
 type edge struct {
 	http, tls, state string
+	one, two         string // domains, no other test's
 	ca               *pebble.CA
 	dns              *dnsserver.Server
 }
@@ -26,9 +27,10 @@ type edge struct {
 func newEdge(t *testing.T, o *pebble.Options) *edge {
 	t.Helper()
 	e := &edge{http: port.Reserve(t), tls: port.Reserve(t), state: filepath.Join(t.TempDir(), "state"), dns: dnsserver.Start(t)}
-	for _, domain := range []string{"ws.example.com", "two.example.com"} {
-		e.dns.Set(domain, "127.0.0.1")
-	}
+	_, number, _ := strings.Cut(e.tls, ":")
+	e.one, e.two = "one"+number+".example.com", "two"+number+".example.com"
+	e.dns.Set(e.one, "127.0.0.1")
+	e.dns.Set(e.two, "127.0.0.1")
 	if o != nil {
 		e.startCA(t, *o)
 	}
@@ -71,15 +73,15 @@ func (e *edge) await(s *apptest.Stack, name string) (cert *x509.Certificate) {
 func TestACertificateIsIssuedAndServed(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, new(pebble.Options))
-	s := apptest.New(t, 1, e.config("", "ws.example.com"))
-	if got := e.await(s, "ws.example.com").DNSNames; len(got) != 1 || got[0] != "ws.example.com" {
-		t.Errorf("got a certificate for %v, want one for ws.example.com", got)
+	s := apptest.New(t, 1, e.config("", e.one))
+	if got := e.await(s, e.one).DNSNames; len(got) != 1 || got[0] != e.one {
+		t.Errorf("got a certificate for %v, want one for %s", got, e.one)
 	}
 	line := s.Logs.Wait(t, "certificate")
-	if line["reason"] != "issued" || line["domain"] != "ws.example.com" {
+	if line["reason"] != "issued" || line["domain"] != e.one {
 		t.Errorf("got %v, want a line that the certificate was issued", line)
 	}
 	s.HasMetric("fermata_acme_issued_total 1")
-	s.HasMetric(`fermata_acme_certificate_failures{domain="ws.example.com"} 0`)
+	s.HasMetric(`fermata_acme_certificate_failures{domain="` + e.one + `"} 0`)
 	s.SecureBystander()
 }

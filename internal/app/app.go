@@ -80,7 +80,7 @@ type App struct {
 	listeners     []listener
 	watches       sync.WaitGroup // of the certificates' files
 	acme          *issuing
-	adminListener net.Listener   // nil: there is no admin endpoint
+	adminListener net.Listener // nil: there is no admin endpoint
 	stopping      atomic.Bool
 	reloadFailed  atomic.Bool // the last one
 	fileLimit     uint64
