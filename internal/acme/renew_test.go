@@ -3,7 +3,10 @@
 package acme
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	rfc8555 "github.com/mholt/acmez/v3/acme"
 
 	"fermata/internal/certs"
 	"fermata/internal/lab/pebble"
@@ -160,5 +165,41 @@ func TestTheOldCertificateIsServedWhileItCannotBeRenewed(t *testing.T) {
 	}
 	if c := s.Certificate(s.domain); c == nil || !c.Leaf.NotAfter.Equal(first.NotAfter) {
 		t.Errorf("got %v, want the one that has expired: clients say so then", c)
+	}
+}
+
+// renewalWidened makes the window of a revoked certificate, a second that acmez takes for
+// none, half an hour, as Let's Encrypt has it.
+func renewalWidened(r *http.Response) error {
+	renewalAsked(r)
+	var info rfc8555.RenewalInfo
+	if !strings.Contains(r.Request.URL.Path, "/renewalInfo/") || json.NewDecoder(r.Body).Decode(&info) != nil {
+		return nil
+	}
+	info.SuggestedWindow.End = info.SuggestedWindow.End.Add(30 * time.Minute)
+	text, err := json.Marshal(info)
+	r.Header.Del("Content-Length")
+	r.ContentLength, r.Body = -1, io.NopCloser(bytes.NewReader(text))
+	return err
+}
+
+func TestARevokedCertificateIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	s.startCA(pebble.Options{})
+	s.listen()
+	s.between(renewalWidened)
+	s.order()
+	s.next(s.served)
+	revoked := s.leaf()
+	revoker := rfc8555.Client{Directory: s.ca.Directory, HTTPClient: &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
+	}}}
+	key := s.Certificate(s.domain).PrivateKey.(crypto.Signer)
+	if err := revoker.RevokeCertificate(t.Context(), rfc8555.Account{}, revoked, key, rfc8555.ReasonSuperseded); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.next(s.served); !got.Issued || s.leaf().Equal(revoked) {
+		t.Errorf("got %+v, want another certificate", got)
 	}
 }
