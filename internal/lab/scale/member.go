@@ -68,7 +68,7 @@ func (m *member) report() cluster.Report {
 	defer m.mu.Unlock()
 	m.beats.Add(1)
 	r := cluster.Report{Version: "1.0.0", Ready: true, Nodes: make(map[string]cluster.NodeReport, len(m.nodes))}
-	now := time.Now()
+	now := cluster.MomentOf(time.Now())
 	for i := range m.nodes {
 		p := &m.nodes[i]
 		p.pass(m.storm.Load())
