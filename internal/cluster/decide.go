@@ -56,10 +56,17 @@ func (m *Member) decide(ctx context.Context, change func(View, *State) error) er
 	return err
 }
 
+// awayError is ErrAway with why.
+type awayError struct{ error }
+
+func (e awayError) Error() string        { return ErrAway.Error() + ": " + e.error.Error() }
+func (e awayError) Is(target error) bool { return target == ErrAway }
+func (e awayError) Unwrap() error        { return e.error }
+
 // read takes in the newest from the store.
 func (m *Member) read(ctx context.Context) error {
 	if err := m.exchange(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrAway, err)
+		return awayError{err}
 	}
 	m.obey()
 	m.tell()
@@ -85,6 +92,10 @@ func (m *Member) decideAlone(why error, change func(View, *State) error) error {
 		return err
 	}
 	m.know(s.normal())
+	var away awayError
+	if errors.As(why, &away) {
+		why = away.error
+	}
 	m.away(why)
 	return nil
 }
