@@ -60,7 +60,7 @@ func portOf(url string) string { return url[strings.LastIndexByte(url, ':'):] }
 // in it are relative. It passes the check; the error is all that keeps it from that.
 func (a Answers) Text(name string) ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString("# Every option: docs/options.md, or config.example.yaml.\n\n")
+	b.WriteString("# Every option with its default: config.example.yaml.\n\n")
 	fmt.Fprintf(&b, "listen:\n  - address: %s\n", quoted(a.Listen))
 	if a.Cert != "" || a.Key != "" {
 		fmt.Fprintf(&b, "    tls:\n      certificates: [{cert: %s, key: %s}]\n", quoted(a.Cert), quoted(a.Key))
