@@ -76,6 +76,8 @@ type App struct {
 	refused       func(reason string) // something in its Redis
 	shortages     shortages
 	lookups       *seldom // of names that are not found
+	strangers     *seldom // clients without a certificate
+	wrongTokens   *seldom // on the admin endpoint
 	untold        *seldom // what the service manager did not take
 	listeners     []listener
 	watches       sync.WaitGroup // of the certificates' files
@@ -109,7 +111,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom(), untold: newSeldom(), hasPart: make(chan struct{})}
+	a := &App{load: load, config: c, state: newStateDir(c.StateDir), fileLimit: files, shortages: newShortages(), lookups: newSeldom(), strangers: newSeldom(), wrongTokens: newSeldom(), untold: newSeldom(), hasPart: make(chan struct{})}
 	a.log, a.level = newLog(c.Log, out)
 	if c.Cluster != nil {
 		a.clusterName = c.Cluster.Name

@@ -24,8 +24,9 @@ import (
 
 // listener is one address where clients come in.
 type listener struct {
-	net.Listener              // with TLS where that is configured
-	certificates *certs.Store // nil: no TLS
+	net.Listener                 // with TLS where that is configured
+	certificates *certs.Store    // nil: no TLS
+	clientCA     *certs.ClientCA // nil: no TLS
 }
 
 // Listen opens every address of the configuration, the admin endpoint's too, and
@@ -82,9 +83,14 @@ func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshake
 		l.Close()
 		return listener{}, err
 	}
-	secure := store.Config(o.TLS.Version())
+	clients, err := certs.LoadClientCA(o.TLS.ClientCA, a.clientRefused)
+	if err != nil {
+		l.Close()
+		return listener{}, err
+	}
+	secure := clients.Guard(store.Config(o.TLS.Version()))
 	handshakes.Limit(secure)
-	return listener{tls.NewListener(l, secure), store}, nil
+	return listener{tls.NewListener(l, secure), store, clients}, nil
 }
 
 // newHandshakes is how many TLS handshakes of all listeners compute at the same
@@ -169,6 +175,9 @@ func (a *App) watchCertificates(ctx context.Context) {
 		if l.certificates == nil {
 			continue
 		}
+		a.watches.Go(func() {
+			l.clientCA.Watch(ctx, certificateInterval, func(err error) { a.clientCAChanged(l, err) })
+		})
 		a.watches.Go(func() {
 			l.certificates.Watch(ctx, certificateInterval, func(err error) { a.certificateChanged(l, err) })
 		})

@@ -73,6 +73,7 @@ type loaded struct {
 	config       *config.Config
 	certificates []*certs.Store // one a listener, nil where there is no TLS
 	plan         acme.Plan
+	clientCAs    []*certs.ClientCA
 	err          error // what keeps it from being taken over
 }
 
@@ -101,6 +102,10 @@ func (a *App) read(now *config.Config) (next loaded) {
 		return next
 	}
 	next.certificates, next.err = a.loadCertificates(next.config)
+	if next.certificates, next.err = a.loadCertificates(next.config); next.err != nil {
+		return next
+	}
+	next.clientCAs, next.err = loadClientCAs(next.config)
 	return next
 }
 
@@ -134,6 +139,7 @@ func (a *App) swap(next loaded) (gone []string, err error) {
 	for i, l := range a.listeners {
 		if l.certificates != nil {
 			l.certificates.Replace(next.certificates[i])
+			l.clientCA.Replace(next.clientCAs[i])
 		}
 	}
 	a.level.SetLevel(logLevel(next.config.Log))

@@ -98,6 +98,9 @@ type TLS struct {
 	// restart and on every Fermata that has the same; empty: the secrets of
 	// the pin's cookie do.
 	TicketSecret secret.Text `yaml:"ticket_secret"`
+	// ClientCA is a PEM file with the certificates that sign those which clients must
+	// show; empty: they need none.
+	ClientCA string `yaml:"client_ca"`
 }
 
 // SetDefaults fills what a listener's tls section does not say.

@@ -13,6 +13,7 @@ func (c *Config) resolvePaths(file string) {
 		if listen.TLS == nil {
 			continue
 		}
+		listen.TLS.ClientCA = resolve(dir, listen.TLS.ClientCA)
 		for i := range listen.TLS.Certificates {
 			pair := &listen.TLS.Certificates[i]
 			pair.Cert, pair.Key = resolve(dir, pair.Cert), resolve(dir, pair.Key)

@@ -33,6 +33,10 @@ func (r *report) wantAddress(path, address, want string) {
 }
 
 func (r *report) validateTLS(path string, o TLS, now time.Time) {
+	if o.ClientCA != "" {
+		_, err := certs.LoadCA(o.ClientCA)
+		r.want(err == nil, path+".client_ca", "got a file that cannot be used, want another: %v", err)
+	}
 	r.oneOf(path+".min_version", o.MinVersion, "1.2", "1.3")
 	if o.TicketSecret != "" {
 		r.atLeastBytes(path+".ticket_secret", len(o.TicketSecret))

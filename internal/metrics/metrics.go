@@ -13,6 +13,8 @@ import (
 // Metrics are the counters that others write to. What the pool and the relay
 // know anyway is read from them at each scrape instead: see Observe.
 type Metrics struct {
+	clientsRefused    *prometheus.CounterVec
+	wrongTokens       prometheus.Counter
 	picks             *prometheus.CounterVec
 	handshakes        *prometheus.CounterVec
 	handshakeSeconds  prometheus.Histogram
@@ -92,7 +94,16 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_panics_total", Help: "Panics in Fermata itself, each of which ended one client.",
 		}),
 		sessionMoves: newSessionMoves(),
+		clientsRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fermata_client_certificates_refused_total", Help: "Clients refused for their certificate, by whether they have shown one.",
+		}, []string{"reason"}),
+		wrongTokens: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "fermata_admin_wrong_tokens_total", Help: "Requests to the admin endpoint with a token that it does not know.",
+		}),
 	}
+	m.clientsRefused.WithLabelValues(certificateNone)
+	m.clientsRefused.WithLabelValues(certificateUntrusted)
+	registry.MustRegister(m.clientsRefused, m.wrongTokens)
 	for _, resource := range shortage.Resources {
 		m.dialShortages.WithLabelValues(resource) // a counter that begins at 1 has not grown for Prometheus
 	}
@@ -130,6 +141,23 @@ func (m *Metrics) LookedUp(ok bool) {
 	}
 	m.lookups.WithLabelValues(result).Inc()
 }
+
+const (
+	certificateNone      = "none"
+	certificateUntrusted = "untrusted"
+)
+
+// ClientRefused counts a client that has shown no certificate of listen[].tls.client_ca.
+func (m *Metrics) ClientRefused(none bool) {
+	reason := certificateUntrusted
+	if none {
+		reason = certificateNone
+	}
+	m.clientsRefused.WithLabelValues(reason).Inc()
+}
+
+// WrongToken counts a request to the admin endpoint with a wrong token.
+func (m *Metrics) WrongToken() { m.wrongTokens.Inc() }
 
 // ProxyHeader counts a connection that began with a PROXY protocol header.
 func (m *Metrics) ProxyHeader() { m.proxyHeaders.Inc() }
