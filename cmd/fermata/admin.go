@@ -19,12 +19,14 @@ const defaultAdmin = "unix:/run/fermata/admin.sock"
 type adminFlags struct {
 	address string
 	token   string
+	ca      string
 	local   bool // only the member of a cluster that is asked
 }
 
 func (f *adminFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.address, "admin", "", "the admin endpoint at `ADDRESS`, unix:PATH or http://HOST:PORT (env FERMATA_ADMIN; default "+defaultAdmin+")")
+	flags.StringVar(&f.address, "admin", "", "the admin endpoint at `ADDRESS`, unix:PATH, http://HOST:PORT or https://HOST:PORT (env FERMATA_ADMIN; default "+defaultAdmin+")")
+	flags.StringVar(&f.ca, "admin-ca", "", "a PEM `FILE` with the certificate that has signed that of an endpoint at https://… (env FERMATA_ADMIN_CA; default the system's)")
 	flags.StringVar(&f.token, "token", "", "its `TOKEN`; others on this machine see what is given here, so better env FERMATA_ADMIN_TOKEN")
 }
 
@@ -40,6 +42,11 @@ func (f *adminFlags) client() (*admin.Client, error) {
 	client, err := admin.NewClient(f.endpoint(), firstOf(f.token, os.Getenv("FERMATA_ADMIN_TOKEN")))
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
+	}
+	if ca := firstOf(f.ca, os.Getenv("FERMATA_ADMIN_CA")); ca != "" {
+		if err := client.Trust(ca); err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
 	}
 	return client, nil
 }

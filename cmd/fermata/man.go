@@ -47,6 +47,9 @@ the admin endpoint cannot be reached
 .B FERMATA_ADMIN
 the value of \-\-admin, where it is not given
 .TP
+.B FERMATA_ADMIN_CA
+the value of \-\-admin\-ca, where it is not given
+.TP
 .B FERMATA_ADMIN_TOKEN
 the value of \-\-token, where it is not given
 .SH FILES

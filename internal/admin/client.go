@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"fermata/internal/admin/endpoint"
+	"fermata/internal/certs"
 )
 
 const maxAnswer = 16 << 20 // bytes
@@ -46,19 +48,34 @@ type Client struct {
 	http    *http.Client
 }
 
-// NewClient makes a client for unix:PATH, http://HOST:PORT or HOST:PORT. It
-// connects to nothing yet.
+// Trust has the client of an endpoint at https://… take the certificates that one in
+// a PEM file has signed, or that are there themselves, in place of the system's
+// authorities. It must be called before the first request.
+func (c *Client) Trust(file string) error {
+	pool, err := certs.LoadCA(file)
+	if err != nil {
+		return fmt.Errorf("admin endpoint: %w", err)
+	}
+	c.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
+	return nil
+}
+
+// NewClient makes a client for unix:PATH, http://HOST:PORT, https://HOST:PORT or
+// HOST:PORT. It connects to nothing yet.
 func NewClient(address, token string) (*Client, error) {
 	c := &Client{address: address, token: token}
 	path, isUnix := endpoint.Socket(address)
+	secure, isSecure := strings.CutPrefix(strings.TrimSuffix(address, "/"), "https://")
 	host := strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/")
 	switch {
+	case isSecure && isHostPort(secure):
+		c.base, c.http = "https://"+secure, newHTTPClient("tcp", secure)
 	case isUnix && path != "":
 		c.base, c.http = "http://localhost", newHTTPClient("unix", path)
 	case !isUnix && isHostPort(host):
 		c.base, c.http = "http://"+host, newHTTPClient("tcp", host)
 	default:
-		return nil, fmt.Errorf("admin endpoint: got %q, want unix:PATH or http://HOST:PORT", address)
+		return nil, fmt.Errorf("admin endpoint: got %q, want unix:PATH, http://HOST:PORT or https://HOST:PORT", address)
 	}
 	return c, nil
 }

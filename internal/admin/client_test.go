@@ -129,7 +129,7 @@ func TestSomethingElseThatAnswersIsSaidToBeNotFermata(t *testing.T) {
 }
 
 func TestWrongAddressesAreRefusedAtOnce(t *testing.T) {
-	for _, address := range []string{"", "unix:", "unix", "https://a:1", "http://a", "http://", "http://a:1/path", "http://a:", "ftp://a:1", "a", ":", "http://u@a:1"} {
+	for _, address := range []string{"", "unix:", "unix", "https://a", "http://a", "http://", "http://a:1/path", "http://a:", "ftp://a:1", "a", ":", "http://u@a:1"} {
 		if _, err := admin.NewClient(address, ""); err == nil {
 			t.Errorf("%q: got no error", address)
 		}

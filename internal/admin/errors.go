@@ -11,6 +11,7 @@ import (
 var (
 	errToken     = errors.New("no or wrong token, want the header Authorization: Bearer TOKEN")
 	errForbidden = errors.New("forbidden")
+	errReadOnly  = errors.New("this token may look and change nothing: it is admin.read_token, want admin.token")
 	errNoPath    = errors.New("no such path")
 	errMethod    = errors.New("wrong method")
 )
@@ -33,6 +34,8 @@ func classify(err error) (status int, code string) {
 		return http.StatusBadRequest, "bad_input"
 	case errors.Is(err, errToken):
 		return http.StatusUnauthorized, "unauthorized"
+	case errors.Is(err, errReadOnly):
+		return http.StatusForbidden, "read_only"
 	case errors.Is(err, errForbidden):
 		return http.StatusForbidden, "forbidden"
 	case errors.Is(err, ErrUnknownNode):

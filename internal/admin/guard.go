@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"fermata/internal/admin/endpoint"
@@ -14,10 +15,13 @@ import (
 // guard keeps web pages out: by Host those that point a name of their own at
 // our address (DNS rebinding), by Origin and Sec-Fetch-Site all others.
 func (s *Server) guard(next http.Handler) http.Handler {
-	knownHost := hostsOf(s.options.Address)
+	isOwn := hostsOf(s.options.Load().Address)
+	knownHost := func(host string) bool {
+		return isOwn(host) || slices.ContainsFunc(s.options.Load().Hosts, func(name string) bool { return strings.EqualFold(name, hostname(host)) })
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !knownHost(r.Host) {
-			writeError(w, fmt.Errorf("%w: Host is %q, want localhost or the address that we listen on", errForbidden, r.Host))
+			writeError(w, fmt.Errorf("%w: Host is %q, want localhost, the address that we listen on, or one of admin.hosts", errForbidden, r.Host))
 			return
 		}
 		if !sameOrigin(r) {
@@ -74,19 +78,31 @@ func sameOrigin(r *http.Request) bool {
 	return origin == "" && reading && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
-// withToken lets only those in who bring the token, if there is one.
+// withToken lets only those in who bring a token, if there is one, and may do that.
 func (s *Server) withToken(next http.Handler) http.Handler {
-	if s.options.Token == "" {
-		return next
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") || !s.options.Token.Equal(given) {
-			writeError(w, errToken)
-			return
+		if !strings.EqualFold(scheme, "Bearer") {
+			given = ""
 		}
-		next.ServeHTTP(w, r)
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		switch access := s.options.Load().AccessOf(given); {
+		case access == endpoint.Nothing:
+			s.noteToken(r)
+			writeError(w, errToken)
+		case access == endpoint.Reading && !reads:
+			writeError(w, errReadOnly)
+		default:
+			next.ServeHTTP(w, r)
+		}
 	})
+}
+
+// noteToken tells of somebody who has brought a wrong token, rather than none.
+func (s *Server) noteToken(r *http.Request) {
+	if s.WrongToken != nil && r.Header.Get("Authorization") != "" {
+		s.WrongToken(r.RemoteAddr)
+	}
 }
 
 // withHeaders forbids browsers whatever the dashboard does not need.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"fermata/internal/admin/endpoint"
@@ -13,7 +14,11 @@ import (
 // Server answers the API and serves the dashboard. It is an http.Handler; its
 // methods may be called concurrently.
 type Server struct {
-	options endpoint.Options
+	// WrongToken is told from where a request with a wrong token came; it must not
+	// block. Set before the first request; nil: nobody wants to know.
+	WrongToken func(from string)
+
+	options atomic.Pointer[endpoint.Options]
 	control Control
 	feed    *feed
 	history history
@@ -23,10 +28,14 @@ type Server struct {
 // New makes a Server that shows and steers control. The metrics are served on
 // /metrics.
 func New(o endpoint.Options, control Control, metrics http.Handler) *Server {
-	s := &Server{options: o, control: control, feed: newFeed()}
+	s := &Server{control: control, feed: newFeed()}
+	s.options.Store(&o)
 	s.handler = withHeaders(s.guard(s.mux(metrics)))
 	return s
 }
+
+// SetOptions replaces the tokens and the hosts for all requests to come.
+func (s *Server) SetOptions(o endpoint.Options) { s.options.Store(&o) }
 
 // HTTPServer is an http.Server for s with its timeouts set, which ends the
 // event streams when it is shut down. Of its connections, beyond the limit, those

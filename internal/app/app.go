@@ -24,6 +24,7 @@ import (
 	"fermata/balancer"
 	"fermata/health"
 	"fermata/internal/admin"
+	"fermata/internal/certs"
 	"fermata/internal/cluster"
 	"fermata/internal/config"
 	"fermata/internal/console"
@@ -86,6 +87,8 @@ type App struct {
 	stopping      atomic.Bool
 	reloadFailed  atomic.Bool // the last one
 	fileLimit     uint64
+
+	adminCertificate *certs.Store // nil: the admin endpoint is without TLS
 
 	occasion occasion    // for a rebalance that nobody asks for
 	unasked  atomic.Bool // whether such a one is under way
@@ -158,6 +161,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 		return nil, err
 	}
 	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
+	a.admin.WrongToken = a.wrongToken
 	return a, nil
 }
 
@@ -242,6 +246,7 @@ func (a *App) begin(ctx context.Context, before remembered) {
 	a.checks.set(ctx, nodes, a.config.Health)
 	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
+	a.watchAdmin(ctx)
 	a.checks.wg.Go(func() { a.delivery.Run(ctx) })
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
 	a.checks.wg.Go(func() { a.rebalanceUnasked(ctx) })

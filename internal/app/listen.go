@@ -59,6 +59,9 @@ func (a *App) openListeners() error {
 		return nil
 	}
 	l, err := a.openOperators(a.config.Admin)
+	if err == nil {
+		l, err = a.secureAdmin(l)
+	}
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}

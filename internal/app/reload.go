@@ -143,6 +143,7 @@ func (a *App) swap(next loaded) (gone []string, err error) {
 		}
 	}
 	a.level.SetLevel(logLevel(next.config.Log))
+	a.admin.SetOptions(next.config.Admin)
 	a.handler.SetOptions(a.proxyOptions(next.config))
 	a.moves.SetOptions(moveOptions(next.config))
 	a.config = next.config
@@ -187,9 +188,7 @@ func fixed(old, next *config.Config) error {
 	}
 	same("listen", addresses(next), addresses(old))
 	same("admin.address", next.Admin.Address, old.Admin.Address)
-	if next.Admin.Token != old.Admin.Token {
-		errs = append(errs, errors.New("admin.token: got another one: this cannot change without a restart"))
-	}
+	same("admin.tls", adminTLS(next), adminTLS(old))
 	if !sameSection(next.Cluster, old.Cluster) {
 		errs = append(errs, errors.New("cluster: got another one: this cannot change without a restart"))
 	}

@@ -62,6 +62,7 @@ func TestTheExampleShowsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantDefaults(t, got)
+	got.Admin.TLS = nil
 	got.Listen, got.Nodes, got.Apps, got.Health.Reverb.AppKey, got.Cluster, got.Tracing = nil, nil, nil, "", nil, nil
 	if want := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want the defaults %+v", got, want)

@@ -87,8 +87,8 @@ func TestTheWrongKindOfValueIsAMistake(t *testing.T) {
 		"1: got a list, want keys: "+strings.Join(allKeys, ", "),
 		"1: listen: got no listeners, want at least one", "1: nodes: got no nodes, want at least one")
 	wantMistakes(t, "listen: ':80'\nnodes: {a: b}\n", "1: listen: got a single value, want a list", "2: nodes: got a mapping, want a list")
-	f("admin: hush\n", "3: admin: got a single value, want keys: address, token")
-	f("admin:\n  - hush\n", "3: admin: got a list, want keys: address, token")
+	f("admin: hush\n", "3: admin: got a single value, want keys: address, token, old_token, read_token, hosts, tls")
+	f("admin:\n  - hush\n", "3: admin: got a list, want keys: address, token, old_token, read_token, hosts, tls")
 	f("admin:\n  token: [hush]\n", "4: admin.token: got a list, want a single value")
 	f("admin:\n  token:\n    hush: hush\n", "4: admin.token: got a mapping, want a single value")
 	f("trusted_proxies:\n  - {}\n", "4: trusted_proxies[0]: got a mapping, want a single value")

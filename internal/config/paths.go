@@ -28,6 +28,9 @@ func (c *Config) resolvePaths(file string) {
 			o.CA, o.ClientCert, o.ClientKey = resolve(dir, o.CA), resolve(dir, o.ClientCert), resolve(dir, o.ClientKey)
 		}
 	}
+	if pair := c.Admin.TLS; pair != nil {
+		pair.Cert, pair.Key = resolve(dir, pair.Cert), resolve(dir, pair.Key)
+	}
 	c.StateDir = resolve(dir, c.StateDir)
 	if path, unix := endpoint.Socket(c.Admin.Address); unix {
 		c.Admin.Address = "unix:" + resolve(dir, path)

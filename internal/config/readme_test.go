@@ -26,6 +26,7 @@ var withoutDefault = []string{
 var ofSome = []string{
 	"nodes[].discover", "nodes[].host", "nodes[].port", "nodes[].file",
 	"nodes[].tls.ca", "nodes[].tls.server_name", "nodes[].tls.client_cert", "nodes[].tls.client_key",
+	"admin.tls.cert", "admin.tls.key",
 }
 
 func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
+	"fermata/internal/secret"
 )
 
 func (r *report) validateListeners(listeners []Listen, now time.Time) {
@@ -64,8 +65,12 @@ func (r *report) validatePair(path string, pair certs.Pair, now time.Time) {
 const longestUnixPath = 103
 
 func (r *report) validateAdmin(o endpoint.Options) {
-	if o.Token != "" {
-		r.atLeastBytes("admin.token", len(o.Token))
+	r.validateTokens(o)
+	for i, host := range o.Hosts {
+		r.want(isServerName(host), fmt.Sprintf("admin.hosts[%d]", i), "got %.300q, want a name such as fermata.internal, without a port", host)
+	}
+	if o.TLS != nil {
+		r.validatePair("admin.tls", *o.TLS, time.Now())
 	}
 	if path, unix := endpoint.Socket(o.Address); unix {
 		r.want(path != "" && len(path) <= longestUnixPath, "admin.address", "got %q, want unix:PATH with a path of 1 to %d bytes", o.Address, longestUnixPath)
@@ -77,6 +82,21 @@ func (r *report) validateAdmin(o endpoint.Options) {
 	r.wantAddress("admin.address", o.Address, "unix:PATH, HOST:PORT, or nothing for no admin endpoint")
 	open := !r.isWrong("admin.address") && !isLoopback(o.Address)
 	r.want(o.Token != "" || !open, "admin.token", "got no token for %q, want one, since others than this machine can reach it", o.Address)
+}
+
+// validateTokens looks at what operators bring.
+func (r *report) validateTokens(o endpoint.Options) {
+	tokens := map[string]secret.Text{"admin.token": o.Token, "admin.old_token": o.OldToken, "admin.read_token": o.ReadToken}
+	for path, token := range tokens {
+		if token == "" {
+			continue
+		}
+		r.atLeastBytes(path, len(token))
+		r.want(o.Token != "", path, "got it without admin.token, want both")
+		for other, same := range tokens {
+			r.want(path <= other || token != same, path, "got the same as %s, want another", other)
+		}
+	}
 }
 
 func isLoopback(address string) bool {

@@ -2,12 +2,15 @@ package apptest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 
 	"fermata/internal/admin"
+	"fermata/internal/certs"
 )
 
 // API is a client of the admin endpoint.
@@ -93,4 +96,23 @@ func (s *Stack) AdminGet(path string) (status int, body string) {
 		s.T.Fatal(err)
 	}
 	return r.StatusCode, string(text)
+}
+
+// ConfigureAdmin writes a configuration whose admin endpoint is at Admin, HOST:PORT,
+// with a certificate. The stack's own calls do not reach it.
+func (s *Stack) ConfigureAdmin(p certs.Pair, extra string) {
+	s.T.Helper()
+	if s.AdminPair.Cert == "" {
+		s.AdminPair = p
+	}
+	s.Configure("")
+	text, err := os.ReadFile(s.File)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n")
+	first := fmt.Sprintf("admin: {address: %q, tls: {cert: %q, key: %q}%s}\n", s.Admin, p.Cert, p.Key, extra)
+	if err := os.WriteFile(s.File, []byte(first+rest), 0o600); err != nil {
+		s.T.Fatal(err)
+	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/app"
+	"fermata/internal/certs"
 	"fermata/internal/config"
 	"fermata/internal/console"
 	"fermata/internal/lab/devnode"
@@ -48,6 +49,8 @@ type Stack struct {
 	Admin   string          // unix:PATH
 	Address string          // HOST:PORT of the first listener
 	Logs    *Logs
+
+	AdminPair certs.Pair // of ConfigureAdmin
 
 	stop func() error
 }
