@@ -27,7 +27,7 @@ type NodeOptions struct {
 	// given.
 	MaxConnections Cap `yaml:"max_connections"`
 	// Secure is how TLS is spoken to it; nil: its URL is one without.
-	Secure *tls.Config `yaml:"-"`
+	Secure *tls.Config `yaml:"-" json:"-"`
 }
 
 // MaxWeight is the largest weight of a node. It is far above what tells nodes

@@ -28,7 +28,7 @@ var families = []family{
 	{"listen", "the ciphers, curves and session tickets are those of Go's crypto/tls.",
 		`ssl_ciphers ssl_prefer_server_ciphers ssl_dhparam ssl_ecdh_curve ssl_conf_command ssl_session_cache
 		ssl_session_timeout ssl_session_tickets ssl_buffer_size ssl_early_data`},
-	{first, "Fermata asks no client for a certificate. With --behind nginx goes on doing that.",
+	{first, "this file asks no client for a certificate; tls.client_ca is set by hand. With --behind nginx goes on doing that.",
 		`ssl_client_certificate ssl_verify_client ssl_verify_depth ssl_crl`},
 	{"listen", "Fermata reads keys without a passphrase only.",
 		`ssl_password_file`},
@@ -67,14 +67,14 @@ var families = []family{
 
 	{"limits", "max_header_bytes stays 9999, since Reverb refuses heads of 10,000 bytes and more.",
 		`large_client_header_buffers client_header_buffer_size`},
-	{"limits", "there is no limit for one address; max_clients and upgrades_per_second are for all together.",
+	{"limits", "nothing is limited for one address; clients_per_ip and upgrades_per_ip are set by hand.",
 		`limit_conn limit_req limit_conn_zone limit_req_zone limit_conn_status limit_req_status limit_conn_log_level limit_req_log_level`},
 
 	{other, "Fermata does not queue clients; no_usable_node says what they get.",
 		`queue`},
 	{first, "it passes requests to others than these nodes, which Fermata does not.",
 		`proxy_pass`},
-	{first, "Fermata lets every client in. With --behind it stays in force, in nginx.",
+	{first, "this file lets every client in; deny, allow and allowed_origins are set by hand. With --behind it stays in force, in nginx.",
 		`allow deny satisfy auth_basic auth_basic_user_file auth_request auth_jwt modsecurity modsecurity_rules_file
 		valid_referers limit_except internal`},
 	{other, "Fermata passes requests and answers on as they are.",
