@@ -230,6 +230,7 @@ func (b *bench) untilAnswered(ctx context.Context, r *running, tls bool) error {
 // open opens clients at a proxy, whose name is that of their app unless they have
 // another one.
 func (b *bench) open(ctx context.Context, r *running, o load.Open) (opened load.Opened, err error) {
+	o.ProxyHeader = r.name == withProxyHeaders
 	o.App, o.Addresses, o.TLS = cmp.Or(o.App, r.name), r.addresses(o.TLS), r.tls(o.TLS)
 	err = b.load.Call(ctx, "Open", o, &opened)
 	return opened, err

@@ -102,7 +102,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", names, got, want)
 		}
 	}
-	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls session/memory session/traffic session/moves")
+	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls edge/tls edge/proxy session/memory session/traffic session/moves")
 	f("new,idle/tls", "idle/tls new/plain new/tls")
 	if _, err := partsNamed([]string{"idl"}); err == nil {
 		t.Error("got no error for a part that does not exist")
@@ -112,7 +112,8 @@ func TestPartsAreChosenByName(t *testing.T) {
 // Caddy adds a root certificate to the machine's trust store unless told not
 // to, and would listen on every address.
 func TestConfigurationsLeaveTheMachineAlone(t *testing.T) {
-	for _, p := range append(allProxies(), rival.Named(rival.Fermata).As(withSessions, sessionsFile)) {
+	for _, p := range append(allProxies(), rival.Named(rival.Fermata).As(withSessions, sessionsFile),
+		rival.Named(rival.Fermata).As(withTLSNodes, tlsNodesFile), rival.Named(rival.Fermata).As(withProxyHeaders, proxyHeadersFile)) {
 		if p.Config == "" {
 			continue
 		}

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"fermata/internal/lab/bench/load"
@@ -27,12 +26,12 @@ const (
 // both are Fermata without an app and with one; none where Fermata is not wanted.
 // Their clients do the same.
 func (b *bench) both() []rival.Program {
-	i := slices.IndexFunc(b.proxies, func(p rival.Program) bool { return p.Name == rival.Fermata })
-	if i < 0 {
+	fermata, ok := b.fermata()
+	if !ok {
 		return nil
 	}
 	b.report.Column(withSessions)
-	return []rival.Program{b.proxies[i], b.proxies[i].As(withSessions, sessionsFile)}
+	return []rival.Program{fermata, fermata.As(withSessions, sessionsFile)}
 }
 
 // addSession adds a row that compares both.

@@ -37,6 +37,11 @@ const requestHeader = "Host: bench.example\r\n" +
 // client owns the socket, also upon an error.
 func connect(s *socket, config *tls.Config, o Open, user int) (*client, error) {
 	c := &client{socket: s, stream: s}
+	if o.ProxyHeader {
+		if _, err := fmt.Fprintf(s, "PROXY TCP4 203.0.113.%d 192.0.2.1 %d 443\r\n", user%250, 1024+user%60_000); err != nil {
+			return c, fmt.Errorf("send the PROXY header: %w", err)
+		}
+	}
 	if config != nil {
 		secure := tls.Client(s, config)
 		if err := secure.Handshake(); err != nil {

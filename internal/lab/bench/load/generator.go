@@ -50,8 +50,10 @@ type Open struct {
 	Addresses []string // in turn
 	Clients   int
 	TLS       bool
-	Resume    bool   // TLS sessions of clients that were opened with Resume before
-	Secret    string // of the app, for each client to be subscribed to three channels; empty: it is to none
+	Resume    bool // TLS sessions of clients that were opened with Resume before
+	// ProxyHeader is whether each client begins with a header of the PROXY protocol.
+	ProxyHeader bool
+	Secret      string // of the app, for each client to be subscribed to three channels; empty: it is to none
 }
 
 // Opened is what came of it.
