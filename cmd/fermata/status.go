@@ -141,7 +141,8 @@ func (s status) redraw() func(admin.NodeList, string) error {
 
 func (s status) text(list admin.NodeList) string {
 	if !s.json {
-		return table(statusRows(list.Nodes), console.Painter(s.out)) + outcomes(list.Nodes) + clusterText(s.out, list.Cluster, s.local)
+		return table(statusRows(list.Nodes), console.Painter(s.out)) + outcomes(list.Nodes) + clusterText(s.out, list.Cluster, s.local) +
+			certificatesText(s.out, list.Certificates)
 	}
 	var text strings.Builder
 	admin.Encode(&text, list) // cannot fail: it came as JSON

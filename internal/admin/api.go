@@ -116,6 +116,17 @@ const (
 type NodeList struct {
 	Nodes   []Node   `json:"nodes"`
 	Cluster *Cluster `json:"cluster,omitempty"` // nil: this Fermata is alone
+	// Certificates are those that a CA issues to this Fermata.
+	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// Certificate is how a domain stands whose certificate a CA issues.
+type Certificate struct {
+	Domain   string    `json:"domain"`
+	NotAfter time.Time `json:"not_after,omitzero"` // zero: there is none yet
+	Failures int       `json:"failures,omitempty"` // attempts since the last success
+	Reason   string    `json:"reason,omitempty"`   // of the last failure
+	Next     time.Time `json:"next,omitzero"`      // attempt, after a failure
 }
 
 // Drain is a node's drain, under way or done.

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/internal/acme"
+	"fermata/internal/admin"
 	"fermata/internal/certs"
 	"fermata/internal/cluster"
 	"fermata/internal/config"
@@ -142,4 +143,12 @@ func (a *App) acmeMetrics() metrics.ACME {
 		m.Domains = append(m.Domains, metrics.ACMEDomain{Name: s.Domain, NotAfter: s.NotAfter, Failures: s.Failures})
 	}
 	return m
+}
+
+// acmeCertificates are what operators are shown.
+func (a *App) acmeCertificates() (all []admin.Certificate) {
+	for _, s := range a.acme.States() {
+		all = append(all, admin.Certificate{Domain: s.Domain, NotAfter: s.NotAfter, Failures: s.Failures, Reason: s.Reason, Next: s.Next})
+	}
+	return all
 }

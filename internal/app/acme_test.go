@@ -3,6 +3,7 @@ package app_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"fermata/internal/admin"
 	"fermata/internal/app/apptest"
 	"fermata/internal/lab/dnsserver"
 	"fermata/internal/lab/pebble"
@@ -104,6 +106,11 @@ func TestNothingWaitsForACAThatIsDown(t *testing.T) {
 	}
 	if line := s.Logs.Wait(t, "no certificate issued, TLS clients of this domain are refused until there is one"); line["domain"] != e.one || line["level"] != "error" {
 		t.Errorf("got %v, want an error with the domain", line)
+	}
+	var list admin.NodeList
+	if _, body := s.AdminGet("/v1/nodes"); json.Unmarshal([]byte(body), &list) != nil || len(list.Certificates) != 1 ||
+		list.Certificates[0].Domain != e.one || list.Certificates[0].Reason == "" || !list.Certificates[0].NotAfter.IsZero() {
+		t.Errorf("got %+v, want operators to see why %s has no certificate", list.Certificates, e.one)
 	}
 	if _, err := s.Handshake(e.one, &tls.Config{}); err == nil {
 		t.Error("got a certificate, want a refusal: there is none for that name")

@@ -16,10 +16,11 @@ var _ admin.Control = (*App)(nil)
 // Nodes implements admin.Control.
 func (a *App) Nodes(local bool) admin.NodeList {
 	view := a.council.View()
+	list := admin.NodeList{Cluster: a.clusterOf(view), Certificates: a.acmeCertificates()}
 	if !inCluster(view) || local {
-		return admin.NodeList{Nodes: a.nodesHere(view), Cluster: a.clusterOf(view)}
+		list.Nodes = a.nodesHere(view)
+		return list
 	}
-	list := admin.NodeList{Cluster: a.clusterOf(view)}
 	for _, n := range a.pool.Nodes() {
 		v := a.viewOfAll(view, n)
 		a.delivery.show(&v)

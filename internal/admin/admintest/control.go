@@ -30,6 +30,8 @@ type Control struct {
 	// Cluster, when set, is the one that the nodes' Members are of. While it is
 	// Away, nothing is decided but what is Local.
 	Cluster *admin.Cluster
+	// Certificates are shown with the nodes.
+	Certificates []admin.Certificate
 	// Lost, when set, is called when a step is refused because its roll is lost.
 	Lost func()
 
@@ -67,7 +69,7 @@ func (c *Control) Nodes(local bool) admin.NodeList {
 	for i := range c.nodes {
 		c.move(&c.nodes[i])
 	}
-	list := admin.NodeList{Nodes: slices.Clone(c.nodes), Cluster: c.cluster()}
+	list := admin.NodeList{Nodes: slices.Clone(c.nodes), Cluster: c.cluster(), Certificates: c.Certificates}
 	c.mu.Unlock()
 	if local && list.Cluster != nil {
 		for i := range list.Nodes {
