@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -126,11 +127,19 @@ func (k *talk) strike() {
 	case nodeVanishes:
 		k.node.conn.Close()
 	case nodeResets:
-		_ = k.node.conn.(*net.TCPConn).SetLinger(0)
-		k.node.conn.Close()
+		cutOff(k.node.conn)
 	case clientVanishes:
 		k.client.conn.Close()
 	}
+}
+
+// cutOff resets a connection, which may have ended already.
+func cutOff(c net.Conn) {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	_ = c.(*net.TCPConn).SetLinger(0)
+	c.Close()
 }
 
 var drainedClose = Close{Code: 4200, Reason: "drained", By: ByDrain}
