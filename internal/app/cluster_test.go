@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"fermata/internal/admin"
 	"fermata/internal/lab/redisserver"
@@ -20,6 +21,17 @@ func startMember(t *testing.T, redis *redisserver.Server, name, text string) *fr
 	return startMemberAt(t, "redis://"+redis.Address(), name, text)
 }
 
+// untilPart waits until this member has places at every node: a drain would leave
+// none that it can use before.
+func (f *front) untilPart() {
+	f.t.Helper()
+	select {
+	case <-f.hasPart:
+	case <-time.After(waiting):
+		f.t.Fatal("got no part of the nodes' max_connections")
+	}
+}
+
 // startMembers are several, which hear each other.
 func startMembers(t *testing.T, redis *redisserver.Server, text string, names ...string) (all []*front) {
 	t.Helper()
@@ -28,6 +40,7 @@ func startMembers(t *testing.T, redis *redisserver.Server, text string, names ..
 	}
 	for _, f := range all {
 		f.untilMembers(len(names))
+		f.untilPart()
 		for _, n := range f.Nodes(true).Nodes {
 			f.eventually(n.Name+" is up at all members", func() (any, bool) {
 				seen, up := f.Nodes(false).Nodes, 0
@@ -258,6 +271,7 @@ func TestANodeThatOneMemberAloneCannotReachIsUpAndTold(t *testing.T) {
 			return n.Health == admin.HealthUp && strings.HasPrefix(n.Reason, "down on edge-3: ") && len(n.Members) == 3
 		})
 	}
+	first.untilPart()
 	if n := third.Nodes(true).Nodes[0]; n.Health != admin.HealthDown || n.Members != nil {
 		t.Errorf("edge-3 alone: got %+v, want it down", n)
 	}

@@ -16,7 +16,7 @@ import (
 // nodes.
 const (
 	withProxyHeaders = "PROXY" // its clients come with a header of the PROXY protocol
-	withTLSNodes     = "TLS nodes"
+	withTLSNodes     = "tls-nodes"
 )
 
 // Their configurations.
