@@ -20,7 +20,7 @@ func TestAHangupReloads(t *testing.T) {
 	s.Configure("")
 	p.signal(syscall.SIGHUP)
 	p.until(`"msg":"reload"`)
-	s.HasMetric("fermata_config_last_reload_successful 1")
+	s.WaitMetric("fermata_config_last_reload_successful 1")
 }
 
 // Opening a pipe waits for somebody to write into it, and nobody does.
