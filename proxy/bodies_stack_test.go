@@ -15,7 +15,6 @@ import (
 var halfPost = "POST /apps/1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + strings.Repeat("x", 59_999)
 
 func TestBodiesThatAreNeverWholeLeaveRoomForThoseThatAre(t *testing.T) {
-	t.Parallel()
 	s := apptest.New(t, 1, "limits: {max_body_bytes: 65536, max_bodies_bytes: 262144}\n")
 	s.Bystander()
 	var strangers []*apptest.Wire
