@@ -3,16 +3,13 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 
-	"github.com/coder/websocket"
 	"github.com/redis/go-redis/v9"
 
 	"fermata/internal/admin"
-	"fermata/internal/lab/devnode"
 	"fermata/internal/lab/redisserver"
 )
 
@@ -115,14 +112,8 @@ func TestADrainGoesOnWhenRedisIsKilledAndComesBackEmpty(t *testing.T) {
 // tries connects a client that may be turned away, and is whether it was not.
 func (f *front) tries() bool {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), waiting)
-	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws://"+f.address+"/app/"+devnode.DefaultAppKey+"?protocol=7", nil)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { c.CloseNow() })
-	_, _, err = c.Read(ctx)
+	ctx, c := f.dial()
+	_, _, err := c.Read(ctx)
 	return err == nil
 }
 

@@ -90,16 +90,23 @@ type client struct {
 	node string // what its node calls itself
 }
 
-// connect connects a client.
-func (f *front) connect() client {
+// dial connects a client that may be closed at once; ctx bounds what it waits for.
+func (f *front) dial() (ctx context.Context, conn *websocket.Conn) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), waiting)
-	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws://"+f.address+"/app/"+devnode.DefaultAppKey+"?protocol=7", nil)
+	f.t.Cleanup(cancel)
+	conn, _, err := websocket.Dial(ctx, "ws://"+f.address+"/app/"+devnode.DefaultAppKey+"?protocol=7", nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.t.Cleanup(func() { c.CloseNow() })
+	f.t.Cleanup(func() { conn.CloseNow() })
+	return ctx, conn
+}
+
+// connect connects a client.
+func (f *front) connect() client {
+	f.t.Helper()
+	ctx, c := f.dial()
 	_, text, err := c.Read(ctx)
 	if err != nil {
 		f.t.Fatal(err)
@@ -115,13 +122,7 @@ func (f *front) connect() client {
 // turnedAway connects a client that is let in and closed at once, and returns the code.
 func (f *front) turnedAway() int {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), waiting)
-	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws://"+f.address+"/app/"+devnode.DefaultAppKey+"?protocol=7", nil)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer c.CloseNow()
+	_, c := f.dial()
 	return client{f.t, c, ""}.closed()
 }
 
