@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"fermata/internal/acme"
 	"fermata/internal/dotenv"
 	"fermata/internal/firstconfig"
 )
@@ -21,6 +19,7 @@ type initOptions struct {
 	firstconfig.Answers
 	file, env string
 	force     bool
+	laravel   map[string]string // what the .env says; nil: there is none
 }
 
 func newInitCommand() *cobra.Command {
@@ -29,10 +28,14 @@ func newInitCommand() *cobra.Command {
 		Use:   "init",
 		Short: "Write a first configuration, from questions, flags or a Laravel .env",
 		Long: "Writes a short configuration that passes check. On a terminal it asks what no flag says.\n" +
+			"With --domain Let's Encrypt issues the certificates, and by that you accept its terms: a listener for wss:// at port 443,\n" +
+			"one at port 80, and the domains must lead to this machine.\n" +
 			"From a Laravel .env it takes REVERB_APP_ID, REVERB_APP_KEY and REVERB_APP_SECRET, the node's REVERB_SERVER_HOST,\n" +
-			"REVERB_SERVER_PORT and REVERB_SERVER_PATH, and where clients connect: REVERB_PORT, if REVERB_SCHEME is http.\n" +
+			"REVERB_SERVER_PORT and REVERB_SERVER_PATH, and where clients connect: REVERB_PORT.\n" +
+			"REVERB_HOST is the domain that it offers when it asks; without a terminal only --domain makes it order certificates.\n" +
 			"The file has the app's secret, so only its owner and group can read it.",
 		Example: "  fermata init -c /etc/fermata/fermata.yaml --env /var/www/app/.env\n" +
+			"  fermata init --domain ws.example.com --acme-email ops@example.com --node http://10.0.1.10:8080\n" +
 			"  fermata init --listen :443 --cert ws.pem --key ws.key --node http://10.0.1.10:8080 --node http://10.0.1.11:8080",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return writeFirst(cmd, o) },
@@ -40,7 +43,9 @@ func newInitCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "config", "c", "fermata.yaml", "the configuration `FILE` to write")
 	f.StringVar(&o.env, "env", "", "the `FILE` .env of a Laravel application")
-	f.StringVar(&o.Listen, "listen", "", "the `ADDRESS` where clients come in (default: :443 with --cert, else :80)")
+	f.StringVar(&o.Listen, "listen", "", "the `ADDRESS` where clients come in (default: :443 with --domain or --cert, else :80)")
+	f.StringArrayVar(&o.Domains, "domain", nil, "the `NAME` at which clients connect, for a certificate from Let's Encrypt; several times for several names")
+	f.StringVar(&o.Email, "acme-email", "", "the `ADDRESS` to which Let's Encrypt may write")
 	f.StringVar(&o.Cert, "cert", "", "the certificate, a PEM `FILE`")
 	f.StringVar(&o.Key, "key", "", "its key, a PEM `FILE`")
 	f.StringArrayVar(&o.Nodes, "node", nil, "the `URL` of a node; several times for several nodes")
@@ -49,11 +54,10 @@ func newInitCommand() *cobra.Command {
 }
 
 func writeFirst(cmd *cobra.Command, o initOptions) error {
-	if err := refuseOverwrite(o); err != nil {
+	if err := errors.Join(refuseOverwrite(o), o.checkFlags()); err != nil {
 		return &exitError{exitUsage, err}
 	}
-	notes, err := o.takeEnv()
-	if err != nil {
+	if err := o.takeEnv(); err != nil {
 		return &exitError{exitUsage, err}
 	}
 	if terminal, _ := terminals(cmd.InOrStdin(), cmd.OutOrStdout()); terminal != nil {
@@ -62,8 +66,8 @@ func writeFirst(cmd *cobra.Command, o initOptions) error {
 		}
 	}
 	o.fill()
-	if len(o.Nodes) == 0 {
-		return &exitError{exitUsage, errors.New("got no nodes, want --node or --env")}
+	if err := o.checkWhole(); err != nil {
+		return &exitError{exitUsage, err}
 	}
 	text, err := o.Text(o.file)
 	if err != nil {
@@ -72,10 +76,40 @@ func writeFirst(cmd *cobra.Command, o initOptions) error {
 	if err := writePrivate(o.file, text); err != nil {
 		return err
 	}
-	for _, note := range notes {
+	for _, note := range o.notes() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "fermata:", note)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s is written. Next:\n\n  fermata check -c %[1]s\n  %s\n", o.file, startOf(o.file))
+	return nil
+}
+
+// checkFlags looks for what contradicts itself, and what a CA would refuse.
+func (o *initOptions) checkFlags() error {
+	var all []error
+	if len(o.Domains) > 0 && (o.Cert != "" || o.Key != "") {
+		all = append(all, errors.New("got --domain and a certificate, want --domain, or --cert and --key"))
+	}
+	for _, domain := range o.Domains {
+		if err := acme.CheckPublicDomain(domain); err != nil {
+			all = append(all, fmt.Errorf("--domain: %w", err))
+		}
+	}
+	if o.Email != "" {
+		if err := acme.CheckEmail(o.Email); err != nil {
+			all = append(all, fmt.Errorf("--acme-email: %w", err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// checkWhole looks for what neither flags, nor the .env, nor answers have said.
+func (o *initOptions) checkWhole() error {
+	if len(o.Nodes) == 0 {
+		return errors.New("got no nodes, want --node or --env")
+	}
+	if o.Email != "" && len(o.Domains) == 0 {
+		return errors.New("got --acme-email without --domain, want both")
+	}
 	return nil
 }
 
@@ -98,45 +132,57 @@ func refuseOverwrite(o initOptions) error {
 }
 
 // takeEnv takes from the .env what no flag says.
-func (o *initOptions) takeEnv() (notes []string, err error) {
+func (o *initOptions) takeEnv() error {
 	if o.env == "" {
-		return nil, nil
+		return nil
 	}
 	text, err := os.ReadFile(o.env)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	env, err := dotenv.Parse(string(text), os.LookupEnv)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.env, err)
+	if o.laravel, err = dotenv.Parse(string(text), os.LookupEnv); err != nil {
+		return fmt.Errorf("%s: %w", o.env, err)
 	}
 	flags := o.Answers
-	o.Answers, notes = firstconfig.FromEnv(env)
-	o.Cert, o.Key = flags.Cert, flags.Key
-	if flags.Listen != "" {
+	o.Answers = firstconfig.FromEnv(o.laravel)
+	o.Cert, o.Key, o.Domains, o.Email = flags.Cert, flags.Key, flags.Domains, flags.Email
+	if flags.Listen != "" || o.hasTLS() {
 		o.Listen = flags.Listen
 	}
 	if len(flags.Nodes) > 0 {
 		o.Nodes = flags.Nodes
 	}
-	if env["REVERB_SCHEME"] == "https" && o.Cert == "" {
-		notes = append(notes, "REVERB_SCHEME is https: give --cert and --key, or have what is in front of Fermata end TLS")
-	}
-	if len(o.Nodes) > 1 && !strings.EqualFold(env["REVERB_SCALING_ENABLED"], "true") {
-		notes = append(notes, "several nodes need REVERB_SCALING_ENABLED=true and one Redis: otherwise an event reaches the clients of one node only")
-	}
-	return notes, nil
+	return nil
 }
+
+func (o *initOptions) hasTLS() bool { return o.Cert != "" || len(o.Domains) > 0 }
 
 // fill says what nobody has said.
 func (o *initOptions) fill() {
 	switch {
 	case o.Listen != "":
-	case o.Cert != "":
-		o.Listen = ":443"
+	case o.hasTLS():
+		o.Listen = firstconfig.SecureListen(o.laravel)
 	default:
 		o.Listen = ":80"
 	}
+}
+
+// notes are for people: what is missing, and what they have to do themselves.
+func (o *initOptions) notes() (all []string) {
+	if o.laravel != nil {
+		all = firstconfig.Missing(o.laravel)
+		if o.laravel["REVERB_SCHEME"] == "https" && !o.hasTLS() {
+			all = append(all, "REVERB_SCHEME is https: give --domain for a certificate from Let's Encrypt, or --cert and --key, or have what is in front of Fermata end TLS")
+		}
+		if len(o.Nodes) > 1 && !strings.EqualFold(o.laravel["REVERB_SCALING_ENABLED"], "true") {
+			all = append(all, "several nodes need REVERB_SCALING_ENABLED=true and one Redis: otherwise an event reaches the clients of one node only")
+		}
+	}
+	if len(o.Domains) > 0 {
+		all = append(all, strings.Join(o.Domains, ", ")+": the DNS must lead to this machine, and port 80 or 443 must be open to the whole Internet, or Let's Encrypt issues no certificate; fermata status shows it")
+	}
+	return all
 }
 
 // writePrivate writes a file that its owner alone can read. One that is there keeps
@@ -163,70 +209,4 @@ func startOf(file string) string {
 		return "systemctl enable --now fermata"
 	}
 	return "fermata serve -c " + file
-}
-
-// ask asks on a terminal for what is not said yet. An empty answer takes what is in
-// brackets.
-func ask(terminal *os.File, out io.Writer, o *initOptions) error {
-	q := questions{bufio.NewReader(terminal), terminal, out}
-	var err error
-	if o.Cert == "" && o.Listen == "" {
-		o.Cert, err = q.ask("Certificate for wss://, a PEM file, or nothing", "")
-		if err == nil && o.Cert != "" {
-			o.Key, err = q.ask("Its key", "")
-		}
-	}
-	o.fill()
-	if err == nil {
-		o.Listen, err = q.ask("Where clients come in", o.Listen)
-	}
-	if err == nil && (len(o.Nodes) == 0 || o.env != "") {
-		err = q.nodes(o)
-	}
-	if err == nil && o.env == "" {
-		err = q.app(o)
-	}
-	return err
-}
-
-type questions struct {
-	in       *bufio.Reader
-	terminal *os.File
-	out      io.Writer
-}
-
-func (q questions) ask(question, otherwise string) (string, error) {
-	if otherwise != "" {
-		question += " [" + otherwise + "]"
-	}
-	fmt.Fprint(q.out, question+": ")
-	line, err := q.in.ReadString('\n')
-	if line = strings.TrimSpace(line); line == "" {
-		return otherwise, err
-	}
-	return line, err
-}
-
-func (q questions) nodes(o *initOptions) error {
-	otherwise := strings.Join(o.Nodes, " ")
-	if otherwise == "" {
-		otherwise = "http://127.0.0.1:8080"
-	}
-	all, err := q.ask("Reverb's nodes, their URLs with spaces between", otherwise)
-	o.Nodes = strings.Fields(all)
-	return err
-}
-
-func (q questions) app(o *initOptions) (err error) {
-	if o.AppID, err = q.ask("REVERB_APP_ID, so that clients can be moved without being closed, or nothing", ""); err != nil || o.AppID == "" {
-		return err
-	}
-	if o.AppKey, err = q.ask("REVERB_APP_KEY", ""); err != nil {
-		return err
-	}
-	fmt.Fprint(q.out, "REVERB_APP_SECRET (not shown): ")
-	secret, err := term.ReadPassword(int(q.terminal.Fd()))
-	fmt.Fprintln(q.out)
-	o.AppSecret = string(secret)
-	return err
 }

@@ -31,7 +31,7 @@ func inFolder(t *testing.T) (env, file string) {
 func TestAFirstConfigurationFromALaravelEnvPassesTheCheckAndIsPrivate(t *testing.T) {
 	env, file := inFolder(t)
 	got := fermata(t.Context(), "init", "-c", file, "--env", env)
-	got.has(t, exitDone, "fermata check -c "+file+"\n  fermata serve -c "+file, "REVERB_SCHEME is https: give --cert and --key")
+	got.has(t, exitDone, "fermata check -c "+file+"\n  fermata serve -c "+file, "REVERB_SCHEME is https: give --domain")
 	if strings.Contains(got.out+got.err, "geheim") {
 		t.Errorf("got the secret in\n%s%s", got.out, got.err)
 	}

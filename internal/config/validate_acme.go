@@ -4,10 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
-	"net/mail"
-	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"fermata/internal/acme"
@@ -43,8 +40,9 @@ func (r *report) validateACMEAccount(path string, o *acme.Options) {
 	ca, err := url.Parse(o.CA)
 	r.want(err == nil && ca.Scheme == "https" && ca.Host != "" && ca.User == nil, path+".ca", "got %q, want the https:// URL of a CA's directory", o.CA)
 	if o.Email != "" {
-		address, err := mail.ParseAddress(o.Email)
-		r.want(err == nil && address.Address == o.Email, path+".email", "got %q, want an address such as ops@example.com, or none", o.Email)
+		if err := acme.CheckEmail(o.Email); err != nil {
+			r.want(false, path+".email", "%v", err)
+		}
 	}
 	if err := acme.CheckRoots(o.CARoot); err != nil {
 		r.want(false, path+".ca_root", "%v", err)
@@ -54,18 +52,14 @@ func (r *report) validateACMEAccount(path string, o *acme.Options) {
 	r.want((o.EAB.KeyID == "") == (o.EAB.MACKey == ""), path+".eab", "got one of key_id and mac_key, want both, or none")
 }
 
-// domainName is a name of the DNS, as it stands in a certificate.
-var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
 func (r *report) validateDomains(path string, domains []string) {
 	r.want(len(domains) > 0, path+".domains", "got no domains, want at least one")
 	seen := map[string]string{}
 	for i, domain := range domains {
 		at := fmt.Sprintf("%s.domains[%d]", path, i)
-		_, err := netip.ParseAddr(domain)
-		r.want(err != nil, at, "got the address %q, want a name: clients do not tell which address they want", domain)
-		r.want(!strings.HasPrefix(domain, "*."), at, "got the wildcard %q, want a name: wildcards need the DNS-01 challenge, which Fermata does not answer", domain)
-		r.want(len(domain) <= 253 && domainName.MatchString(domain), at, "got %q, want a name such as ws.example.com in small letters (an international one in its xn-- form)", domain)
+		if err := acme.CheckDomain(domain); err != nil {
+			r.want(false, at, "%v", err)
+		}
 		r.unique(seen, at, domain)
 	}
 }
@@ -79,8 +73,9 @@ func (r *report) doubtACME(c *Config) {
 		path, o := fmt.Sprintf("listen[%d].tls.acme", i), listen.TLS.ACME
 		r.prefer(c.isReached(), path, "got no listener at which the CA arrives, want one on port 80 without tls, or one on port 443 with tls; or forward one of these ports to Fermata")
 		for j, domain := range o.Domains {
-			r.prefer(strings.Contains(domain, ".") && !strings.HasSuffix(domain, ".local") && domain != "localhost", fmt.Sprintf("%s.domains[%d]", path, j),
-				"got %q, for which no public CA issues a certificate, want a public name, or a ca and its ca_root", domain)
+			if err := acme.CheckPublicDomain(domain); err != nil {
+				r.prefer(false, fmt.Sprintf("%s.domains[%d]", path, j), "%v, or a ca and its ca_root", err)
+			}
 		}
 	}
 }
