@@ -81,12 +81,8 @@ func sameOrigin(r *http.Request) bool {
 // withToken lets only those in who bring a token, if there is one, and may do that.
 func (s *Server) withToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			given = ""
-		}
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-		switch access := s.options.Load().AccessOf(given); {
+		switch access := s.accessOf(r); {
 		case access == endpoint.Nothing:
 			s.noteToken(r)
 			writeError(w, errToken)
@@ -96,6 +92,15 @@ func (s *Server) withToken(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// accessOf is what the request's token allows now.
+func (s *Server) accessOf(r *http.Request) endpoint.Access {
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		given = ""
+	}
+	return s.options.Load().AccessOf(given)
 }
 
 // noteToken tells of somebody who has brought a wrong token, rather than none.

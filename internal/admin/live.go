@@ -3,6 +3,8 @@ package admin
 import (
 	"net/http"
 	"time"
+
+	"fermata/internal/admin/endpoint"
 )
 
 // lookEvery is how often the nodes are sent to who watches.
@@ -12,6 +14,8 @@ const lookEvery = time.Second
 type Look struct {
 	Time time.Time `json:"time"`
 	NodeList
+	// ReadOnly is whether the token of who watches changes nothing.
+	ReadOnly bool `json:"read_only,omitempty"`
 }
 
 // live streams what the dashboard shows, as server-sent events: "sample" for
@@ -36,7 +40,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for shown := (time.Time{}); s.show(out, local, &shown); {
+	for shown := (time.Time{}); s.show(out, r, local, &shown); {
 		select {
 		case <-r.Context().Done():
 			return
@@ -50,12 +54,12 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 }
 
 // show sends the nodes, and the samples that are younger than shown.
-func (s *Server) show(out stream, local bool, shown *time.Time) bool {
+func (s *Server) show(out stream, r *http.Request, local bool, shown *time.Time) bool {
 	for _, sample := range s.history.after(*shown) {
 		*shown = sample.Time
 		if !out.sendAs("sample", sample) {
 			return false
 		}
 	}
-	return out.sendAs("nodes", Look{time.Now().UTC(), s.control.Nodes(local).orEmpty()})
+	return out.sendAs("nodes", Look{time.Now().UTC(), s.control.Nodes(local).orEmpty(), s.accessOf(r) == endpoint.Reading})
 }

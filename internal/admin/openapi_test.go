@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"errors"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"slices"
@@ -57,7 +59,7 @@ func TestTheOpenAPIDescriptionHasEveryRouteAndNoOther(t *testing.T) {
 func TestTheOpenAPISchemasHaveEveryField(t *testing.T) {
 	schemas := readOpenAPI(t).Components.Schemas
 	for name, of := range map[string]reflect.Type{
-		"Candidate": reflect.TypeFor[Candidate](), "Cluster": reflect.TypeFor[Cluster](), "Drain": reflect.TypeFor[Drain](),
+		"Candidate": reflect.TypeFor[Candidate](), "Certificate": reflect.TypeFor[Certificate](), "Cluster": reflect.TypeFor[Cluster](), "Drain": reflect.TypeFor[Drain](),
 		"DrainRequest": reflect.TypeFor[DrainRequest](), "Event": reflect.TypeFor[Event](), "Explanation": reflect.TypeFor[Explanation](),
 		"History": reflect.TypeFor[History](), "Load": reflect.TypeFor[Load](), "Look": reflect.TypeFor[Look](), "Member": reflect.TypeFor[Member](),
 		"MemberNode": reflect.TypeFor[MemberNode](), "Node": reflect.TypeFor[Node](), "NodeList": reflect.TypeFor[NodeList](),
@@ -80,4 +82,45 @@ func jsonFields(of reflect.Type) (names []string) {
 		}
 	}
 	return names
+}
+
+func TestTheOpenAPIDescriptionHasTheRefusalOfEveryChange(t *testing.T) {
+	api := readOpenAPI(t)
+	s := New(endpoint.Options{Token: "secret", ReadToken: "look"}, nil, http.NotFoundHandler())
+	for _, route := range s.routes(http.NotFoundHandler()) {
+		if route.method == "GET" {
+			continue
+		}
+		r := httptest.NewRequest(route.method, strings.ReplaceAll(route.path, "{name}", "a"), nil)
+		r.Host = "localhost"
+		r.Header.Set("Authorization", "Bearer look")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		operation, _ := api.Paths[route.path][strings.ToLower(route.method)].(map[string]any)
+		answers, _ := operation["responses"].(map[string]any)
+		if answers["403"] == nil || w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), `"read_only"`) {
+			t.Errorf("%s %s: got %d %s, described as %v, want 403 and read_only", route.method, route.path, w.Code, w.Body, answers["403"])
+		}
+	}
+}
+
+func TestTheOpenAPIDescriptionHasEveryErrorCode(t *testing.T) {
+	var got []string
+	for _, err := range []error{
+		inputError(""), errToken, errReadOnly, errForbidden, ErrUnknownNode, errNoPath, errMethod, ErrRefused, ErrRollLost, ErrAway,
+		configError{errMethod}, errors.New("any other"),
+	} {
+		_, code := classify(err)
+		got = append(got, code)
+	}
+	schema, _ := readOpenAPI(t).Components.Schemas["Error"].Properties["error"].(map[string]any)
+	var want []string
+	for _, code := range schema["properties"].(map[string]any)["code"].(map[string]any)["enum"].([]any) {
+		want = append(want, code.(string))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, described are %q", got, want)
+	}
 }

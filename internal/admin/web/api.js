@@ -32,6 +32,9 @@ export async function post(path, body) {
 
 let tokenGiven = Promise.resolve();
 
+// forgetToken makes the next call ask for another one.
+export const forgetToken = () => sessionStorage.removeItem("token");
+
 // askToken shows the question once, however many calls were refused.
 // tried is the token that was refused, null when there was none.
 function askToken(tried) {

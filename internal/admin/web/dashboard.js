@@ -2,9 +2,10 @@
 // Whatever comes from the API is set as text, never as HTML.
 
 import { $, bytes, clock, plural, set, short, whole } from "./page.js";
-import { APIError, follow, followAnew } from "./api.js";
+import { APIError, follow, followAnew, forgetToken } from "./api.js";
 import { showNodes } from "./nodes.js";
 import { onlyThis, showCluster } from "./members.js";
+import { showCertificates } from "./certificates.js";
 import { drawCharts } from "./charts.js";
 import { addEvent } from "./events.js";
 
@@ -36,13 +37,15 @@ function drawSoon() {
   });
 }
 
-function showLook({ time, nodes, cluster }) {
+function showLook({ time, nodes, cluster, certificates, read_only: readOnly = false }) {
   heard = time;
   showNames(nodes.map((node) => node.name));
   const whose = !cluster ? "" : onlyThis() ? "one" : "all"; // and the samples are one member's
-  showNodes(nodes, { samples: whose === "all" ? [] : samples, now: Date.parse(time), whose });
+  showNodes(nodes, { samples: whose === "all" ? [] : samples, now: Date.parse(time), whose, readOnly });
   showFigures(nodes);
   showCluster(cluster);
+  showCertificates(certificates, time);
+  $("read-only").hidden = !readOnly;
   say("live", true);
 }
 
@@ -89,6 +92,10 @@ function whatIsWrong(error) {
 }
 
 $("local").onchange = followAnew;
+$("other-token").onclick = () => {
+  forgetToken();
+  followAnew();
+};
 
 follow({
   nodes: showLook,

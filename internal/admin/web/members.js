@@ -1,6 +1,6 @@
 // The members of the cluster, if this Fermata is in one.
 
-import { $, clock, set, whole } from "./page.js";
+import { $, clock, date, fillRows, set, whole } from "./page.js";
 
 // onlyThis is whether the person wants the numbers of this member alone.
 export const onlyThis = () => $("local").checked;
@@ -13,26 +13,12 @@ export function showCluster(cluster) {
   if (!cluster) return;
   set($("cluster"), onlyThis() ? `of the cluster ${cluster.name}; the numbers above are ${cluster.member}’s only` : `of the cluster ${cluster.name}`);
   set($("charts-note"), `The charts and the events are those of ${cluster.member} only.`);
-  showRows($("members").querySelector("tbody"), cluster.members);
+  fillRows($("members"), cluster.members, fill);
   if (cluster.away) set($("away-text"), awayText(cluster));
 }
 
 function awayText({ away, since }) {
   return `Redis cannot be reached since ${clock(since)}: ${away}. What the other members have is as it was then. Drains go on.`;
-}
-
-// showRows writes into the rows that are there, so that selections are left alone.
-function showRows(body, members) {
-  while (body.rows.length > members.length) body.lastElementChild.remove();
-  while (body.rows.length < members.length) body.append(newRow());
-  members.forEach((member, i) => fill(body.rows[i].cells, member));
-}
-
-function newRow() {
-  const row = document.createElement("tr");
-  row.append(document.createElement("th"), ...Array.from({ length: 4 }, () => document.createElement("td")));
-  row.firstElementChild.scope = "row";
-  return row;
 }
 
 function fill([name, clients, state, version, started], member) {
@@ -41,7 +27,7 @@ function fill([name, clients, state, version, started], member) {
   set(state, stateOf(member));
   state.className = member.stopping ? "wait" : member.ready ? "up" : "down";
   set(version, member.version);
-  set(started, new Date(member.started).toLocaleString("en", { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }));
+  set(started, date(member.started));
 }
 
 function stateOf({ ready, stopping }) {

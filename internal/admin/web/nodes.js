@@ -9,7 +9,7 @@ const marks = { up: "is-good", down: "is-bad", ready: "is-good", draining: "is-l
 // showNodes makes the cards those of the nodes. In look, samples are the
 // history's, oldest first, as far as they are about the same clients; now is in ms
 // by Fermata's clock; whose says, in a cluster, whether they are the nodes of all or
-// of one member.
+// of one member; readOnly whether the person may change nothing.
 export function showNodes(nodes, look) {
   const names = new Set(nodes.map((node) => node.name));
   for (const [name, card] of cards) {
@@ -45,7 +45,7 @@ function fill(card, node, most, look) {
   set(part(".reason"), reasonOf(node));
   fillLoad(part, node, most);
   fillDrain(part, node, look);
-  fillActions(part, node);
+  fillActions(part, node, look);
 }
 
 function badge(element, what) {
@@ -163,11 +163,11 @@ function drawCurve(svg, drain, points, { whose }) {
 
 // The buttons ----------------------------------------------------------
 
-function fillActions(part, node) {
+function fillActions(part, node, { readOnly }) {
   const act = part(".act"), change = part(".change");
   const ready = node.state === "ready";
-  act.hidden = !ready && !node.drain; // it leaves with the configuration
-  change.hidden = node.state !== "draining" || !node.drain;
+  act.hidden = readOnly || (!ready && !node.drain); // without a drain it leaves with the configuration
+  change.hidden = readOnly || node.state !== "draining" || !node.drain;
   name(act, ready ? "Drain" : "Undrain", node);
   name(change, "Change", node);
   act.onclick = () => (ready ? confirmDrain(node) : confirmUndrain(node));

@@ -14,6 +14,23 @@ export function copyOf(template) {
   return $(template).content.firstElementChild.cloneNode(true);
 }
 
+// fillRows makes the rows of the table in a section those of a list, and writes into
+// the ones that are there, so that selections are left alone. fill gets the cells of
+// a row and its entry.
+export function fillRows(section, list, fill) {
+  const [head] = section.querySelector("thead").rows, [body] = section.querySelector("table").tBodies;
+  while (body.rows.length > list.length) body.lastElementChild.remove();
+  while (body.rows.length < list.length) body.append(newRow(head.cells.length));
+  list.forEach((entry, i) => fill(body.rows[i].cells, entry));
+}
+
+function newRow(cells) {
+  const row = document.createElement("tr");
+  row.append(document.createElement("th"), ...Array.from({ length: cells - 1 }, () => document.createElement("td")));
+  row.firstElementChild.scope = "row";
+  return row;
+}
+
 // Numbers and times as people read them.
 
 const digits = [0, 1, 2].map((n) => new Intl.NumberFormat("en", { maximumFractionDigits: n }));
@@ -52,6 +69,7 @@ export function lasting(s) {
 const hourAndMinute = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
 export const clock = (time) => new Date(time).toLocaleTimeString("en", { ...hourAndMinute, second: "2-digit" });
+export const date = (time) => new Date(time).toLocaleString("en", { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
 export const minute = (time) => new Date(time).toLocaleTimeString("en", hourAndMinute);
 
 // Series ---------------------------------------------------------------
