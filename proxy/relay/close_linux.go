@@ -230,8 +230,7 @@ func (c *epollRelay) finish() {
 func (c *epollRelay) leave() {
 	c.ended = true
 	c.abandonMove()
-	c.shard.relays.remove(c.handle)
-	c.shard.leave()
+	c.shard.remove(c)
 
 	end := End{
 		BytesToNode: c.toNode.bytes, MessagesToNode: c.toNode.messages,

@@ -166,7 +166,7 @@ func (e *Epoll) Round(ctx context.Context) error {
 // Cut implements Engine.
 func (e *Epoll) Cut() {
 	for _, s := range e.shards {
-		s.post(func() { s.relays.each((*epollRelay).cutOff) })
+		s.post(s.cut)
 	}
 }
 

@@ -1,12 +1,16 @@
 package relay
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,7 +18,7 @@ import (
 
 // Listener implements Engine. The connections belong to a shard from the
 // beginning. l must be a net.TCPListener.
-func (e *Epoll) Listener(l net.Listener, enter Enter) (net.Listener, error) {
+func (e *Epoll) Listener(l net.Listener, enter Enter) (Listener, error) {
 	defer l.Close()
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
@@ -43,6 +47,9 @@ type listener struct {
 	raw     syscall.RawConn
 	address net.Addr
 	enter   Enter // nil: all come in as they are
+
+	mu      sync.Mutex    // held through an accept, so that none is under way after Pause
+	resumed chan struct{} // closed by Resume; nil: there is no pause
 }
 
 // Accept implements net.Listener.
@@ -60,24 +67,79 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // next is the next connection.
 func (l *listener) next() (net.Conn, error) {
-	var fd int32
-	var from netip.AddrPort
-	var err error
-	closed := l.raw.Read(func(listening uintptr) bool {
-		fd, from, err = accept(int32(listening))
-		return err != unix.EAGAIN
-	})
-	if closed != nil {
-		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.address, Err: net.ErrClosed}
+	fd, from, err := l.take()
+	for errors.Is(err, os.ErrDeadlineExceeded) {
+		l.waitForResume()
+		fd, from, err = l.take()
+	}
+	if errno, ok := err.(syscall.Errno); ok {
+		return nil, l.failed(os.NewSyscallError("accept4", errno))
 	}
 	if err != nil {
-		return nil, l.failed(os.NewSyscallError("accept4", err))
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.address, Err: net.ErrClosed}
 	}
 	conn, err := newNetConn(l.engine.nextShard(), fd, from)
 	if err != nil {
 		return nil, l.failed(err)
 	}
 	return conn, nil
+}
+
+// take waits for the next one, or until a pause, which is os.ErrDeadlineExceeded.
+func (l *listener) take() (fd int32, from netip.AddrPort, err error) {
+	closed := l.raw.Read(func(listening uintptr) bool {
+		fd, from, err = l.accept(int32(listening))
+		return err != unix.EAGAIN
+	})
+	return fd, from, cmp.Or(closed, err)
+}
+
+func (l *listener) accept(listening int32) (fd int32, from netip.AddrPort, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.resumed != nil {
+		return -1, from, os.ErrDeadlineExceeded
+	}
+	return accept(listening)
+}
+
+func (l *listener) waitForResume() {
+	l.mu.Lock()
+	resumed := l.resumed
+	l.mu.Unlock()
+	if resumed != nil {
+		<-resumed
+	}
+}
+
+// Pause implements Listener.
+func (l *listener) Pause() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.resumed == nil {
+		l.resumed = make(chan struct{})
+		_ = l.file.SetReadDeadline(time.Unix(1, 0)) // ends the wait for the next one
+	}
+}
+
+// Resume implements Listener.
+func (l *listener) Resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.resumed != nil {
+		_ = l.file.SetReadDeadline(time.Time{})
+		close(l.resumed)
+		l.resumed = nil
+	}
+}
+
+// File implements Listener.
+func (l *listener) File() (*os.File, error) {
+	fd, err := duplicate(l.file)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), l.file.Name()), nil
 }
 
 func (l *listener) failed(err error) error {
@@ -93,7 +155,10 @@ func (acceptError) Temporary() bool { return true }
 func (e acceptError) Unwrap() error { return e.OpError }
 
 // Close implements net.Listener.
-func (l *listener) Close() error { return l.file.Close() }
+func (l *listener) Close() error {
+	defer l.Resume()
+	return l.file.Close()
+}
 
 // Addr implements net.Listener.
 func (l *listener) Addr() net.Addr { return l.address }

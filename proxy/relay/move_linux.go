@@ -44,6 +44,8 @@ func (c *epollRelay) unmovable() error {
 	switch {
 	case c.ended, c.ending.by != "":
 		return errEnded
+	case c.isDetached():
+		return errDetached
 	case c.node.over, c.node.refuses:
 		return errNoNode
 	case c.moving() != nil:
@@ -89,6 +91,9 @@ func (c *epollRelay) moveOn() {
 		c.startMove(m)
 	}
 	c.catchUp()
+	if c.rare.empty() {
+		c.rare = nil
+	}
 }
 
 // startMove begins a move whose client is not read any more, unless the node has a part

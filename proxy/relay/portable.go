@@ -117,8 +117,13 @@ func (p *Portable) forget(r *portableRelay) {
 }
 
 // Listener implements Engine.
-func (p *Portable) Listener(l net.Listener, enter Enter) (net.Listener, error) {
+func (p *Portable) Listener(l net.Listener, enter Enter) (Listener, error) {
 	return &entrance{l, enter}, nil
+}
+
+// Attach implements Engine.
+func (p *Portable) Attach(client, node int, _ []byte, _ Pair) (*Detached, error) {
+	return nil, errors.Join(errNoHandOver, closeBoth(client, node))
 }
 
 // Totals implements Engine.
@@ -156,6 +161,9 @@ func (r *portableRelay) Resume([][]byte) {}
 
 // Replace implements Relay.
 func (r *portableRelay) Replace(other Replacement) { other.refuse(errNoMoves) }
+
+// Detach implements Relay.
+func (r *portableRelay) Detach(done func(*Detached, error)) { done(nil, errNoHandOver) }
 
 // toNode passes the client's frames on until the client is over.
 func (r *portableRelay) toNode() {

@@ -1,8 +1,12 @@
 package relay
 
-import "net"
+import (
+	"net"
+	"os"
+)
 
-// entrance is a listener of the net package's.
+// entrance is a listener of the net package's. It has no pause, as this engine
+// hands nothing over.
 type entrance struct {
 	net.Listener
 	enter Enter
@@ -20,3 +24,12 @@ func (e *entrance) Accept() (net.Conn, error) {
 		}
 	}
 }
+
+// Pause implements Listener. It does nothing.
+func (e *entrance) Pause() {}
+
+// Resume implements Listener. It does nothing.
+func (e *entrance) Resume() {}
+
+// File implements Listener.
+func (e *entrance) File() (*os.File, error) { return nil, errNoHandOver }

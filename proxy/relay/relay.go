@@ -11,6 +11,7 @@
 //   - leg: one of the two connections of a relay
 //   - flow: one direction of a relay
 //   - move: a relay is held, and gets another node or goes on with its own
+//   - detached: a relay that no shard runs, on its way to another process
 //   - shard: one goroutine of Epoll, with all the relays that belong to it
 //   - netConn: a TCP connection that a shard watches, until a relay takes it
 //   - lower: what crypto/tls reads and writes: a netConn, then a wire
@@ -140,7 +141,7 @@ type Engine interface {
 	// from then on, and whose connections the engine can take over, also from
 	// under crypto/tls. Nil for enter: all come in as they are. Whoever gets the
 	// listener closes it. With an error l is closed.
-	Listener(l net.Listener, enter Enter) (net.Listener, error)
+	Listener(l net.Listener, enter Enter) (Listener, error)
 	// Dial connects to a node, HOST:PORT, for the Node of a Pair. Whoever gets
 	// the connection closes it, or starts its pair. When ctx ends before that
 	// is done, the error is a timeout or ctx's cause.
@@ -148,6 +149,14 @@ type Engine interface {
 	// Start takes the pair over and returns at once. A pair that the engine
 	// cannot relay it ends at once, with the reason as End.Err.
 	Start(Pair) Relay
+	// Attach takes over a relay that another process has detached, with copies of its
+	// descriptors and its State. The relay does not run before Detached.Resume;
+	// Gone drops it. The descriptors belong to the engine from then on, which closes
+	// them with an error: for a state that cannot be read or makes no sense.
+	//
+	// Of the pair Options, Counts and Owner count. What was counted of this relay
+	// before is in its End alone.
+	Attach(client, node int, state []byte, p Pair) (*Detached, error)
 	// Totals may be read at any time and only grows.
 	Totals() Totals
 	// Round waits until each loop of the engine has gone round once, which it does
@@ -162,8 +171,8 @@ type Engine interface {
 // Relay is one running relay. Its methods may be called concurrently, after its
 // end too, where they do nothing but what they say.
 //
-// Portable has no Tap, and moves no relay: its Hold is always false, and its
-// Replace always an error.
+// Portable has no Tap, and neither moves a relay nor hands one over: its Hold is
+// always false, and its Replace and Detach are always an error.
 type Relay interface {
 	// Close sends the client a Close frame at the next frame boundary and ends
 	// the relay once the client has answered, or after Options.Close. Only the
@@ -187,4 +196,10 @@ type Relay interface {
 	// Replace gives the relay another node, and ends a hold. Without a hold the
 	// old node is taken for lost: what has not left for it does not arrive.
 	Replace(Replacement)
+	// Detach takes the relay out of its engine, for another process. done is called
+	// once, on a goroutine of the engine, which it must not hold up, or by Detach.
+	// Nothing is read or written from then on. A relay that is not at rest goes on,
+	// and done learns why: it is ending, held, or without its node, or a leg uses TLS
+	// (ErrStays).
+	Detach(done func(*Detached, error))
 }

@@ -45,6 +45,12 @@ type rare struct {
 	unread []byte // from the client, for crypto/tls, which may have more; nil: it is not paused
 	// hearing is for what the node sends while a mover is shown that; nil: none is.
 	hearing *hearing
+	token   *token // of pings that another process has sent the client; nil: it owes it no pong
+}
+
+// empty is whether there is nothing to keep.
+func (r *rare) empty() bool {
+	return r.said == nil && r.move == nil && r.unread == nil && r.hearing == nil && r.token == nil
 }
 
 // rarely is for what is to be kept there.
@@ -80,7 +86,10 @@ func newEpollRelay(s *shard, p Pair) *epollRelay {
 func (c *epollRelay) Close(wish Close) {
 	c.shard.post(func() {
 		defer c.survive()
-		if !c.ended {
+		switch m := c.shard.detached[c]; {
+		case m != nil:
+			m.wishLater(wish)
+		case !c.ended:
 			c.want(wish, nil)
 			c.proceed()
 		}
@@ -233,7 +242,8 @@ func (c *epollRelay) fromClient(n int) {
 	ahead := c.toNode.ahead()
 	b, messages, bad := c.toNode.take(&c.shard.space.buffer, n)
 	if c.pings.owed > 0 {
-		b = c.pings.heard(b, ahead, &c.shard.token)
+		b = c.pings.heard(b, ahead, c.pingToken())
+		c.pongsOver()
 	}
 	if c.taps {
 		b = c.show(b, ahead)

@@ -44,6 +44,8 @@ func (c *epollRelay) irreplaceable() error {
 	switch {
 	case c.ended, c.ending.by != "":
 		return errEnded
+	case c.isDetached():
+		return errDetached
 	case c.toNode.open, c.toNode.inside:
 		return errInsideClient
 	case c.toClient.open, c.toClient.inside:

@@ -35,6 +35,7 @@ type shard struct {
 
 	// All below is the goroutine's.
 	relays           table[epollRelay]
+	detached         map[*epollRelay]*meanwhile
 	wheel            wheel
 	started          time.Time // of the wheel's time
 	clock            ticks     // 0: not looked at in this round
@@ -52,7 +53,7 @@ type space struct {
 }
 
 func newShard(engine *count, t token) *shard {
-	return &shard{engine: engine, token: t, started: time.Now().Add(-tick), space: new(space)}
+	return &shard{engine: engine, token: t, started: time.Now().Add(-tick), space: new(space), detached: make(map[*epollRelay]*meanwhile)}
 }
 
 // enter makes sure that the shard runs until one more has left.

@@ -3,7 +3,6 @@ package relay
 import (
 	"encoding/binary"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -146,10 +145,10 @@ func shutdown(fd int32) error {
 	return nil
 }
 
-// duplicate is a second descriptor of a connection, without any of what the
-// net package keeps for it. The caller closes it.
-func duplicate(conn *net.TCPConn) (int32, error) {
-	raw, err := conn.SyscallConn()
+// duplicate is a second descriptor of a socket, without any of what the net
+// package keeps for it. The caller closes it.
+func duplicate(socket syscall.Conn) (int32, error) {
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		return -1, err
 	}

@@ -41,8 +41,9 @@ func (c *epollRelay) active() {
 		c.idleBy = c.shard.time() + c.idle
 	}
 	if c.ping > 0 {
-		c.pingBy, c.pings.only = c.shard.time()+c.ping, false
+		c.pingBy = c.shard.time() + c.ping
 	}
+	c.pings.only = false
 }
 
 // idleDue ends a relay that nobody uses. A client that is not read may use it.
@@ -63,7 +64,7 @@ func (c *epollRelay) pingDue() {
 		c.want(deafClose, errDeaf)
 	case !c.toClient.open && !c.toClient.dropping && c.client.flushed():
 		c.pings.sent()
-		if err := c.client.write(&c.shard.wire, c.shard.token.ping()); err != nil {
+		if err := c.client.write(&c.shard.wire, c.pingToken().ping()); err != nil {
 			c.clientRefuses(err)
 		}
 	}

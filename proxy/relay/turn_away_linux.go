@@ -37,5 +37,8 @@ func (noRelay) Hold(m Mover, _ int) bool {
 // Resume implements Relay.
 func (noRelay) Resume([][]byte) {}
 
+// Detach implements Relay.
+func (noRelay) Detach(done func(*Detached, error)) { done(nil, errEnded) }
+
 // Replace implements Relay.
 func (noRelay) Replace(r Replacement) { r.refuse(errEnded) }
