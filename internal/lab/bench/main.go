@@ -16,6 +16,7 @@ import (
 	"fermata/internal/lab/bench/load"
 	"fermata/internal/lab/bench/node"
 	"fermata/internal/lab/bench/report"
+	"fermata/internal/lab/bench/strangers"
 	"fermata/internal/lab/child"
 	"fermata/internal/lab/command"
 	"fermata/internal/lab/devnode/process"
@@ -32,8 +33,9 @@ func become() {
 	child.Become(map[string]func() error{
 		process.Role: process.Main,
 
-		"node": func() error { return child.Serve(node.New) },
-		"load": func() error { return child.Serve(load.New) },
+		"node":        func() error { return child.Serve(node.New) },
+		"load":        func() error { return child.Serve(load.New) },
+		withStrangers: func() error { return child.Serve(strangers.New) },
 	})
 }
 
@@ -68,7 +70,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	b := &bench{progress: stderr, report: new(report.Report)}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls or /proxy")
+	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers")
 	names := flags.String("proxies", "fermata,nginx,haproxy,caddy,direct", "the `NAMES` of whom to measure")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often; parts about memory, which hardly varies, run once")
 	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")

@@ -55,6 +55,11 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 			t.Errorf("got no value in row session/%s:\n%s", name, &table)
 		}
 	}
+	for _, name := range []string{"come/p99", "there/p99", "memory", "memory-after", "left"} {
+		if row := r.Row("edge/strangers-" + name); row == nil || len(row.Values[withStrangers]) != 1 {
+			t.Errorf("got no value in row edge/strangers-%s:\n%s", name, &table)
+		}
+	}
 	if row := r.Row("latency/plain/p50"); row == nil || row.Median(direct) <= 0 {
 		t.Errorf("got no round trip without a proxy:\n%s", &table)
 	}
@@ -102,7 +107,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", names, got, want)
 		}
 	}
-	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls edge/tls edge/proxy session/memory session/traffic session/moves")
+	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls edge/tls edge/proxy edge/strangers session/memory session/traffic session/moves")
 	f("new,idle/tls", "idle/tls new/plain new/tls")
 	if _, err := partsNamed([]string{"idl"}); err == nil {
 		t.Error("got no error for a part that does not exist")
@@ -113,7 +118,8 @@ func TestPartsAreChosenByName(t *testing.T) {
 // to, and would listen on every address.
 func TestConfigurationsLeaveTheMachineAlone(t *testing.T) {
 	for _, p := range append(allProxies(), rival.Named(rival.Fermata).As(withSessions, sessionsFile),
-		rival.Named(rival.Fermata).As(withTLSNodes, tlsNodesFile), rival.Named(rival.Fermata).As(withProxyHeaders, proxyHeadersFile)) {
+		rival.Named(rival.Fermata).As(withTLSNodes, tlsNodesFile), rival.Named(rival.Fermata).As(withProxyHeaders, proxyHeadersFile),
+		rival.Named(rival.Fermata).As(withStrangers, strangersFile)) {
 		if p.Config == "" {
 			continue
 		}

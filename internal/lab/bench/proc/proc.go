@@ -68,6 +68,19 @@ func CPU(pids []int) (time.Duration, error) {
 // CPUCLOCK_SCHED.
 func cpuClock(pid int) int32 { return int32(^pid)<<3 | 2 }
 
+// Descriptors is how many files and sockets processes have open.
+func Descriptors(pids []int) (int, error) {
+	sum := 0
+	for _, pid := range pids {
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			return 0, err
+		}
+		sum += len(open)
+	}
+	return sum, nil
+}
+
 // PSS is the memory of processes in bytes, what they share with others divided
 // by how many share it.
 func PSS(pids []int) (int64, error) {
