@@ -71,7 +71,8 @@ type Limits struct {
 	// Exempt are networks for which these two do not hold.
 	Exempt []Network `yaml:"exempt"`
 	// TLSHandshakes is how many TLS handshakes may compute at the same time;
-	// those that wait for their client do not count. 0: as many as cores.
+	// those that wait for their client do not count. 0: one
+	// less than cores, and at least one.
 	TLSHandshakes int `yaml:"tls_handshakes"`
 	// SlowStart is how long a node that has come back takes to get that many,
 	// unless it shows by prompt answers that it can take them sooner.

@@ -97,11 +97,14 @@ func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshake
 }
 
 // newHandshakes is how many TLS handshakes of all listeners compute at the same
-// time: by default as many as there are cores. GOMAXPROCS is more than those, see
-// relay.Processors.
+// time.
 func newHandshakes(c *config.Config) *arrival.Handshakes {
-	return arrival.NewHandshakes(cmp.Or(c.Limits.TLSHandshakes, max(1, runtime.GOMAXPROCS(0)/2)), c.Timeouts.Header)
+	return arrival.NewHandshakes(cmp.Or(c.Limits.TLSHandshakes, handshakePlaces(runtime.GOMAXPROCS(0))), c.Timeouts.Header)
 }
+
+// handshakePlaces leaves a core to clients that are connected. There are two
+// processors for each core, see relay.Processors.
+func handshakePlaces(processors int) int { return max(1, processors/2-1) }
 
 // ticketSecrets are what the session tickets of a listener are keyed by.
 func ticketSecrets(o config.Listen, c *config.Config) []secret.Text {

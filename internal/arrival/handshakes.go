@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"runtime"
 	"time"
 )
 
@@ -52,6 +53,7 @@ func (h *Handshakes) take(ctx context.Context, c *Conn) error {
 		}
 	}
 	c.place.Store(h)
+	runtime.Gosched() // the shard that has woken this goroutine goes on first, see its run
 	return nil
 }
 
