@@ -42,7 +42,7 @@ func openEar(ctx context.Context, s Site, p Plan, channel string) (*ear, error) 
 	}
 	link.in.Reset(link.Conn) // it may read for as long as it lives
 	o := Options{Timeout: p.Timeout, PathPrefix: p.PathPrefix, Reverb: ReverbOptions{AppKey: p.App.Key, Origin: p.Origin}}
-	socket, err := handshake(ctx, link, s.Address, o)
+	socket, err := handshake(ctx, link, s.Place, o)
 	if err != nil {
 		link.Close()
 		return nil, err

@@ -21,16 +21,21 @@ func httpProbe(at Place, o Options) probe {
 		case err != nil:
 			return finding{}, err
 		case status != o.HTTP.Status:
-			return finding{}, fmt.Errorf("%s: status %d, want %d%s", what, status, o.HTTP.Status, prefixHint(status, o))
+			return finding{}, fmt.Errorf("%s: status %d, want %d%s", what, status, o.HTTP.Status, statusHint(status, at, o))
 		}
 		return finding{fmt.Sprintf("%s: %d", what, status), waited}, nil
 	}
 }
 
-// prefixHint names what is most likely missing where a node does not know a path.
-func prefixHint(status int, o Options) string {
-	if status == http.StatusNotFound && o.PathPrefix == "" {
+// statusHint names what is most likely missing where a node answers with that status.
+func statusHint(status int, at Place, o Options) string {
+	switch {
+	case status == http.StatusNotFound && o.PathPrefix == "":
 		return " (is path_prefix missing?)"
+	case status == http.StatusBadRequest && at.Secure == nil:
+		return " (does it speak TLS, and want https:// in its url?)"
+	case status == http.StatusBadRequest:
+		return " (does it want a certificate, tls.client_cert, that it trusts?)"
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ func dialError(err error, limit time.Duration) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errNobodyListens
 	case isTLS(err) && timedOut && limit > 0:
-		return faulty{fmt.Errorf("no TLS handshake in %v", limit), FaultNoAnswer}
+		return faulty{fmt.Errorf("no TLS handshake in %v (does it speak plain HTTP?)", limit), FaultNoAnswer}
 	case isTLS(err):
 		return faulty{err, FaultTLS}
 	case timedOut && limit > 0:

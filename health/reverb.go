@@ -25,7 +25,7 @@ func reverbProbe(at Place, o Options) probe {
 			return finding{}, err
 		}
 		defer link.Close()
-		socket, err := handshake(ctx, link, at.Address, o)
+		socket, err := handshake(ctx, link, at, o)
 		if err != nil {
 			return finding{}, err
 		}
@@ -41,14 +41,14 @@ func reverbProbe(at Place, o Options) probe {
 }
 
 // handshake makes a WebSocket of the link. The caller closes both.
-func handshake(ctx context.Context, l *link, address string, o Options) (*websocket.Conn, error) {
+func handshake(ctx context.Context, l *link, at Place, o Options) (*websocket.Conn, error) {
 	header := http.Header{"User-Agent": {"fermata"}}
 	if o.Reverb.Origin != "" {
 		header.Set("Origin", o.Reverb.Origin)
 	}
-	target := "ws://" + address + o.PathPrefix + "/app/" + url.PathEscape(o.Reverb.AppKey) + "?protocol=7&client=fermata&version=1.0"
+	target := "ws://" + at.Address + o.PathPrefix + "/app/" + url.PathEscape(o.Reverb.AppKey) + "?protocol=7&client=fermata&version=1.0"
 	socket, _, err := websocket.Dial(ctx, target, &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: upgrade{l, o}},
+		HTTPClient: &http.Client{Transport: upgrade{l, at, o}},
 		HTTPHeader: header,
 	})
 	if err != nil {
@@ -62,6 +62,7 @@ func handshake(ctx context.Context, l *link, address string, o Options) (*websoc
 // the connection after refusing a handshake.
 type upgrade struct {
 	link    *link
+	at      Place
 	options Options
 }
 
@@ -72,7 +73,7 @@ func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusSwitchingProtocols {
-		return nil, fmt.Errorf("status %d%s", answer.StatusCode, prefixHint(answer.StatusCode, u.options))
+		return nil, fmt.Errorf("status %d%s", answer.StatusCode, statusHint(answer.StatusCode, u.at, u.options))
 	}
 	answer.Body = u.link
 	return answer, nil

@@ -161,7 +161,7 @@ func TestReverbThatKeepsTheConnectionOfARefusedHandshakeIsNotWaitedFor(t *testin
 		io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		io.Copy(io.Discard, conn) // until the check closes it
 	})
-	wantDown(t, reverbOptions, address, `^handshake: status 400$`)
+	wantDown(t, reverbOptions, address, `^handshake: status 400 \(does it speak TLS, and want https:// in its url\?\)$`)
 }
 
 func TestReverbThatDoesNotAnswerTheHandshakeIsDown(t *testing.T) {

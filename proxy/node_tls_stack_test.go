@@ -103,7 +103,8 @@ func TestANodeWithAnotherNodesCertificateGetsNoClient(t *testing.T) {
 	}
 }
 
-// A node without TLS, one that nobody trusted has signed, and one that is frozen.
+// A node without TLS, one that nobody trusted has signed, one that is frozen, and one
+// whose nginx misses a certificate.
 func TestANodeThatShakesNoHandsIsDownForTheReason(t *testing.T) {
 	t.Parallel()
 	of := apptest.NewAuthority(t)
@@ -112,9 +113,14 @@ func TestANodeThatShakesNoHandsIsDownForTheReason(t *testing.T) {
 	stranger := apptest.SecureNode(t, "", nil, apptest.NewAuthority(t).Server("127.0.0.1"))
 	frozen := apptest.SecureNode(t, "", nil, of.Server("127.0.0.1"))
 	good := apptest.SecureNode(t, "reverb-3", nil, of.Server("127.0.0.1"))
+	strict := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }))
+	strict.TLS = of.Server("127.0.0.1")
+	strict.StartTLS()
+	t.Cleanup(strict.Close)
 	frozen.Freeze()
 	t.Cleanup(frozen.Thaw)
-	text := secureNodes(of.File, "", stranger, frozen, good) + fmt.Sprintf("  - {name: plain, url: %q}\n", strings.Replace(plain.URL, "http", "https", 1))
+	text := secureNodes(of.File, "", stranger, frozen, good) +
+		fmt.Sprintf("  - {name: plain, url: %q}\n  - {name: strict, url: %q, tls: {ca: %q}}\n", strings.Replace(plain.URL, "http", "https", 1), strict.URL, of.File)
 	s := apptest.NewFront(t, nil, "health: {interval: 100ms, type: http, panic_threshold: 0}\n"+text)
 	f := func(node, reason string) {
 		t.Helper()
@@ -124,8 +130,9 @@ func TestANodeThatShakesNoHandsIsDownForTheReason(t *testing.T) {
 		})
 	}
 	f("plain", "tls: the answer is none of TLS, want http:// in its url if it speaks plain HTTP")
-	f("reverb-1", "tls: certificate for 127.0.0.1 is signed by nobody that is trusted, want one of tls.ca, or of the system's authorities without that")
-	f("reverb-2", "no TLS handshake in 1s")
+	f("reverb-1", "tls: certificate for 127.0.0.1 is signed by the test's authority, which is not trusted, want tls.ca, or without that the system, to name the signer")
+	f("strict", "GET /up: status 400, want 200 (does it want a certificate, tls.client_cert, that it trusts?)")
+	f("reverb-2", "no TLS handshake in 1s (does it speak plain HTTP?)")
 	if p := s.Dial(); p.Node != "reverb-3" {
 		t.Errorf("got %s, want reverb-3", p.Node)
 	}

@@ -96,16 +96,22 @@ func isEncrypted(key []byte) bool {
 }
 
 func checkValidity(p Pair, leaf *x509.Certificate, now time.Time) error {
-	why := ""
-	switch {
-	case now.After(leaf.NotAfter):
-		why = "expired " + date(leaf.NotAfter)
-	case now.Before(leaf.NotBefore):
-		why = "not valid before " + date(leaf.NotBefore)
-	default:
+	why := whyNotNow(leaf, now)
+	if why == "" {
 		return nil
 	}
 	return notValidNow(fmt.Sprintf("%s (%s): %s, it is %s", p.Cert, subject(leaf), why, date(now)))
+}
+
+// whyNotNow is why the certificate is not valid at that time; empty: it is.
+func whyNotNow(leaf *x509.Certificate, now time.Time) string {
+	switch {
+	case now.After(leaf.NotAfter):
+		return "expired " + date(leaf.NotAfter)
+	case now.Before(leaf.NotBefore):
+		return "not valid before " + date(leaf.NotBefore)
+	}
+	return ""
 }
 
 // notValidNow is ErrNotValidNow, with what is to be said about it.

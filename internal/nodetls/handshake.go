@@ -3,15 +3,15 @@ package nodetls
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"syscall"
 	"time"
+
+	"fermata/internal/certs"
 )
 
 // Error is a handshake that failed, or a node that ends one afterwards. It reads
@@ -57,19 +57,10 @@ func Refused(err error) error {
 
 // explain is for people.
 func explain(err error) string {
-	var host x509.HostnameError
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var record tls.RecordHeaderError
+	if reason, text := certs.Refused(err); reason != certs.Other {
+		return text + wants[reason]
+	}
 	switch {
-	case errors.As(err, &host):
-		return fmt.Sprintf("certificate is not valid for %s, but for %s", host.Host, namesOf(host.Certificate))
-	case errors.As(err, &unknown):
-		return fmt.Sprintf("certificate for %s is signed by nobody that is trusted, want one of tls.ca, or of the system's authorities without that", namesOf(unknown.Cert))
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("certificate for %s is valid from %s to %s, it is %s", namesOf(invalid.Cert), date(invalid.Cert.NotBefore), date(invalid.Cert.NotAfter), date(time.Now()))
-	case errors.As(err, &record):
-		return "the answer is none of TLS, want http:// in its url if it speaks plain HTTP"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "no handshake in time"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
@@ -79,6 +70,12 @@ func explain(err error) string {
 		return "refused by the node: " + bare(alert)
 	}
 	return bare(err)
+}
+
+// wants are what can be done about a node that is refused.
+var wants = map[certs.Reason]string{
+	certs.NotTrusted: ", want tls.ca, or without that the system, to name the signer",
+	certs.NotTLS:     ", want http:// in its url if it speaks plain HTTP",
 }
 
 // alertOf is what the node has said why it ends the connection; nil: nothing.
@@ -97,27 +94,3 @@ func bare(err error) string {
 	}
 	return text
 }
-
-// mostNames are shown of a certificate.
-const mostNames = 5
-
-func namesOf(cert *x509.Certificate) string {
-	if cert == nil {
-		return "nobody"
-	}
-	names := append([]string{}, cert.DNSNames...)
-	for _, ip := range cert.IPAddresses {
-		names = append(names, ip.String())
-	}
-	switch {
-	case len(names) == 0 && cert.Subject.CommonName != "":
-		return "no name at all (its common name " + cert.Subject.CommonName + " does not count)"
-	case len(names) == 0:
-		return "no name at all"
-	case len(names) > mostNames:
-		names = append(names[:mostNames], fmt.Sprintf("%d others", len(names)-mostNames))
-	}
-	return strings.Join(names, ", ")
-}
-
-func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }

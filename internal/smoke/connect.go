@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"fermata/internal/certs"
 )
 
 // connect is the case resolve+connect.
@@ -37,7 +39,7 @@ func (s *site) tls(ctx context.Context) (string, error) {
 	}
 	state, err := s.handshake(ctx)
 	if err != nil {
-		return "", instead(ctx, err, "a TLS handshake")
+		return "", instead(ctx, err, "a TLS handshake, or the URL with ws://")
 	}
 	leaf := state.PeerCertificates[0]
 	about := describe(leaf, state.Version)
@@ -45,7 +47,7 @@ func (s *site) tls(ctx context.Context) (string, error) {
 		return about + ", not verified", nil
 	}
 	if err := s.verify(state.PeerCertificates); err != nil {
-		return "", &broken{err.Error(), "a trusted certificate for " + s.url.Hostname()}
+		return "", &broken{plain(err), s.wanted(err)}
 	}
 	if time.Until(leaf.NotAfter) < s.MinValid {
 		return "", &broken{about, fmt.Sprintf("at least %d days left", days(s.MinValid))}
@@ -76,6 +78,15 @@ func (s *site) verify(chain []*x509.Certificate) error {
 		DNSName: s.url.Hostname(), Roots: s.Roots, Intermediates: between,
 	})
 	return err
+}
+
+// wanted is what a certificate must be; what can be done about it is in brackets.
+func (s *site) wanted(err error) string {
+	want := "a trusted certificate for " + s.url.Hostname()
+	if reason, _ := certs.Refused(err); reason == certs.NotTrusted {
+		return want + " (--ca names another authority than those of the system)"
+	}
+	return want
 }
 
 func describe(leaf *x509.Certificate, version uint16) string {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"fermata/internal/certs"
 )
 
 // site is one URL while it is tested.
@@ -138,6 +140,9 @@ func instead(ctx context.Context, err error, want string) error {
 func plain(err error) string {
 	var closed websocket.CloseError
 	var network *net.OpError
+	if reason, text := certs.Refused(err); reason != certs.Other {
+		return "tls: " + text
+	}
 	switch {
 	case errors.As(err, &closed):
 		return closeText(closed)

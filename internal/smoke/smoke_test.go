@@ -102,7 +102,7 @@ func TestAnUntrustedCertificateFails(t *testing.T) {
 	o := startStack(t, 1).options()
 	o.Roots = x509.NewCertPool()
 	cases := run(t, o)
-	wantFailure(t, cases["tls"], "unknown authority", "a trusted certificate for 127.0.0.1")
+	wantFailure(t, cases["tls"], "is signed by itself, which is not trusted", "a trusted certificate for 127.0.0.1 (--ca names another authority")
 	wantSkipped(t, cases["upgrade"], "because tls failed")
 }
 
@@ -122,7 +122,7 @@ func TestACertificateForAnotherHostFails(t *testing.T) {
 		o.URLs[0] = strings.Replace(o.URLs[0], "127.0.0.2", "localhost", 1) // only Linux has all of 127/8
 		cases = run(t, o)
 	}
-	wantFailure(t, cases["tls"], "certificate is valid for", "a trusted certificate for")
+	wantFailure(t, cases["tls"], "tls: certificate is not valid for", "a trusted certificate for")
 }
 
 func TestACertificateThatEndsSoonFails(t *testing.T) {
