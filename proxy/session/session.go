@@ -76,6 +76,7 @@ const (
 	tooMany
 	tooMuch
 	nobody
+	earlier
 	ended
 )
 
@@ -85,6 +86,7 @@ var reasons = [...]error{
 	tooMany:    errors.New("the client has too many subscriptions"),
 	tooMuch:    errors.New("the client's subscriptions have too much text"),
 	nobody:     errors.New("the client is on a presence channel without a user_id"),
+	earlier:    errors.New("it could not be followed before Fermata was replaced"),
 	ended:      errors.New("the client has gone"),
 }
 
