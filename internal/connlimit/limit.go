@@ -65,6 +65,13 @@ func (l *Limit) Open() int {
 	return l.open
 }
 
+// Entered says that there is one connection more, as one that is hijacked.
+func (l *Limit) Entered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open++
+}
+
 // Left says that a connection was closed which is hijacked.
 func (l *Limit) Left() {
 	l.mu.Lock()
