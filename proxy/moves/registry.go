@@ -14,13 +14,17 @@ import (
 type registry struct {
 	mu      sync.Mutex
 	clients map[*balancer.Node][]*Client // in no order; each knows its place
+	bound   int                          // how many of them are
 }
+
+// hasEnded is the place of a client that will never be in the registry again.
+const hasEnded = -1
 
 // add enters a client, unless it has ended already or is in it.
 func (r *registry) add(c *Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c.ended || c.place != 0 {
+	if c.place != 0 {
 		return
 	}
 	if r.clients == nil {
@@ -28,6 +32,9 @@ func (r *registry) add(c *Client) {
 	}
 	all := append(r.clients[c.Node], c)
 	r.clients[c.Node], c.place = all, int32(len(all))
+	if c.bound {
+		r.bound++
+	}
 	c.aside = false
 	c.extra = uint16(rand.Uint32())
 }
@@ -52,7 +59,7 @@ func (r *registry) rehome(c *Client, at *balancer.Node) (left *balancer.Node, co
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forget(c)
-	left, c.Node = c.Node, at
+	left, c.Node, c.bound = c.Node, at, false
 	return left, !c.aside
 }
 
@@ -60,8 +67,8 @@ func (r *registry) rehome(c *Client, at *balancer.Node) (left *balancer.Node, co
 func (r *registry) remove(c *Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c.ended = true
 	r.forget(c)
+	c.place = hasEnded
 }
 
 // take takes out up to count of a node's clients, at random: those that came
@@ -125,8 +132,11 @@ func (r *registry) claim(c *Client) bool {
 
 // forget puts the last client into the place of the one that leaves.
 func (r *registry) forget(c *Client) (was bool) {
-	if c.place == 0 {
+	if c.place <= 0 {
 		return false
+	}
+	if c.bound {
+		r.bound--
 	}
 	all := r.clients[c.Node]
 	last := all[len(all)-1]

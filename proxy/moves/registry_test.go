@@ -47,6 +47,15 @@ func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
 				if got := len(r.clients[n]); got != len(in) {
 					t.Fatalf("got %d clients, want %d", got, len(in))
 				}
+				want := 0
+				for c := range in {
+					if c.bound {
+						want++
+					}
+				}
+				if got, listed := r.countBound(), len(r.all(true)); got != want || listed != want {
+					t.Fatalf("got %d bound and %d listed, want %d", got, listed, want)
+				}
 			},
 			"come": func(*rapid.T) {
 				c := listed(&r, n, 1)[0]
@@ -63,6 +72,29 @@ func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
 					t.Fatalf("got %v, want %v", !in[c], in[c])
 				} else {
 					delete(in, c)
+				}
+			},
+			"lend": func(t *rapid.T) {
+				lent := r.lend(rapid.IntRange(0, 3).Draw(t, "count"))
+				for _, c := range lent {
+					leaves(t, c)
+					if c.bound {
+						t.Fatal("got a client lent that is bound")
+					}
+				}
+				for _, c := range lent {
+					if rapid.Bool().Draw(t, "bound") {
+						r.bind(c)
+					}
+					r.add(c)
+					in[c] = true
+				}
+			},
+			"rehome": func(t *rapid.T) {
+				if c := draw(t); c.place != hasEnded {
+					r.rehome(c, n)
+					r.add(c)
+					in[c] = true
 				}
 			},
 			"take": func(t *rapid.T) {

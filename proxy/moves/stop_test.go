@@ -82,8 +82,8 @@ func TestAClientThatJoinsAfterAStopIsToldToo(t *testing.T) {
 		w := newCrowd(t, 3)
 		<-w.moves.Stop(restart)
 		late := w.join(t)
-		if !late.ended || w.codes[4100] != 4 {
-			t.Errorf("got ended: %v, the codes %v; want it closed with 4100 as the others were", late.ended, w.codes)
+		if late.place != hasEnded || w.codes[4100] != 4 {
+			t.Errorf("got the place %d, the codes %v; want it closed with 4100 as the others were", late.place, w.codes)
 		}
 		if got := w.pool.Status(w.node).Connections; got != 0 {
 			t.Errorf("got %d clients on the node, want none", got)

@@ -41,6 +41,9 @@ const (
 	ByRebalance By = "rebalance"
 	// ByMaxAge is a client that had been connected for too long.
 	ByMaxAge By = "max_age"
+	// ByUpgrade is another process of Fermata that has taken over, but not this
+	// client's connections.
+	ByUpgrade By = "upgrade"
 	// ByInternalError is a panic in Fermata itself, see PanicError.
 	ByInternalError By = "internal_error"
 )
