@@ -33,6 +33,7 @@ type Metrics struct {
 	certificateExpiry prometheus.Gauge
 	panics            prometheus.Counter
 	sessionMoves      sessionMoves
+	handedOver        *prometheus.CounterVec
 }
 
 // New registers the metrics.
@@ -94,6 +95,7 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_panics_total", Help: "Panics in Fermata itself, each of which ended one client.",
 		}),
 		sessionMoves: newSessionMoves(),
+		handedOver:   newHandedOver(),
 		clientsRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fermata_client_certificates_refused_total", Help: "Clients refused for their certificate, by whether they have shown one.",
 		}, []string{"reason"}),
@@ -114,7 +116,7 @@ func New(registry prometheus.Registerer) *Metrics {
 	m.lookups.WithLabelValues(lookupFailed)
 	registry.MustRegister(m.picks, m.handshakes, m.handshakeSeconds, m.dialShortages, m.acceptFailures, m.proxyHeaders, m.refused, m.spansLost, m.lookups, m.closed, m.connectionSeconds,
 		m.checkSeconds, m.loopSeconds, m.reloadOK, m.reloadTime, m.certificateExpiry, m.panics,
-		m.sessionMoves.results, m.sessionMoves.seconds)
+		m.sessionMoves.results, m.sessionMoves.seconds, m.handedOver)
 	return m
 }
 
