@@ -93,9 +93,12 @@ func (c *client) line(end relay.End, now time.Time) []zap.Field {
 	}
 }
 
+// mostCut is the longest text that cut returns, in bytes.
+const mostCut = 128 + len("…")
+
 // cut bounds what a stranger can write into the log.
 func cut(s string) string {
-	const most = 128
+	const most = mostCut - len("…")
 	if len(s) <= most {
 		return s
 	}

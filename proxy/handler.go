@@ -126,6 +126,7 @@ type Handler struct {
 	admitted atomic.Int64 // clients that ever were
 	over     atomic.Int64 // connections that ever ended without being one
 	asked    atomic.Int64 // plain requests that wait for a node, or for its answer
+	retired  atomic.Bool  // connections bring no second request
 	// hijacked are clients that are taken from the http.Server, from before
 	// that until they are gone.
 	hijacked sync.WaitGroup
@@ -197,6 +198,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, wrong)
 		return
 	}
+	h.retireConnection(w)
 	c, s := clientOf(r, o)
 	defer h.surviveRequest(c)
 	w, r, span := h.traced(w, r, c)

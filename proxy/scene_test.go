@@ -68,15 +68,23 @@ type scene struct {
 // newScene starts the nodes. serve starts the rest.
 func newScene(t *testing.T, nodes int) *scene {
 	t.Helper()
-	s := &scene{T: t, engine: &hooked{Engine: relay.New(1)}, registry: prometheus.NewRegistry(), resettled: make(chan *balancer.Node)}
-	var all []balancer.NodeOptions
+	var all []*devnode.Node
 	for i := range nodes {
 		n, err := devnode.Start("127.0.0.1:0", devnode.Options{Name: fmt.Sprintf("reverb-%d", i+1)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(n.Kill)
-		s.nodes = append(s.nodes, n)
+		all = append(all, n)
+	}
+	return newSceneOf(t, all)
+}
+
+// newSceneOf is in front of these nodes, which others may be, too.
+func newSceneOf(t *testing.T, nodes []*devnode.Node) *scene {
+	s := &scene{T: t, nodes: nodes, engine: &hooked{Engine: relay.New(1)}, registry: prometheus.NewRegistry(), resettled: make(chan *balancer.Node)}
+	var all []balancer.NodeOptions
+	for i, n := range nodes {
 		all = append(all, balancer.NodeOptions{Name: fmt.Sprintf("reverb-%d", i+1), URL: balancer.URL{Host: n.Addr().String()}, Weight: 1})
 	}
 	s.pool = balancer.New(all, balancer.DefaultSticky())

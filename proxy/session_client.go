@@ -51,18 +51,28 @@ func (s *sessionClient) arrive(v *visit) {
 
 // Ended implements relay.Owner.
 func (s *sessionClient) Ended(end relay.End) {
+	s.leaveSession()
+	s.over(end, zap.Int32("moves", s.moved))
+}
+
+// enterSession counts the session, and makes its socket ids known.
+func (s *sessionClient) enterSession() {
+	s.handler.tallies.sessions(s.tally, 1)
+	s.handler.aliases.set(s.session.App().ID, s.session.Told(), s.session.Present(), s.pick.Node)
+	if s.moved > 0 {
+		s.mention()
+	}
+}
+
+// leaveSession undoes enterSession. Nobody moves the session any more.
+func (s *sessionClient) leaveSession() {
 	s.ended.Store(true)
 	s.handler.tallies.sessions(s.tally, -1)
-	s.forgetAlias()
+	s.handler.aliases.forget(s.session.App().ID, s.session.Told(), s.session.Present())
 	if s.moved > 0 {
 		s.mention()
 	}
 	s.session.End()
-	s.over(end, zap.Int32("moves", s.moved))
-}
-
-func (s *sessionClient) forgetAlias() {
-	s.handler.aliases.forget(s.session.App().ID, s.session.Told(), s.session.Present())
 }
 
 // appOf is the known app of a client's path; nil: there is none.
@@ -112,18 +122,20 @@ func (s *sessionClient) begin(a *answer, app *session.App) bool {
 	if err != nil || a.Header.Get("Sec-WebSocket-Extensions") != "" {
 		return false
 	}
-	o := s.options.Session
-	s.session = *session.New(app, id, session.Options{MaxSubscriptions: o.MaxSubscriptions, Counts: s.handler.subs.of(app)})
+	s.session = *session.New(app, id, s.handler.sessionOptions(app, s.options))
 	s.at = time.Since(s.live.Since)
 	return true
+}
+
+func (h *Handler) sessionOptions(app *session.App, o *Options) session.Options {
+	return session.Options{MaxSubscriptions: o.Session.MaxSubscriptions, Counts: h.subs.of(app)}
 }
 
 // start begins the relay. Its end may come before it is known here.
 func (s *sessionClient) start(pair relay.Pair) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	s.handler.tallies.sessions(s.tally, 1)
-	s.handler.aliases.set(s.session.App().ID, s.session.Told(), s.session.Present(), s.pick.Node)
+	s.enterSession()
 	pair.Owner = s
 	s.Relay = s.handler.engine.Start(pair)
 	s.live.Relay = s

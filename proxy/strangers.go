@@ -49,7 +49,7 @@ func (u *upgrade) admitStranger() *rejection {
 		return badOrigin
 	}
 	o := &u.options.Limits
-	if o.ClientsPerIP == 0 && o.UpgradesPerIP == 0 || isIn(u.ip, o.Exempt) || isIn(u.ip, u.options.TrustedProxies) {
+	if o.ClientsPerIP == 0 && o.UpgradesPerIP == 0 || u.options.exempts(u.ip) {
 		return nil
 	}
 	if o.UpgradesPerIP > 0 && !u.h.crowd.mayAsk(u.network(), o.UpgradesPerIP, time.Now()) {
@@ -63,6 +63,11 @@ func (u *upgrade) admitStranger() *rejection {
 	}
 	u.stay.enter(inCrowd)
 	return nil
+}
+
+// exempts is whether no limit by address holds for the client.
+func (o *Options) exempts(client netip.Addr) bool {
+	return isIn(client, o.Limits.Exempt) || isIn(client, o.TrustedProxies)
 }
 
 // refuseStranger answers a client that may not come in, or not now.

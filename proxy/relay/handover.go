@@ -16,6 +16,7 @@ import (
 // aborted at once, and no other node is taken.
 type Detached struct {
 	relay        Relay
+	owner        Owner
 	client, node int
 	state        []byte
 	gone, resume func()
@@ -23,6 +24,9 @@ type Detached struct {
 
 // Relay is the relay itself.
 func (d *Detached) Relay() Relay { return d.relay }
+
+// Owner is whose relay it is.
+func (d *Detached) Owner() Owner { return d.owner }
 
 // Client is the descriptor of the client's connection, which is this relay's.
 func (d *Detached) Client() int { return d.client }

@@ -70,7 +70,7 @@ func (c *epollRelay) detached(m *meanwhile) *Detached {
 
 func (c *epollRelay) newDetached(m *meanwhile) *Detached {
 	return &Detached{
-		relay: c, client: int(c.client.fd), node: int(c.node.fd),
+		relay: c, owner: c.owner, client: int(c.client.fd), node: int(c.node.fd),
 		gone:   func() { c.shard.post(func() { c.gone(m) }) },
 		resume: func() { c.shard.post(func() { c.comeBack(m) }) },
 	}
