@@ -4,10 +4,12 @@ package pebble
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -21,6 +23,28 @@ func (c *CA) Roots() *x509.CertPool {
 		c.t.Fatal("pebble: got no root")
 	}
 	return pool
+}
+
+// Issuer is who signs the certificates that it issues, and its key, for a responder of the
+// test's. It must have Options.OCSP.
+func (c *CA) Issuer() (*x509.Certificate, crypto.Signer) {
+	c.t.Helper()
+	cert, certErr := x509.ParseCertificate(c.pem("/intermediates/0"))
+	key, keyErr := x509.ParsePKCS1PrivateKey(c.pem("/intermediate-keys/0"))
+	if err := errors.Join(certErr, keyErr); err != nil {
+		c.t.Fatal(err)
+	}
+	return cert, key
+}
+
+// pem is the first block of what it says.
+func (c *CA) pem(path string) []byte {
+	c.t.Helper()
+	block, _ := pem.Decode(c.ask(http.MethodGet, path, nil))
+	if block == nil {
+		c.t.Fatalf("pebble: %s: got no PEM", path)
+	}
+	return block.Bytes
 }
 
 // RenewNow has it say that this certificate is to be renewed at once (ARI, RFC 9773).

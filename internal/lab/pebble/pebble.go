@@ -33,7 +33,8 @@ type Options struct {
 	Validity time.Duration
 	// EAB are the accounts, a MAC key by id, of which each new one must name one; nil: none.
 	EAB map[string]string
-	// OCSP is the URL of the responder that it puts into its certificates; empty: none.
+	// OCSP is the URL of the responder that it puts into its certificates; empty: none. It
+	// has no responder itself: see CA.Issuer.
 	OCSP string
 	// Refused are domains for which it issues nothing.
 	Refused []string
@@ -102,7 +103,7 @@ func (o Options) file(ca *CA, pair certs.Pair) []byte {
 	}
 	text, err := json.Marshal(map[string]any{"pebble": map[string]any{
 		"listenAddress": ca.Address, "managementListenAddress": ca.manage, "certificate": pair.Cert, "privateKey": pair.Key,
-		"httpPort": portOf(o.HTTP), "tlsPort": portOf(o.TLS), "keyAlgorithm": "ecdsa", "retryAfter": map[string]int{"authz": 1, "order": 1},
+		"httpPort": portOf(o.HTTP), "tlsPort": portOf(o.TLS), "keyAlgorithm": o.algorithm(), "retryAfter": map[string]int{"authz": 1, "order": 1},
 		"externalAccountBindingRequired": o.EAB != nil, "externalAccountMACKeys": o.EAB, "ocspResponderURL": o.OCSP, "domainBlocklist": o.Refused,
 		"profiles": map[string]any{"default": map[string]any{"description": "the only one", "validityPeriod": int(validity / time.Second)}},
 	}})
@@ -110,6 +111,15 @@ func (o Options) file(ca *CA, pair certs.Pair) []byte {
 		panic(err) // of strings and numbers
 	}
 	return text
+}
+
+// algorithm is that of the CA's own keys. It shows them only if they are RSA, see Issuer,
+// and these take longer to make.
+func (o Options) algorithm() string {
+	if o.OCSP != "" {
+		return "rsa"
+	}
+	return "ecdsa"
 }
 
 func portOf(address string) int {
