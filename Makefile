@@ -9,7 +9,7 @@ NFPM        ?= github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 FUZZTIME    ?= 20s
 
-.PHONY: build test short race manifests setup lint vuln fuzz mutate bench microbench storm demo packages deb rpm clean
+.PHONY: build test short race manifests setup lint reference vuln fuzz mutate bench microbench storm demo packages deb rpm clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/fermata ./cmd/fermata
@@ -53,6 +53,11 @@ lint:
 # Known vulnerabilities in what we depend on; needs the vulnerability database.
 vuln:
 	$(GO) run $(GOVULNCHECK) ./...
+
+# The pages in docs/ that are made of what is in the code; their tests fail when one
+# is not as this writes it.
+reference:
+	$(GO) test ./internal/metrics -run '^TestThePage' -update
 
 # Every fuzz target in turn, for FUZZTIME each.
 fuzz:

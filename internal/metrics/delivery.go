@@ -2,7 +2,7 @@ package metrics
 
 import "github.com/prometheus/client_golang/prometheus"
 
-var deliveryUp = desc("fermata_delivery_up", "Whether events get from the node to the others and back, of nodes of which that is known.", "node")
+var deliveryUp = desc("fermata_delivery_up", "Whether events get from the node to the others and back; absent where that is not known.", "node")
 
 // deliverer reads what is known of the nodes' delivery at each scrape.
 type deliverer struct{ up func() map[string]bool }

@@ -10,7 +10,7 @@ type Discovered struct {
 }
 
 var (
-	discoveredNodes   = desc("fermata_discovered_nodes", "Nodes that an entry with discover has found.", "entry")
+	discoveredNodes   = desc("fermata_discovered_nodes", "Nodes that an entry with discover has found, by its name in the configuration.", "entry")
 	discoveryFailures = desc("fermata_discovery_failures_total", "Looks for nodes that failed, or found none.", "entry")
 )
 

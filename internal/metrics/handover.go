@@ -10,7 +10,7 @@ const (
 
 func newHandedOver() *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "fermata_handed_over_total", Help: "Clients that were handed over to another process of Fermata, or by one, without being closed.",
+		Name: "fermata_handed_over_total", Help: "Clients that were handed over to another process of Fermata, or by one, without being closed. They are counted neither as closed nor as new.",
 	}, []string{"direction"})
 	for _, direction := range []string{handedOut, handedIn} {
 		c.WithLabelValues(direction) // a counter that begins at 1 has not grown for Prometheus

@@ -43,23 +43,23 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_picks_total", Help: "Nodes picked for clients, by node and why.",
 		}, []string{"node", "reason"}),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fermata_handshakes_total", Help: "Upgrades asked of nodes, by node and result.",
+			Name: "fermata_handshakes_total", Help: "Upgrades asked of nodes, and clients that were not let in, by node and result.",
 		}, []string{"node", "result"}),
 		handshakeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "fermata_handshake_seconds", Help: "Time from a client's upgrade request to its 101.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 		dialShortages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fermata_dial_shortages_total", Help: "Dials to nodes, for clients and for checks, that failed for want of something of Fermata's own.",
+			Name: "fermata_dial_shortages_total", Help: "Dials to nodes, for upgrades, plain requests and checks, that failed for want of something of Fermata's own. They are not held against the node.",
 		}, []string{"resource"}),
 		acceptFailures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "fermata_accept_failures_total", Help: "Connections to Fermata, of clients and of operators, that could not be accepted.",
+			Name: "fermata_accept_failures_total", Help: "Connections to Fermata, of clients and of operators, that could not be accepted, for want of file descriptors mostly. The next ones are tried.",
 		}),
 		spansLost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "fermata_spans_unsent_total", Help: "Batches of spans that could not be sent to tracing.endpoint.",
+			Name: "fermata_spans_unsent_total", Help: "Batches of spans that tracing.endpoint has not taken.",
 		}),
 		proxyHeaders: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "fermata_proxy_headers_refused_total", Help: "Connections that began with a PROXY protocol header, which is not expected there.",
+			Name: "fermata_proxy_headers_refused_total", Help: "Connections that began with a header of the PROXY protocol, from peers that are not in listen[].proxy_protocol.",
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fermata_connections_refused_total", Help: "Connections that were closed before their first request, by reason.",
@@ -71,7 +71,7 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_connections_closed_total", Help: "Clients that ended, by node and who ended them.",
 		}, []string{"node", "by"}),
 		connectionSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "fermata_connection_seconds", Help: "How long clients were connected.",
+			Name: "fermata_connection_seconds", Help: "Time from a client's upgrade request to its end.",
 			Buckets: []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600},
 		}),
 		checkSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -79,7 +79,7 @@ func New(registry prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"node"}),
 		loopSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "fermata_node_loop_seconds", Help: "Time that nodes took to answer what a health check that passed asked, connecting apart.",
+			Name: "fermata_node_loop_seconds", Help: "Time that a node took to answer a check that passed, connecting apart, which is how far behind its event loop is: from pusher:ping to its pong with health.type reverb, from the request to the answer's first byte with http, none with tcp.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"node"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -92,15 +92,15 @@ func New(registry prometheus.Registerer) *Metrics {
 			Name: "fermata_certificate_not_after_timestamp_seconds", Help: "When the first of the certificates expires; 0 without TLS.",
 		}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "fermata_panics_total", Help: "Panics in Fermata itself, each of which ended one client.",
+			Name: "fermata_panics_total", Help: "Panics in Fermata itself. Each has ended one client, and is in the log with its stack. Please report them.",
 		}),
 		sessionMoves: newSessionMoves(),
 		handedOver:   newHandedOver(),
 		clientsRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fermata_client_certificates_refused_total", Help: "Clients refused for their certificate, by whether they have shown one.",
+			Name: "fermata_client_certificates_refused_total", Help: "Clients refused by listen[].tls.client_ca, by whether they have shown a certificate.",
 		}, []string{"reason"}),
 		wrongTokens: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "fermata_admin_wrong_tokens_total", Help: "Requests to the admin endpoint with a token that it does not know.",
+			Name: "fermata_admin_wrong_tokens_total", Help: "Requests to the admin endpoint with a token that is none of its own.",
 		}),
 	}
 	m.clientsRefused.WithLabelValues(certificateNone)

@@ -28,7 +28,7 @@ func newSessionMoves() sessionMoves {
 			Name: "fermata_session_moves_total", Help: "Moves of sessions to another node that were tried, by result.",
 		}, []string{"result"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "fermata_session_move_seconds", Help: "Time that moves of sessions took, of those that succeeded.",
+			Name: "fermata_session_move_seconds", Help: "Time that moves of sessions took that succeeded.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 	}
@@ -58,7 +58,7 @@ type Subscriptions struct {
 	Count int64
 }
 
-var subscriptions = desc("fermata_session_subscriptions", "Subscriptions of the clients that have a session, by app key and kind of channel.", "app", "kind")
+var subscriptions = desc("fermata_session_subscriptions", "What the clients with a session are subscribed to, by app key and kind of channel.", "app", "kind")
 
 // subscriptionReader reads the subscriptions at each scrape.
 type subscriptionReader struct{ all func() []Subscriptions }

@@ -15,10 +15,10 @@ type Tally struct {
 }
 
 var (
-	nodeBytes    = prometheus.NewDesc("fermata_node_relay_bytes_total", "WebSocket bytes relayed, by node.", []string{"node", "direction"}, nil)
-	nodeMessages = prometheus.NewDesc("fermata_node_relay_messages_total", "WebSocket messages relayed, by node.", []string{"node", "direction"}, nil)
-	apps         = prometheus.NewDesc("fermata_app_connections", "Clients connected and greeted, by node and app key.", []string{"node", "app"}, nil)
-	sessions     = prometheus.NewDesc("fermata_sessions", "Clients with a session, by node.", []string{"node"}, nil)
+	nodeBytes    = prometheus.NewDesc("fermata_node_relay_bytes_total", "WebSocket bytes relayed, by node; gone with the node.", []string{"node", "direction"}, nil)
+	nodeMessages = prometheus.NewDesc("fermata_node_relay_messages_total", "WebSocket messages relayed, by node; gone with the node.", []string{"node", "direction"}, nil)
+	apps         = prometheus.NewDesc("fermata_app_connections", "Clients that the node has greeted, by node and by the key in PREFIX/app/KEY. The first 50 keys that have clients count; the clients of further ones are under other.", []string{"node", "app"}, nil)
+	sessions     = prometheus.NewDesc("fermata_sessions", "Clients with a session, which can move to another node without being closed, by node.", []string{"node"}, nil)
 )
 
 // tallier reads the tallies at each scrape.

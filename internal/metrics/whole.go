@@ -16,9 +16,9 @@ func ObserveWhole(registry prometheus.Registerer, w Whole) {
 	gauge := func(name, help string, value func() float64) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
-	gauge("fermata_nodes_usable", "Nodes that can take a client now.", func() float64 { return float64(w.Usable()) })
-	gauge("fermata_health_panic", "Whether so many nodes fail their checks that these are not believed.", func() float64 { return number(w.Panicking()) })
-	gauge("fermata_clients", "Clients, those that wait for a node with them.", func() float64 {
+	gauge("fermata_nodes_usable", "Nodes that can take a client now, full ones left out. At 0 /readyz is 503, unless nodes are only full.", func() float64 { return float64(w.Usable()) })
+	gauge("fermata_health_panic", "1 while the checks are not believed, as too many nodes fail them: health.panic_threshold.", func() float64 { return number(w.Panicking()) })
+	gauge("fermata_clients", "Clients of this process, those that wait for a node with them.", func() float64 {
 		now, _ := w.Clients()
 		return float64(now)
 	})
@@ -30,6 +30,6 @@ func ObserveWhole(registry prometheus.Registerer, w Whole) {
 		Name: "fermata_log_lines_dropped_total", Help: "Lines of the log that are lost, as nobody reads it, or it cannot be written.",
 	}, func() float64 { return float64(w.LinesDropped()) }))
 	if localPorts() > 0 {
-		gauge("fermata_local_ports", "Local ports that there are for connections to one node.", func() float64 { return float64(localPorts()) })
+		gauge("fermata_local_ports", "Connections that the system can have to the address of one node (net.ipv4.ip_local_port_range); absent elsewhere than on Linux.", func() float64 { return float64(localPorts()) })
 	}
 }
