@@ -15,12 +15,16 @@ func testEngine(t *testing.T, newEngine func() Engine) {
 	for name, l := range layouts(t, newEngine) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, suite := range []func(*testing.T, legs){
-				testPassing, testPeers, testConnClose, testNodeLost, testLastWords, testHeld, testClosing, testMalformed, testAnswers, testProgress, testStalls, testIdle, testPings, testPanics, testEngineState,
-			} {
-				suite(t, l)
-			}
+			testSuites(t, l)
 		})
+	}
+}
+
+func testSuites(t *testing.T, l legs) {
+	for _, suite := range []func(*testing.T, legs){
+		testPassing, testPeers, testConnClose, testNodeLost, testLastWords, testHeld, testClosing, testMalformed, testAnswers, testProgress, testStalls, testIdle, testPings, testPanics, testEngineState,
+	} {
+		suite(t, l)
 	}
 }
 

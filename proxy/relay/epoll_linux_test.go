@@ -355,4 +355,9 @@ func (c *epollRelay) fire(forgive bool) {
 // underTLS is what crypto/tls has under it where clients come in.
 func underTLS(conn net.Conn) net.Conn { return &lower{conn} }
 
-func tokenOfBest(e Engine) token { return e.(*Epoll).shards[0].token }
+func tokenOfBest(e Engine) token {
+	if w, ok := e.(*wandering); ok {
+		return w.token()
+	}
+	return e.(*Epoll).shards[0].token
+}

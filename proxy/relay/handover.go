@@ -74,6 +74,9 @@ var (
 
 // closeBoth is for descriptors that cannot be used.
 func closeBoth(client, node int) error {
+	if client == node {
+		return closeDescriptor(client)
+	}
 	return errors.Join(closeDescriptor(client), closeDescriptor(node))
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,20 +29,22 @@ func (c *epollRelay) detach(done func(*Detached, error)) {
 		done(nil, err)
 		return
 	}
-	c.shard.detach(c)
-	d := c.detached(new(meanwhile))
+	m := new(meanwhile)
+	c.shard.detach(c, m)
+	d := c.newDetached(m)
 	d.state = c.state()
 	done(d, nil)
 }
 
 // undetachable is why the relay cannot be handed over now; nil: it is at rest.
 func (c *epollRelay) undetachable() error {
+	if c.client.secure != nil || c.node.secure != nil {
+		return errOverTLS
+	}
 	if err := c.unmovable(); err != nil {
 		return err
 	}
 	switch {
-	case c.client.secure != nil, c.node.secure != nil:
-		return errOverTLS
 	case c.heldBy != 0:
 		return errHeld
 	case c.hears() != nil:
@@ -56,16 +57,11 @@ func (c *epollRelay) undetachable() error {
 
 // detach takes a relay out of what is polled. Its descriptors must be taken out as
 // such: to close them would leave them there as long as another process has copies.
-func (s *shard) detach(c *epollRelay) {
+func (s *shard) detach(c *epollRelay, m *meanwhile) {
 	_ = s.watch(&c.client, c.handle.of(kindClient), 0)
 	_ = s.watch(&c.node, c.handle.of(kindNode), 0)
 	s.relays.remove(c.handle)
-}
-
-// detached has the relay be what the shard does not run.
-func (c *epollRelay) detached(m *meanwhile) *Detached {
-	c.shard.detached[c] = m
-	return c.newDetached(m)
+	s.detached[c] = m
 }
 
 func (c *epollRelay) newDetached(m *meanwhile) *Detached {
@@ -145,6 +141,9 @@ func (e *Epoll) attach(client, node int, state []byte, p Pair) (*Detached, error
 	if err := cmp.Or(checkSocket(client), checkSocket(node)); err != nil {
 		return nil, err
 	}
+	if client == node {
+		return nil, fmt.Errorf("relay: got descriptor %d twice", client)
+	}
 	s := e.nextShard()
 	c := newEpollRelay(s, p)
 	c.client.fd, c.node.fd = int32(client), int32(node)
@@ -169,83 +168,4 @@ func checkSocket(fd int) error {
 		return fmt.Errorf("relay: got a socket of type %d, want a stream", kind)
 	}
 	return os.NewSyscallError("getsockopt", err)
-}
-
-// state is the relay's, which is at rest.
-func (c *epollRelay) state() []byte {
-	s := state{
-		ToNode: c.toNode.state(), ToClient: c.toClient.state(),
-		Client: legState{c.client.out, c.left(c.client.stallBy)}, Node: legState{c.node.out, c.left(c.node.stallBy)},
-		Pings:    pingState{Asked: c.pings.asked, Owed: c.pings.owed},
-		IdleLeft: c.left(c.idleBy), PingLeft: c.left(c.pingBy),
-	}
-	if c.pings.owed > 0 {
-		s.Pings.Token = c.pingToken()[:]
-	}
-	if c.rare != nil && c.rare.said.last() != "" {
-		s.Said = wordsState{[]byte(c.rare.said.frames), millis(time.Since(c.rare.said.at).Milliseconds())}
-	}
-	return s.bytes()
-}
-
-// left is what is left until a time; 0: there is none.
-func (c *epollRelay) left(by ticks) millis {
-	if by == 0 {
-		return 0
-	}
-	left := by - min(by-1, c.shard.time())
-	return millis(time.Duration(left) * tick / time.Millisecond)
-}
-
-// restore makes a new relay what another process has had, but for its times.
-func (c *epollRelay) restore(b []byte) (was state, err error) {
-	if was, err = readState(b); err != nil {
-		return was, err
-	}
-	if err := was.ToNode.restore(&c.toNode); err != nil {
-		return was, fmt.Errorf("to the node: %w", err)
-	}
-	if err := was.ToClient.restore(&c.toClient); err != nil {
-		return was, fmt.Errorf("to the client: %w", err)
-	}
-	c.client.out, c.node.out = was.Client.Queued, was.Node.Queued
-	c.pings.asked, c.pings.owed = was.Pings.Asked, was.Pings.Owed
-	if was.Pings.Owed > 0 {
-		c.rarely().token = (*token)(was.Pings.Token)
-	}
-	if said := was.Said; len(said.Frames) > 0 {
-		c.rarely().said = &words{string(said.Frames), time.Now().Add(-said.Ago.duration())}
-	}
-	return was, nil
-}
-
-// restoreTimes is restore for what is counted by the shard's clock.
-func (c *epollRelay) restoreTimes(was state) {
-	by := func(left millis, whole ticks) ticks {
-		if whole == 0 {
-			return 0
-		}
-		if left > 0 {
-			whole = min(whole, ticks(0).later(left.duration()))
-		}
-		return c.shard.time() + whole
-	}
-	c.idleBy, c.pingBy = by(was.IdleLeft, c.idle), by(was.PingLeft, c.ping)
-	c.client.stallBy, c.node.stallBy = by(was.Client.StallLeft, c.stall), by(was.Node.StallLeft, c.stall)
-}
-
-// pingToken is the payload of pings to the client: as long as it owes pongs to pings
-// of the process that had it before, that of those.
-func (c *epollRelay) pingToken() *token {
-	if c.rare != nil && c.rare.token != nil {
-		return c.rare.token
-	}
-	return &c.shard.token
-}
-
-// pongsOver forgets that once it owes none.
-func (c *epollRelay) pongsOver() {
-	if c.rare != nil && c.pings.owed == 0 {
-		c.rare.token = nil
-	}
 }
