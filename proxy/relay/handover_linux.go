@@ -25,6 +25,7 @@ func (c *epollRelay) Detach(done func(*Detached, error)) {
 
 func (c *epollRelay) detach(done func(*Detached, error)) {
 	defer c.survive()
+	c.shard.woken = true // who waits for done
 	if err := c.undetachable(); err != nil {
 		done(nil, err)
 		return

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"io"
 	"testing"
 	"unsafe"
 )
@@ -42,32 +43,45 @@ func FuzzAttach(f *testing.F) {
 	})
 }
 
-// BenchmarkHandOver hands relays at rest over between two engines and back.
+// BenchmarkHandOver hands relays at rest over between two engines and back, a hundred at a
+// time.
 func BenchmarkHandOver(b *testing.B) {
 	const relays = 100
 	l := legs{newEngine: newBest}
 	here, there := newBest(), newBest()
 	var all []Relay
+	message := text(unmasked, "as usual")
 	for range relays {
 		clientFar, client := l.clientLeg(b)
 		nodeFar, node := l.nodeLeg(b)
 		defer func() { clientFar.Close(); nodeFar.Close() }()
-		all = append(all, here.Start(benchPair(client, node)))
+		pair := benchPair(client, node)
+		rarely(&pair)
+		all = append(all, here.Start(pair))
+		nodeFar.Write(message)
+		if _, err := io.ReadFull(clientFar, make([]byte, len(message))); err != nil {
+			b.Fatal(err)
+		}
 	}
 	size := 0
 	for b.Loop() {
-		for i, r := range all {
-			done := make(chan *Detached, 1)
-			r.Detach(func(d *Detached, _ error) { done <- d })
-			d := <-done
+		detached := make(chan *Detached, relays)
+		for _, r := range all {
+			r.Detach(func(d *Detached, _ error) { detached <- d })
+		}
+		all = all[:0]
+		for range relays {
+			d := <-detached
 			size = len(d.State())
-			arrived, err := there.Attach(copyOf(b, d.Client()), copyOf(b, d.Node()), d.State(), benchPair(nil, nil))
+			pair := benchPair(nil, nil)
+			rarely(&pair)
+			arrived, err := there.Attach(copyOf(b, d.Client()), copyOf(b, d.Node()), d.State(), pair)
 			if err != nil {
 				b.Fatal(err)
 			}
 			d.Gone()
 			arrived.Resume()
-			all[i] = arrived.Relay()
+			all = append(all, arrived.Relay())
 		}
 		here, there = there, here
 	}
