@@ -247,6 +247,7 @@ func (a *App) begin(ctx context.Context, before remembered) {
 	a.checks.looked(ctx)
 	a.watchCertificates(ctx)
 	a.watchAdmin(ctx)
+	a.watches.Go(func() { a.watchNodeTLS(ctx) })
 	a.checks.wg.Go(func() { a.delivery.Run(ctx) })
 	a.checks.wg.Go(func() { a.tidyMemory(ctx) })
 	a.checks.wg.Go(func() { a.rebalanceUnasked(ctx) })

@@ -101,7 +101,6 @@ func (a *App) read(now *config.Config) (next loaded) {
 	if next.plan, next.err = acmePlan(next.config); next.err != nil {
 		return next
 	}
-	next.certificates, next.err = a.loadCertificates(next.config)
 	if next.certificates, next.err = a.loadCertificates(next.config); next.err != nil {
 		return next
 	}

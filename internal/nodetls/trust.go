@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"slices"
+	"time"
 
 	"fermata/internal/certs"
 )
@@ -36,6 +37,21 @@ func Load(o Options) (*Trust, error) {
 		t.shown = []tls.Certificate{shown}
 	}
 	return t, nil
+}
+
+// Renewed is what the files hold at this time: t itself where that has not changed, and
+// with an error, where they are no good or the certificate is not valid.
+func (t *Trust) Renewed(o Options, at time.Time) (*Trust, error) {
+	next, err := Load(o)
+	if err != nil || next.equal(t) {
+		return t, err
+	}
+	if o.ClientCert != "" {
+		if err := certs.Check(o.Pair(), at); err != nil {
+			return t, err
+		}
+	}
+	return next, nil
 }
 
 // config is for a node at host.
