@@ -188,12 +188,14 @@ func (c *epollRelay) readAhead(l *leg) {
 // decryptClient has crypto/tls read raw, and behind that err.
 func (c *epollRelay) decryptClient(raw []byte, err error) {
 	c.shard.wire.feed(raw, err)
+	c.shard.loan.give(c.client.secure)
 	for err = nil; err == nil && !c.client.over && !c.pausesClient(); {
 		var n int
 		n, err = fill(c.client.secure, c.roomForClient())
 		c.answerTLS(&c.client)
 		c.fromClient(n)
 	}
+	c.shard.loan.takeBack(c.client.secure)
 	if err == nil && c.pausesClient() {
 		c.leaveUnread()
 	}
@@ -203,12 +205,14 @@ func (c *epollRelay) decryptClient(raw []byte, err error) {
 // decryptNode does the same for the node. What a move does not want yet it keeps.
 func (c *epollRelay) decryptNode(raw []byte, err error) {
 	c.shard.wire.feed(raw, err)
+	c.shard.loan.give(c.node.secure)
 	for err = nil; err == nil && !c.node.over; {
 		var n int
 		n, err = fill(c.node.secure, c.shard.space.buffer.room())
 		c.answerTLS(&c.node)
 		c.fromNode(n)
 	}
+	c.shard.loan.takeBack(c.node.secure)
 	c.nodeErr(err)
 }
 

@@ -42,6 +42,7 @@ type shard struct {
 	woken            bool      // somebody was, in this round
 	toNode, toClient passed    // becomes public after each round
 	wire             wire
+	loan             loan
 	space            *space
 }
 
@@ -53,7 +54,10 @@ type space struct {
 }
 
 func newShard(engine *count, t token) *shard {
-	return &shard{engine: engine, token: t, started: time.Now().Add(-tick), space: new(space), detached: make(map[*epollRelay]*meanwhile)}
+	return &shard{
+		engine: engine, token: t, started: time.Now().Add(-tick),
+		loan: newLoan(), space: new(space), detached: make(map[*epollRelay]*meanwhile),
+	}
 }
 
 // enter makes sure that the shard runs until one more has left.
