@@ -233,6 +233,9 @@ func (b *bench) open(ctx context.Context, r *running, o load.Open) (opened load.
 	o.ProxyHeader = r.name == withProxyHeaders
 	o.App, o.Addresses, o.TLS = cmp.Or(o.App, r.name), r.addresses(o.TLS), r.tls(o.TLS)
 	err = b.load.Call(ctx, "Open", o, &opened)
+	if err == nil && opened.Exchange != 0 && !o.X25519 {
+		b.report.Exchange(r.name, opened.Exchange.String())
+	}
 	return opened, err
 }
 

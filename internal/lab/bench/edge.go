@@ -34,35 +34,47 @@ func (b *bench) fermata() (p rival.Program, ok bool) {
 	return b.proxies[i], true
 }
 
-// edgeTLS measures what an idle client costs with TLS on both sides, and with TLS to
-// the client alone. The TLS nodes are a second Fermata in front of the nodes.
+// edgeTLS measures what an idle client costs with TLS on its own side and on its
+// node's: each alone, and both. The TLS nodes are a second Fermata in front of the
+// nodes.
 func (b *bench) edgeTLS(ctx context.Context, part string) error {
 	fermata, ok := b.fermata()
 	if !ok {
 		return nil
 	}
 	b.report.Column(withTLSNodes)
-	return b.oneByOne(ctx, part, []rival.Program{fermata, fermata.As(withTLSNodes, tlsNodesFile)}, func(p rival.Program) error {
-		return b.behind(ctx, p, fermata, func(r *running) error {
-			each, err := b.subscribed(ctx, r, load.Open{Clients: b.clients, TLS: true})
-			b.report.Add(report.Row{
-				Name: "edge/tls", Title: "memory per idle client, TLS, and TLS to its node", Unit: "KiB", Rivals: []string{rival.Fermata},
-			}, r.name, each)
-			return err
+	for _, t := range []string{"tls", "plain"} {
+		err := b.oneByOne(ctx, part, []rival.Program{fermata, fermata.As(withTLSNodes, tlsNodesFile)}, func(p rival.Program) error {
+			return b.behind(ctx, p, fermata, t, func(r *running) error { return b.edgeMemory(ctx, r, t) })
 		})
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) edgeMemory(ctx context.Context, r *running, transport string) error {
+	each, err := b.subscribed(ctx, r, load.Open{Clients: b.clients, TLS: transport == "tls"})
+	b.report.Add(report.Row{
+		Name:   "edge/" + transport,
+		Title:  "memory per idle client, " + spoken(transport) + ", and with TLS to its node",
+		Unit:   "KiB",
+		Rivals: []string{rival.Fermata},
+	}, r.name, each)
+	return err
 }
 
 // behind launches a program for work, where its nodes have TLS in front of them.
-func (b *bench) behind(ctx context.Context, p, terminator rival.Program, work func(*running) error) error {
+func (b *bench) behind(ctx context.Context, p, terminator rival.Program, transport string, work func(*running) error) error {
 	if p.Name != withTLSNodes {
-		return b.with(ctx, p, true, work)
+		return b.with(ctx, p, transport == "tls", work)
 	}
 	return b.with(ctx, terminator, true, func(nodes *running) error {
 		plain := b.at.Nodes
 		defer func() { b.at.Nodes = plain }()
 		b.at.Nodes = []string{nodes.at.TLS}
-		return b.with(ctx, p, true, work)
+		return b.with(ctx, p, transport == "tls", work)
 	})
 }
 

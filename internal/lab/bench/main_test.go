@@ -45,7 +45,7 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/8", "rest/tls", "trip/plain", "latency/tls/p99",
-		"broadcast/plain", "new/plain", "new/tls", "new/resumed", "flat/plain"} {
+		"broadcast/plain", "new/plain", "new/tls", "new/x25519", "new/resumed", "edge/tls", "edge/plain", "flat/plain"} {
 		if row := r.Row(name); row == nil || len(row.Values["fermata"]) != 1 {
 			t.Errorf("got no value in row %s:\n%s", name, &table)
 		}

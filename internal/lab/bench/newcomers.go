@@ -28,6 +28,9 @@ func (b *bench) newcomers(ctx context.Context, part, transport string) error {
 	if err := p.storm(ctx, "new/tls", "CPU per new client, TLS full", load.Open{TLS: true}); err != nil {
 		return err
 	}
+	if err := p.storm(ctx, "new/x25519", "CPU per new client, TLS full, by X25519 alone", load.Open{TLS: true, X25519: true}); err != nil {
+		return err
+	}
 	resume := load.Open{Clients: 1, TLS: true, Resume: true}
 	if err := p.each(ctx, func(c *contender) error { return p.come(ctx, c, resume) }); err != nil { // for its ticket
 		return err

@@ -75,10 +75,14 @@ const (
 	broadcastRate = 20000    // messages per second, of all clients together
 )
 
-// panel is a row's place in the chart: plain at the left, TLS beside it.
+// panel is a row's place in the chart: plain at the left, TLS beside it; 0: none.
 func panel(kind, transport string) int {
 	kinds := []string{"memory", "trip", "broadcast", "latency", "new"}
-	return 1 + slices.Index(kinds, kind)*len(transports) + slices.Index([]string{"plain", "tls", "resumed"}, transport)
+	across := slices.Index([]string{"plain", "tls", "resumed"}, transport)
+	if across < 0 {
+		return 0
+	}
+	return 1 + slices.Index(kinds, kind)*len(transports) + across
 }
 
 // spoken is a transport as a title has it.

@@ -82,7 +82,7 @@ func (b *bench) subscribed(ctx context.Context, r *running, o load.Open) (each f
 	if _, err := b.open(ctx, r, o); err != nil {
 		return 0, err
 	}
-	if err := command.Pause(ctx, b.settle); err != nil {
+	if err := command.Pause(ctx, 2*b.settle); err != nil { // on a busy machine it is late that memory is given back
 		return 0, err
 	}
 	after, err := r.memory()

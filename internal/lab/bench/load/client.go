@@ -16,12 +16,13 @@ import (
 
 // client is one WebSocket client.
 type client struct {
-	app     *app
-	socket  *socket
-	stream  io.ReadWriter   // the socket, or TLS over it
-	resumed bool            // its TLS session
-	asked   []time.Duration // when each of its pings that are not answered was due
-	in      []byte          // the beginning of a frame, mostly none
+	app      *app
+	socket   *socket
+	stream   io.ReadWriter // the socket, or TLS over it
+	resumed  bool          // its TLS session
+	exchange tls.CurveID
+	asked    []time.Duration // when each of its pings that are not answered was due
+	in       []byte          // the beginning of a frame, mostly none
 }
 
 // requestLine wants the app's name.
@@ -47,7 +48,8 @@ func connect(s *socket, config *tls.Config, o Open, user int) (*client, error) {
 		if err := secure.Handshake(); err != nil {
 			return c, fmt.Errorf("TLS handshake: %w", err)
 		}
-		c.stream, c.resumed = secure, secure.ConnectionState().DidResume
+		state := secure.ConnectionState()
+		c.stream, c.resumed, c.exchange = secure, state.DidResume, state.CurveID
 	}
 	greeting, err := c.upgrade(o.App)
 	if err != nil {

@@ -50,6 +50,7 @@ type Open struct {
 	Addresses []string // in turn
 	Clients   int
 	TLS       bool
+	X25519    bool // the only key exchange that they offer; else they say what a browser does
 	Resume    bool // TLS sessions of clients that were opened with Resume before
 	// ProxyHeader is whether each client begins with a header of the PROXY protocol.
 	ProxyHeader bool
@@ -58,8 +59,9 @@ type Open struct {
 
 // Opened is what came of it.
 type Opened struct {
-	Resumed int           // clients whose TLS session was resumed
-	Wall    time.Duration // from the first to the last
+	Resumed  int           // clients whose TLS session was resumed
+	Exchange tls.CurveID   // by which the last client and its proxy have made their keys; 0: without TLS
+	Wall     time.Duration // from the first to the last
 }
 
 // atOnce is how many clients connect at the same time.
@@ -83,6 +85,7 @@ func (g *Generator) Open(o Open, opened *Opened) error {
 		if c.resumed {
 			opened.Resumed++
 		}
+		opened.Exchange = c.exchange
 		c.app = a
 		err = errors.Join(err, g.poll.Add(c.socket.fd))
 		g.byFD[c.socket.fd] = c
@@ -139,9 +142,10 @@ func (g *Generator) connectAll(o Open, addresses []netip.AddrPort) ([]*client, e
 	return clients, failed
 }
 
-// config is nil without TLS. Everybody gets the same key exchange, one that all
-// proxies know: the newer ones would do the larger one for post-quantum times,
-// at twice the cost. P-256 is for the certificate.
+// config is nil without TLS. A browser offers X25519MLKEM768 and X25519, with a key
+// for both, and a proxy takes the best that it knows. So that all can be compared
+// whatever they know, there are clients who offer X25519 alone. The other curves are
+// for certificates.
 func (g *Generator) config(o Open) *tls.Config {
 	if !o.TLS {
 		return nil
@@ -149,7 +153,11 @@ func (g *Generator) config(o Open) *tls.Config {
 	config := &tls.Config{
 		InsecureSkipVerify: true, // its cost would be the client's
 		ServerName:         "bench.example",
-		CurvePreferences:   []tls.CurveID{tls.X25519, tls.CurveP256},
+		NextProtos:         []string{"http/1.1"}, // as for every WebSocket
+		CurvePreferences:   []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384},
+	}
+	if o.X25519 {
+		config.CurvePreferences = config.CurvePreferences[1:]
 	}
 	if o.Resume {
 		config.ClientSessionCache = g.sessionsOf(o.App)

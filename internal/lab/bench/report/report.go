@@ -14,7 +14,10 @@ type Report struct {
 	Columns  []string          `json:"columns"`  // who was measured
 	Rivals   []string          `json:"rivals"`   // whose best a ratio is against
 	Versions map[string]string `json:"versions"` // of Columns
-	Rows     []*Row            `json:"rows"`
+	// Exchanges are the key exchanges of Columns with clients who offer what a browser
+	// does.
+	Exchanges map[string]string `json:"exchanges,omitempty"`
+	Rows      []*Row            `json:"rows"`
 }
 
 // Row is one measure of everybody; less is better, unless it says otherwise.
@@ -43,6 +46,14 @@ func (r *Report) Column(name string) {
 	if !slices.Contains(r.Columns, name) {
 		r.Columns = append(r.Columns, name)
 	}
+}
+
+// Exchange is told a column's key exchange.
+func (r *Report) Exchange(column, name string) {
+	if r.Exchanges == nil {
+		r.Exchanges = map[string]string{}
+	}
+	r.Exchanges[column] = name
 }
 
 // Row finds a row, or returns nil.

@@ -69,6 +69,20 @@ func TestTheTableShowsMediansAndRatios(t *testing.T) {
 	}
 }
 
+func TestTheTableTellsKeyExchanges(t *testing.T) {
+	r := sample()
+	r.Exchange("nginx", "X25519")
+	r.Exchange("fermata", "X25519MLKEM768")
+	var b strings.Builder
+	if err := r.Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := "key exchange with clients that offer what a browser does: fermata X25519MLKEM768, nginx X25519\n"
+	if !strings.Contains(b.String(), want) {
+		t.Errorf("got table\n%s\nwant %q in it", &b, want)
+	}
+}
+
 func TestARowMayHaveItsOwnRivals(t *testing.T) {
 	r := sample()
 	r.Column("sessions")

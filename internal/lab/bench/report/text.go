@@ -29,9 +29,22 @@ func (r *Report) Text(w io.Writer) error {
 			fmt.Fprintf(&b, "%s: %s\n", column, v)
 		}
 	}
+	r.tellExchanges(&b)
 	r.TellRemarks(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (r *Report) tellExchanges(b *strings.Builder) {
+	var all []string
+	for _, column := range r.Columns {
+		if exchange := r.Exchanges[column]; exchange != "" {
+			all = append(all, column+" "+exchange)
+		}
+	}
+	if len(all) > 0 {
+		fmt.Fprintf(b, "key exchange with clients that offer what a browser does: %s\n", strings.Join(all, ", "))
+	}
 }
 
 func (r *Row) cell(column string, rivals []string) string {
