@@ -81,6 +81,7 @@ const longestAge = 100 * 365 * 24 * time.Hour
 var (
 	errAge     = errors.New("got a client that has been connected for less than nothing, or for a century")
 	errWords   = errors.New("got a request with bytes that no request can have")
+	errNoRelay = errors.New("got a client without a relay")
 	errRequest = errors.New("got an id of a request that cannot be one")
 )
 
@@ -93,6 +94,8 @@ func unpack(b []byte) (*clientState, error) {
 	switch {
 	case s.Age < 0 || s.Age > longestAge:
 		return nil, errAge
+	case len(s.Relay) == 0 || string(s.Relay) == "null":
+		return nil, errNoRelay
 	case s.Given != "" && !isID(s.Given):
 		return nil, errRequest
 	case !isPlain(s.Host, "") || len(s.Host) > mostCut || len(s.Path) > mostCut:

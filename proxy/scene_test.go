@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -59,6 +60,7 @@ type scene struct {
 	logs     *observer.ObservedLogs
 	server   *http.Server
 	address  string
+	secure   *tls.Config // nil: clients come without TLS
 
 	resettled chan *balancer.Node // that a client was given
 	// writer is what requests are answered by; nil: the server's own.
@@ -117,6 +119,9 @@ func (s *scene) serve() {
 	if err != nil {
 		s.Fatal(err)
 	}
+	if s.secure != nil {
+		l = tls.NewListener(l, s.secure)
+	}
 	s.server = &http.Server{ConnState: s.h.ConnState, ErrorLog: zap.NewStdLog(zap.NewNop()), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.writer != nil {
 			w = s.writer(w)
@@ -135,7 +140,12 @@ func (s *scene) serve() {
 func (s *scene) dial() (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, "ws://"+s.address+"/app/"+devnode.DefaultAppKey, nil)
+	scheme, o := "ws", (*websocket.DialOptions)(nil)
+	if s.secure != nil {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+		scheme, o = "wss", &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}}
+	}
+	conn, _, err := websocket.Dial(ctx, scheme+"://"+s.address+"/app/"+devnode.DefaultAppKey, o)
 	if err == nil {
 		s.Cleanup(func() { conn.CloseNow() })
 	}

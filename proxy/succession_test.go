@@ -11,9 +11,13 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
+	"fermata/balancer"
 	"fermata/internal/lab/devnode"
+	"fermata/proxy/moves"
+	"fermata/proxy/relay"
 	"fermata/proxy/session"
 )
 
@@ -223,5 +227,104 @@ func (s *scene) publish(event, channel, data, but string) {
 	r.Body.Close()
 	if r.StatusCode != http.StatusOK {
 		s.Errorf("publish %s: got %d, want 200", event, r.StatusCode)
+	}
+}
+
+// counted is everything that counts clients.
+type counted struct {
+	clients, open, movable   int
+	nodes, relayed, sessions string // by node
+	subscriptions, aliases   int
+	addresses                int // that Limits.ClientsPerIP counts
+}
+
+func (s *scene) counted() (now counted) {
+	clients, _ := s.h.Clients()
+	now.clients, now.open, now.movable = int(clients), s.h.open.Open(), s.moves.Clients()
+	tallies := s.h.Tallies()
+	for _, n := range s.pool.Nodes() {
+		relayed, sessions := 0, 0
+		for _, t := range tallies {
+			if t.Node == n.Name {
+				relayed, sessions = t.Apps[devnode.DefaultAppKey], t.Sessions
+			}
+		}
+		now.nodes += fmt.Sprint(n.Connections)
+		now.relayed += fmt.Sprint(relayed)
+		now.sessions += fmt.Sprint(sessions)
+	}
+	for _, each := range s.h.Subscriptions() {
+		now.subscriptions += int(each.Count)
+	}
+	s.h.aliases.mu.Lock()
+	defer s.h.aliases.mu.Unlock()
+	s.h.crowd.mu.Lock()
+	defer s.h.crowd.mu.Unlock()
+	now.aliases, now.addresses = len(s.h.aliases.told), len(s.h.crowd.clients)
+	return now
+}
+
+func (s *scene) wantCounted(when string, want counted) {
+	s.Helper()
+	if got := s.counted(); got != want {
+		s.Errorf("%s: got %+v, want %+v", when, got, want)
+	}
+}
+
+// nobody is what counts nobody at two nodes.
+var nobody = counted{nodes: "00", relayed: "00", sessions: "00"}
+
+// nodeOf is the node of the only client.
+func (s *scene) nodeOf() *balancer.Node {
+	s.Helper()
+	for _, n := range s.pool.Nodes() {
+		if n.Connections > 0 {
+			return n.Node
+		}
+	}
+	s.Fatal("got no client on any node, want one")
+	return nil
+}
+
+// devnodeOf is that of a node of the pool.
+func (s *scene) devnodeOf(n *balancer.Node) *devnode.Node {
+	var i int
+	fmt.Sscanf(n.Name(), "reverb-%d", &i)
+	return s.nodes[i-1]
+}
+
+// drain moves the clients off a node.
+func (s *scene) drain(n *balancer.Node) {
+	s.Helper()
+	if _, err := s.pool.Drain(n.Name(), balancer.Drain{Force: true}); err != nil {
+		s.Fatal(err)
+	}
+	s.moves.Move(n, moves.Move{By: relay.ByDrain, Code: 4200}, nil)
+}
+
+// ended waits for the client's end, and is the code of its Close frame; -1: it got none.
+func (l *listener) ended() int {
+	l.s.Helper()
+	l.s.until("the client is closed", func() bool { return l.err() != nil })
+	return int(websocket.CloseStatus(l.err()))
+}
+
+func (l *listener) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}
+
+// wantNoMetric is for one that has no series.
+func wantNoMetric(t *testing.T, registry prometheus.Gatherer, name string) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			t.Errorf("got %v, want no %s", family, name)
+		}
 	}
 }

@@ -1,0 +1,216 @@
+package proxy
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"fermata/balancer"
+	"fermata/proxy/session"
+)
+
+// pair is two sockets that nobody has the other ends of.
+func (s *scene) sockets() (client, node int) {
+	s.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return fds[0], fds[1]
+}
+
+// isClosed is whether a descriptor is one of no open file, or of another one than
+// before.
+func isOpen(fd int, was unix.Stat_t) bool {
+	var is unix.Stat_t
+	return unix.Fstat(fd, &is) == nil && is.Ino == was.Ino && is.Dev == was.Dev
+}
+
+// changed is the state of a client, changed.
+func changed(t testing.TB, state []byte, change func(all map[string]any)) []byte {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal(state, &all); err != nil {
+		t.Fatal(err)
+	}
+	change(all)
+	b, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestAClientThatCannotBeIsNotReceived(t *testing.T) {
+	s := newPredecessor(t, 2)
+	s.serve()
+	next := s.successor()
+	c := s.listen()
+	c.join("news")
+	l := s.detachOne()
+	set := func(key string, value any) []byte {
+		return changed(t, l.State(), func(all map[string]any) { all[key] = value })
+	}
+	ofSession := func(key string, value any) []byte {
+		return changed(t, l.State(), func(all map[string]any) { all["session"].(map[string]any)[key] = value })
+	}
+	for name, state := range map[string][]byte{
+		"nothing":                      nil,
+		"no JSON":                      []byte("{"),
+		"an empty state":               []byte("{}"),
+		"an unknown node":              set("node", "reverb-9"),
+		"a node at another address":    set("url", "http://127.0.0.1:1"),
+		"an age below zero":            set("age", -1),
+		"an age that overflows":        set("age", int64(1)<<62),
+		"no address of a client":       set("ip", "nowhere"),
+		"a request id with a new line": set("request_given", "a\nb"),
+		"a host with a space":          set("host", []byte("a b")),
+		"a host that was not cut":      set("host", []byte(strings.Repeat("a", 200))),
+		"too many tries":               set("tries", 1<<16),
+		"no state of the relay":        set("relay", nil),
+		"another relay's state":        set("relay", []int{1}),
+		"a session without an id":      ofSession("told", ""),
+		"a subscription to nothing":    ofSession("subscriptions", []map[string]string{{"channel": "a"}, {"data": "{}"}}),
+		"a target with a new line":     ofSession("target", []byte("/a\r\nb")),
+		"no target":                    ofSession("target", nil),
+		"a target that is too long":    ofSession("target", []byte("/"+strings.Repeat("a", 600))),
+		"an origin with a new line":    ofSession("origin", []byte("a\r\nHost: b")),
+		"a node that it has not had":   ofSession("at", int64(1)<<61),
+		"moves below zero":             ofSession("moved", -1),
+	} {
+		client, node := s.sockets()
+		var clients, nodes unix.Stat_t
+		if unix.Fstat(client, &clients) != nil || unix.Fstat(node, &nodes) != nil {
+			t.Fatal("fstat")
+		}
+		if a, err := next.h.Receive(client, node, state); err == nil {
+			t.Errorf("%s: got a client, want an error", name)
+			a.Drop()
+		} else if text := err.Error(); !strings.HasPrefix(text, "receive a client: ") || strings.Contains(text, "\n") {
+			t.Errorf("%s: got %q, want one line", name, text)
+		}
+		if isOpen(client, clients) || isOpen(node, nodes) {
+			t.Errorf("%s: got the descriptors open, want them closed", name)
+		}
+		next.wantCounted(name, nobody)
+	}
+	if a, err := next.h.Receive(-1, -1, l.State()); err == nil {
+		t.Errorf("got %v without descriptors, want an error", a)
+	}
+	next.wantCounted("without descriptors", nobody)
+	next.stop()
+	<-next.h.stopping.Done()
+	if _, err := s.copy(l, next); err == nil {
+		t.Error("got a client received while it stops, want an error")
+	}
+	l.Resume()
+	c.answers()
+	c.CloseNow()
+	next.wantNothingLeft(0, 0)
+	s.wantNothingLeft(1, 0)
+}
+
+func TestAFieldThatIsNotKnownIsIgnored(t *testing.T) {
+	s := newPredecessor(t, 2)
+	s.serve()
+	next := s.successor()
+	c := s.listen()
+	l := s.detachOne()
+	l.state = changed(t, l.state, func(all map[string]any) {
+		all["of_a_later_version"] = map[string]int{"a": 1}
+		all["session"].(map[string]any)["more"] = "b"
+	})
+	s.give(l, next).Start()
+	c.answers()
+	c.CloseNow()
+	next.wantNothingLeft(1, 0)
+	s.wantNothingLeft(0, 0)
+}
+
+func TestAClientOfAnAppThatHasChangedIsRelayedWithoutASession(t *testing.T) {
+	t.Parallel()
+	for name, apps := range map[string][]session.App{
+		"it is gone":          nil,
+		"its secret is other": {{ID: knownApp.ID, Key: knownApp.Key, Secret: "other"}},
+		"its id is other":     {{ID: "other", Key: knownApp.Key, Secret: knownApp.Secret}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newPredecessor(t, 2)
+			s.serve()
+			next := s.successor()
+			next.change(func(o *Options) { o.Apps = apps })
+			c := s.listen()
+			c.join("news")
+			want := s.counted()
+			s.handOver(next)
+			want.sessions, want.subscriptions, want.aliases = "00", 0, 0
+			next.wantCounted("received", want)
+			s.wantCounted("gone", nobody)
+			c.answers()
+			next.drain(next.nodeOf())
+			if code := c.ended(); code != 4200 {
+				t.Errorf("got %d, want 4200 as nobody can move it", code)
+			}
+			next.wantNothingLeft(1, 0)
+			s.wantNothingLeft(0, 0)
+		})
+	}
+}
+
+func TestAReceivedClientHasTheOptionsOfItsNewProcess(t *testing.T) {
+	t.Parallel()
+	s := newPredecessor(t, 1)
+	s.serve()
+	next := s.successor()
+	next.change(func(o *Options) { o.Limits.MaxMessageBytes, o.Session.MaxSubscriptions = 1000, 1 })
+	c := s.listen()
+	c.join("news")
+	c.join("private-orders")
+	s.handOver(next)
+	if got := next.counted(); got.subscriptions != 0 {
+		t.Errorf("got %d subscriptions followed, want none of a client with more than it may have", got.subscriptions)
+	}
+	c.answers()
+	c.say("pusher:ping", strings.Repeat("x", 1000))
+	if code := c.ended(); code != 1009 {
+		t.Errorf("got %d, want 1009 for a message that is too large there", code)
+	}
+	next.wantNothingLeft(1, 0)
+	s.wantNothingLeft(0, 0)
+}
+
+// FuzzReceive gives a Handler what a hostile process may say of a client.
+func FuzzReceive(f *testing.F) {
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`{"node":"reverb-1","url":"http://10.0.0.1:80","ip":"192.0.2.1","host":"YQ==","path":"Lw==","age":5,"app":"devnode-key","relay":{}}`))
+	f.Add([]byte(`{"node":"reverb-1","url":"http://10.0.0.1:80","age":5,"session":{"app":"` + knownApp.ID + `","told":"1.2","target":"L2E=","subscriptions":[{"channel":"a"}]},"relay":{"to_node":{}}}`))
+	url := balancer.URL{Host: "10.0.0.1:80"}
+	pool := balancer.New([]balancer.NodeOptions{{Name: "reverb-1", URL: url, Weight: 1}}, balancer.DefaultSticky())
+	h := handlerOf(pool)
+	h.SetOptions(Options{Timeouts: DefaultTimeouts(), Apps: []session.App{knownApp}})
+	f.Fuzz(func(t *testing.T, state []byte) {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := h.Receive(fds[0], fds[1], state)
+		if err == nil {
+			if n := pool.Nodes()[0]; n.Connections != 1 {
+				t.Errorf("%s: got %d clients at the node, want 1", state, n.Connections)
+			}
+			a.Drop()
+		}
+		h.Wait()
+		if now, _ := h.Clients(); now != 0 || h.open.Open() != 0 || pool.Nodes()[0].Connections != 0 || !h.aliases.none() || len(h.tallies.apps) != 0 {
+			t.Errorf("%s: got somebody counted, want nobody", state)
+		}
+		for _, each := range h.Subscriptions() {
+			if each.Count != 0 {
+				t.Errorf("%s: got subscriptions counted, want none", state)
+			}
+		}
+	})
+}
