@@ -25,7 +25,7 @@ type council interface {
 // newCouncil also returns the cluster's Redis, nil without a cluster.
 func (a *App) newCouncil(o *cluster.Options) (council, *cluster.RedisStore, error) {
 	if o == nil {
-		return cluster.NewAlone(a.apply), nil, nil
+		return cluster.NewAlone(a.apply, a.report), nil, nil
 	}
 	store, err := cluster.OpenRedis(*o)
 	if err != nil {
