@@ -1,0 +1,116 @@
+package handover
+
+import (
+	"encoding/json"
+	"time"
+
+	"fermata/internal/cluster"
+)
+
+// What the two say, in this order. A successor begins with KindTakeOver, and a
+// predecessor that has lost its successor with KindFollow.
+const (
+	KindTakeOver = "take over" // successor: Hello. It may have the listeners?
+	KindFollow   = "follow"    // a former predecessor: Hello. It looks for who serves now.
+	KindWelcome  = "welcome"   // who serves: Welcome, with the listening sockets
+	KindRefused  = "refused"   // who serves: Refusal. Nothing has changed.
+	KindReady    = "ready"     // successor: it can serve
+	KindYours    = "yours"     // predecessor: Report. It accepts nobody from now on.
+
+	KindClients = "clients" // predecessor: Batch, with two descriptors a client
+	KindHave    = "have"    // successor: Have. It relays none of them yet.
+	KindGo      = "go"      // predecessor: it has forgotten those that the successor has
+	KindReport  = "report"  // predecessor: Report, often
+	KindDecided = "decided" // successor: Decided, often
+	KindIDs     = "ids"     // predecessor: IDs
+	KindHeard   = "heard"   // successor: it knows these IDs
+	KindMetrics = "metrics" // successor: it wants to know them; predecessor: Metrics
+	KindReload  = "reload"  // successor: the configuration has changed
+	KindStop    = "stop"    // successor: it was told to stop, and so are you
+	KindLeave   = "leave"   // successor: it has a successor itself, which you are to follow
+	KindDone    = "done"    // predecessor: Metrics, its last. It has no clients left and ends.
+)
+
+// Hello is what somebody says of itself.
+type Hello struct {
+	Protocol int    `json:"protocol"` // Version
+	Fermata  string `json:"fermata"`  // its version
+	PID      int    `json:"pid"`
+}
+
+// Welcome is what a predecessor says to its successor.
+type Welcome struct {
+	Hello
+	// Sockets are what its files are, in their order: addresses of listen and
+	// admin.address as the configuration writes them, and Lock and Upgrade.
+	Sockets []Socket `json:"sockets"`
+	// State is what is decided of nodes, and Down which of them are, with the reason.
+	State cluster.State     `json:"state"`
+	Down  map[string]string `json:"down,omitempty"`
+}
+
+// Socket is a descriptor that is passed.
+type Socket struct {
+	What    string `json:"what"` // one of the constants below
+	Address string `json:"address,omitempty"`
+}
+
+// What a Socket can be.
+const (
+	Clients  = "clients"   // a listener
+	Admin    = "admin"     // the admin endpoint's
+	Upgrade  = "upgrade"   // where successors come
+	StateDir = "state_dir" // the locked file in it
+)
+
+// Refusal is why there is no take-over.
+type Refusal struct {
+	Reason string `json:"reason"`
+}
+
+// Report is what a predecessor says of itself.
+type Report struct {
+	cluster.Report
+	Clients int       `json:"relayed"`        // that it relays or lets in
+	Staying int       `json:"staying"`        // of those, who cannot be handed over, and are moved
+	Until   time.Time `json:"until,omitzero"` // when the last of them is; zero: nobody is moved
+	// Claims are how many clients it may have on nodes with max_connections, by node.
+	// They only get fewer.
+	Claims map[string]int `json:"claims,omitempty"`
+}
+
+// Decided is what the successor tells its predecessors.
+type Decided struct {
+	State   cluster.State    `json:"state"`
+	Reports []cluster.Report `json:"reports"` // of all, the successor's with them
+}
+
+// Batch are clients that are on their way.
+type Batch struct {
+	Number int               `json:"number"`
+	States []json.RawMessage `json:"states"`
+}
+
+// Have is what has become of a batch at the successor.
+type Have struct {
+	Number  int            `json:"number"`
+	Refused map[int]string `json:"refused,omitempty"` // by their place in it, with the reason
+}
+
+// Go ends a batch.
+type Go struct {
+	Number int  `json:"number"`
+	Kept   bool `json:"kept,omitempty"` // the predecessor relays them itself
+}
+
+// IDs are clients of the predecessor that have moved, as members of a cluster tell
+// each other.
+type IDs struct {
+	cluster.Said
+	Answer bool `json:"answer,omitempty"` // it waits for KindHeard
+}
+
+// Metrics are what a process has counted.
+type Metrics struct {
+	Families []byte `json:"families"` // as metrics.Expose writes them
+}
