@@ -80,6 +80,9 @@ type Drain struct {
 	MinUsable int `json:"-"`
 }
 
+// NotChecked is Status.Reason of a node before its first check.
+const NotChecked = "not checked yet"
+
 // Status is a node at one moment.
 type Status struct {
 	Node           *Node

@@ -65,7 +65,7 @@ func (p *Pool) Replace(nodes []NodeOptions, sticky StickyOptions) {
 	for _, o := range nodes {
 		n := find(old, o.Name)
 		if n == nil {
-			n = &Node{name: o.Name, up: true, reason: "not checked yet"}
+			n = &Node{name: o.Name, up: true, reason: NotChecked}
 		}
 		n.configure(o)
 		n.removed = false

@@ -87,3 +87,15 @@ func (a *aliases) none() bool {
 	defer a.mu.RUnlock()
 	return len(a.told) == 0
 }
+
+// moved are those that their node knows by another id, or that are moving.
+func (a *aliases) moved() (all []toldID) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for told, is := range a.told {
+		if is.present != told.id || is.moving != nil {
+			all = append(all, told)
+		}
+	}
+	return all
+}

@@ -43,3 +43,14 @@ func (s *sessionClient) mention() {
 		s.handler.mentioned(s.session.App().ID, s.session.Told())
 	}
 }
+
+// AllMoved is what Moved says of each client here that has moved, or is moving.
+func (h *Handler) AllMoved() (all []MovedID) {
+	for _, id := range h.aliases.moved() {
+		all = append(all, h.Moved(id.app, id.id))
+	}
+	return all
+}
+
+// Open is how many connections there are from outside, clients with them.
+func (h *Handler) Open() int { return h.open.Open() }

@@ -79,7 +79,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newServeCommand(), newDemoCommand(), newCheckCommand(), newReloadCommand(),
+		newServeCommand(), newDemoCommand(), newCheckCommand(), newReloadCommand(), newUpgradeCommand(),
 		newStatusCommand(), newDrainCommand(), newUndrainCommand(), newRollCommand(), newRebalanceCommand(), newExplainCommand(), newInitCommand(), newImportCommand(),
 		newSmokeCommand(), newManCommand(), newVersionCommand(),
 	)

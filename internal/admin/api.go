@@ -32,6 +32,9 @@ type Control interface {
 	// errors with ErrUnknownNode, ErrRefused while somebody else runs one,
 	// ErrRollLost or ErrAway.
 	SetRoll(Roll) (Roll, error)
+	// Upgrade has another process take the place of this one. It errors with ErrRefused
+	// or ErrNotUpgraded.
+	Upgrade(UpgradeRequest) (Upgraded, error)
 	// Rebalance errors with ErrRefused or ErrAway.
 	Rebalance(RebalanceRequest) (Rebalance, error)
 	// Ready is false with no usable node, and while Fermata stops. Nodes that are
@@ -116,6 +119,9 @@ const (
 type NodeList struct {
 	Nodes   []Node   `json:"nodes"`
 	Cluster *Cluster `json:"cluster,omitempty"` // nil: this Fermata is alone
+	// Predecessors are processes whose place this one has; the nodes' numbers include
+	// theirs.
+	Predecessors []Predecessor `json:"predecessors,omitempty"`
 	// Certificates are those that a CA issues to this Fermata.
 	Certificates []Certificate `json:"certificates,omitempty"`
 }

@@ -48,6 +48,8 @@ func classify(err error) (status int, code string) {
 		return http.StatusConflict, "refused"
 	case errors.Is(err, ErrRollLost):
 		return http.StatusConflict, "roll_lost"
+	case errors.Is(err, ErrNotUpgraded):
+		return http.StatusBadGateway, "not_upgraded"
 	case errors.Is(err, ErrAway):
 		return http.StatusServiceUnavailable, "cluster_away"
 	case errors.As(err, new(configError)):

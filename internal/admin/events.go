@@ -59,6 +59,15 @@ func (f *feed) publish(e Event) {
 	}
 }
 
+// endFollowers ends the streams that there are.
+func (f *feed) endFollowers() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for follower := range f.followers {
+		f.drop(follower)
+	}
+}
+
 // follow returns the kept events after the given one, and a channel of those
 // that come then. It is closed when the feed closes or the follower is too
 // slow; leave gives it back.

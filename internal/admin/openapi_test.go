@@ -107,7 +107,7 @@ func TestTheOpenAPIDescriptionHasTheRefusalOfEveryChange(t *testing.T) {
 func TestTheOpenAPIDescriptionHasEveryErrorCode(t *testing.T) {
 	var got []string
 	for _, err := range []error{
-		inputError(""), errToken, errReadOnly, errForbidden, ErrUnknownNode, errNoPath, errMethod, ErrRefused, ErrRollLost, ErrAway,
+		inputError(""), errToken, errReadOnly, errForbidden, ErrUnknownNode, errNoPath, errMethod, ErrRefused, ErrRollLost, ErrAway, ErrNotUpgraded,
 		configError{errMethod}, errors.New("any other"),
 	} {
 		_, code := classify(err)

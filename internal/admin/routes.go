@@ -22,6 +22,7 @@ func (s *Server) routes(metrics http.Handler) []route {
 		api("POST", "/v1/nodes/{name}/undrain", s.undrain),
 		api("POST", "/v1/rebalance", s.rebalance),
 		api("POST", "/v1/reload", s.reload),
+		api("POST", "/v1/upgrade", s.upgrade),
 		api("GET", "/v1/roll", s.roll),
 		api("PUT", "/v1/roll", s.setRoll),
 		api("DELETE", "/v1/roll", s.endRoll),

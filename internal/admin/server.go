@@ -23,6 +23,7 @@ type Server struct {
 	feed    *feed
 	history history
 	handler http.Handler
+	retired atomic.Bool
 }
 
 // New makes a Server that shows and steers control. The metrics are served on
@@ -30,7 +31,7 @@ type Server struct {
 func New(o endpoint.Options, control Control, metrics http.Handler) *Server {
 	s := &Server{control: control, feed: newFeed()}
 	s.options.Store(&o)
-	s.handler = withHeaders(s.guard(s.mux(metrics)))
+	s.handler = withHeaders(s.withRetirement(s.guard(s.mux(metrics))))
 	return s
 }
 

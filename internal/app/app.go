@@ -28,6 +28,7 @@ import (
 	"fermata/internal/cluster"
 	"fermata/internal/config"
 	"fermata/internal/console"
+	"fermata/internal/handover"
 	"fermata/internal/metrics"
 	"fermata/internal/nodetls"
 	"fermata/internal/systemd"
@@ -47,6 +48,13 @@ type App struct {
 	Version string
 	// Manager is told how this Fermata is; nil: nobody is. Set before Run.
 	Manager *systemd.Manager
+	// Program is how a successor is started; set before Run, or not.
+	Program Program
+	// TakeOver has Listen take the place of the process that serves at
+	// Predecessor, or at the socket of the configuration if that is empty. Set before
+	// Listen.
+	TakeOver    bool
+	Predecessor string
 	// Sockets are those that were opened for it; nil: none. Set before Listen, which
 	// takes them all.
 	Sockets *systemd.Sockets
@@ -66,7 +74,8 @@ type App struct {
 	delivery  delivery
 	state     *stateDir
 	council   council
-	ids       *cluster.IDs // nil: there is no cluster
+	alone     *cluster.Alone // the council; nil: there is a cluster
+	ids       *cluster.IDs   // nil: there is no cluster
 	tracer    *tracing.Tracer
 	drains    *drainSpans
 
@@ -83,7 +92,11 @@ type App struct {
 	listeners     []listener
 	watches       sync.WaitGroup // of the certificates' files
 	acme          *issuing
-	adminListener net.Listener // nil: there is no admin endpoint
+	adminListener net.Listener   // nil: there is no admin endpoint
+	operators     *handover.Gate // below that
+	together      *metrics.Together
+	succession    succession
+	inheritedDown inheritedDown
 	stopping      atomic.Bool
 	reloadFailed  atomic.Bool // the last one
 	fileLimit     uint64
@@ -120,6 +133,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 		a.clusterName = c.Cluster.Name
 	}
 	a.registry = prometheus.NewRegistry()
+	a.together = metrics.NewTogether(a.registry, a.expositions)
 	process := prometheus.NewRegistry() // apart, as counting the open files takes long and the history does without
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.registry)
@@ -160,7 +174,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	if a.acme, err = a.newIssuing(c, store); err != nil {
 		return nil, err
 	}
-	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.registry, process}, promhttp.HandlerOpts{}))
+	a.admin = admin.New(c.Admin, a, promhttp.HandlerFor(prometheus.Gatherers{a.together, process}, promhttp.HandlerOpts{}))
 	a.admin.WrongToken = a.wrongToken
 	return a, nil
 }
@@ -190,8 +204,10 @@ func (a *App) Run(asked context.Context) error {
 	ctx, cancel := context.WithCancelCause(asked)
 	defer cancel(nil)
 	defer a.state.close()
+	defer a.closeSuccession()
+	a.succession.gone = cancel
 	before := a.recall()
-	a.council.Recall(before.state())
+	a.council.Recall(a.inheritedState(before.state()))
 	clients, operators := a.clientServer(), a.adminServer()
 	var servers sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
@@ -202,13 +218,17 @@ func (a *App) Run(asked context.Context) error {
 		})
 	}
 	recording, stopRecording := context.WithCancel(context.Background()) // through the stop too
-	servers.Go(func() { a.admin.Record(recording, a.registry, admin.SampleEvery) })
+	servers.Go(func() { a.admin.Record(recording, a.together, admin.SampleEvery) })
+	a.inheritDown()
 	a.begin(ctx, before)
 	servers.Go(func() { a.council.Run(recording) })
 	if a.ids != nil {
 		servers.Go(func() { a.ids.Run(recording) })
 	}
 	a.heard(ctx)
+	if err := a.takePlace(ctx); err != nil {
+		cancel(fmt.Errorf("take over: %w", err))
+	}
 	for _, l := range a.listeners {
 		serve(clients, l)
 	}
@@ -216,17 +236,22 @@ func (a *App) Run(asked context.Context) error {
 		serve(operators, a.adminListener)
 	}
 	a.checks.wg.Go(func() { a.tellManager(ctx) })
+	a.succession.links.Go(func() { a.awaitSuccessors(ctx) })
+	a.leadFirst(ctx)
 	<-ctx.Done()
-	a.stop(clients)
+	a.succession.links.Wait()
+	a.stop(clients, context.Cause(ctx))
 	a.drains.endAll()
 	a.tracer.Stop(lastSpans)
 	operators.Close()
 	stopRecording()
 	servers.Wait()
-	if asked.Err() != nil {
+	switch cause := context.Cause(ctx); {
+	case asked.Err() != nil, errors.Is(cause, errReplaced), errors.Is(cause, errStopTogether):
 		return nil
+	default:
+		return cause
 	}
-	return context.Cause(ctx)
 }
 
 // begin starts what runs beside the servers, before they let anybody in: a

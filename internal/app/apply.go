@@ -20,6 +20,7 @@ type applied struct {
 	serving   bool          // it was heard before, so that what comes is new
 	away      bool          // it was told that Redis is
 	part      bool          // hasPart is closed
+	shared    bool          // the nodes, with other members or processes
 }
 
 // apply does what is decided. It is called with each view, one call at a time.

@@ -15,6 +15,9 @@ func (a *App) checked(name string, r health.Result) {
 		a.notChecked(name, r.Skipped)
 		return
 	}
+	if a.inheritedDown.holds(name, r) {
+		return
+	}
 	if r.Took > 0 { // not the report of a client's dial that failed
 		a.metrics.Checked(name, r.Took)
 	}

@@ -16,7 +16,7 @@ var _ admin.Control = (*App)(nil)
 // Nodes implements admin.Control.
 func (a *App) Nodes(local bool) admin.NodeList {
 	view := a.council.View()
-	list := admin.NodeList{Cluster: a.clusterOf(view), Certificates: a.acmeCertificates()}
+	list := admin.NodeList{Cluster: a.clusterOf(view), Certificates: a.acmeCertificates(), Predecessors: a.predecessorsShown()}
 	if !inCluster(view) || local {
 		list.Nodes = a.nodesHere(view)
 		return list

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"fermata/balancer"
@@ -25,7 +26,8 @@ type council interface {
 // newCouncil also returns the cluster's Redis, nil without a cluster.
 func (a *App) newCouncil(o *cluster.Options) (council, *cluster.RedisStore, error) {
 	if o == nil {
-		return cluster.NewAlone(a.apply, a.report), nil, nil
+		a.alone = cluster.NewAlone(a.apply, a.report)
+		return a.alone, nil, nil
 	}
 	store, err := cluster.OpenRedis(*o)
 	if err != nil {
@@ -101,8 +103,10 @@ func (a *App) reportNode(v cluster.View, n balancer.Status) cluster.NodeReport {
 // shareNodes takes in what the other Fermatas have. mu is held.
 func (a *App) shareNodes(v cluster.View) {
 	if !inCluster(v) {
+		a.shareNoMore()
 		return
 	}
+	a.applied.shared = true
 	a.pool.SetPeers(peers(v))
 	ofEach := true
 	for _, n := range a.pool.Nodes() {
@@ -113,6 +117,21 @@ func (a *App) shareNodes(v cluster.View) {
 	if ofEach && !a.applied.part {
 		a.applied.part = true
 		close(a.hasPart)
+	}
+	a.settleChecked()
+}
+
+// shareNoMore is for a Fermata that is alone again, after the last of its predecessors
+// has gone. mu is held.
+func (a *App) shareNoMore() {
+	if !a.applied.shared {
+		return
+	}
+	a.applied.shared = false
+	a.pool.SetPeers(nil)
+	for _, n := range a.pool.Nodes() {
+		a.pool.SetQuota(n.Name, math.MaxInt)
+		a.handler.Share(n.Node, 1)
 	}
 	a.settleChecked()
 }

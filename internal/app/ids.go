@@ -27,7 +27,12 @@ func announcement(s cluster.Said) proxy.Announcement {
 // first client.
 func (a *App) announcer(o *cluster.Options) func(app, told string) (heard <-chan struct{}) {
 	if o == nil {
-		return nil
+		return func(app, told string) (heard <-chan struct{}) {
+			if f := a.succession.link.Load(); f != nil {
+				return f.announce(app, told)
+			}
+			return nil
+		}
 	}
 	return func(app, told string) (heard <-chan struct{}) { return a.ids.Announce(app, told) }
 }
@@ -35,7 +40,11 @@ func (a *App) announcer(o *cluster.Options) func(app, told string) (heard <-chan
 // mentioner is proxy.Deps.Mention.
 func (a *App) mentioner(o *cluster.Options) func(app, told string) {
 	if o == nil {
-		return nil
+		return func(app, told string) {
+			if f := a.succession.link.Load(); f != nil {
+				f.mention(app, told)
+			}
+		}
 	}
 	return func(app, told string) { a.ids.Mention(app, told) }
 }

@@ -20,11 +20,13 @@ import (
 	"fermata/internal/config"
 	"fermata/internal/connlimit"
 	"fermata/internal/secret"
+	"fermata/proxy/relay"
 )
 
 // listener is one address where clients come in.
 type listener struct {
 	net.Listener                 // with TLS where that is configured
+	clients      relay.Listener  // below that
 	certificates *certs.Store    // nil: no TLS
 	clientCA     *certs.ClientCA // nil: no TLS
 }
@@ -32,12 +34,23 @@ type listener struct {
 // Listen opens every address of the configuration, the admin endpoint's too, and
 // the state directory; if one cannot be had, none stays open.
 func (a *App) Listen() error {
-	if err := a.openState(); err != nil {
+	if a.TakeOver {
+		if err := a.meetPredecessor(); err != nil {
+			return err
+		}
+	}
+	err := a.openSuccession()
+	if err == nil {
+		err = a.openState()
+	}
+	if err != nil {
+		a.closeSuccession()
 		return err
 	}
 	if err := a.openListeners(); err != nil {
 		a.closeListeners()
 		a.state.close()
+		a.closeSuccession()
 		return err
 	}
 	return nil
@@ -45,6 +58,7 @@ func (a *App) Listen() error {
 
 func (a *App) openListeners() error {
 	defer a.leaveSockets()
+	defer a.succession.from.leave()
 	handshakes := newHandshakes(a.config)
 	for i, o := range a.config.Listen {
 		path := fmt.Sprintf("listen[%d]", i)
@@ -75,25 +89,26 @@ func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshake
 	if err != nil {
 		return listener{}, err
 	}
-	if l, err = a.engine.Listener(l, a.entry(l.Addr(), o)); err != nil {
+	clients, err := a.engine.Listener(l, a.entry(l.Addr(), o))
+	if err != nil {
 		return listener{}, err
 	}
 	if o.TLS == nil {
-		return listener{Listener: l}, nil
+		return listener{Listener: clients, clients: clients}, nil
 	}
 	store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, a.config), a.issued(o))
 	if err != nil {
-		l.Close()
+		clients.Close()
 		return listener{}, err
 	}
-	clients, err := certs.LoadClientCA(o.TLS.ClientCA, a.clientRefused)
+	authority, err := certs.LoadClientCA(o.TLS.ClientCA, a.clientRefused)
 	if err != nil {
-		l.Close()
+		clients.Close()
 		return listener{}, err
 	}
-	secure := clients.Guard(store.Config(o.TLS.Version()))
+	secure := authority.Guard(store.Config(o.TLS.Version()))
 	handshakes.Limit(secure)
-	return listener{tls.NewListener(l, secure), store, clients}, nil
+	return listener{tls.NewListener(clients, secure), clients, store, authority}, nil
 }
 
 // newHandshakes is how many TLS handshakes of all listeners compute at the same

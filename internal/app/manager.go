@@ -30,6 +30,14 @@ func (a *App) tellManager(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
+		if a.succession.isFollowing() { // the successor tells
+			select {
+			case <-tick.C:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
 		if watched > 0 {
 			a.tellWorks(ctx, watched/3)
 		}

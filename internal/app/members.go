@@ -13,7 +13,7 @@ import (
 
 // clusterOf is the cluster as the API shows it; nil: there is none.
 func (a *App) clusterOf(v cluster.View) *admin.Cluster {
-	if !inCluster(v) {
+	if a.clusterName == "" {
 		return nil
 	}
 	c := &admin.Cluster{Name: a.clusterName, Member: selfName(v), Members: []admin.Member{}}
@@ -78,8 +78,11 @@ func (a *App) viewOfAll(v cluster.View, n balancer.Status) admin.Node {
 		return node
 	}
 	s := a.sum(v, n)
-	node.Connections, node.Members, node.Checked = s.connections, s.members, s.checked
-	node.Health, node.Reason = s.health(n)
+	node.Connections = s.connections
+	if a.clusterName != "" {
+		node.Members, node.Checked = s.members, s.checked
+		node.Health, node.Reason = s.health(n)
+	}
 	outcome := shownOutcome(s.outcome)
 	if node.Moves != nil {
 		node.Moves = &outcome

@@ -71,7 +71,7 @@ func (a *App) serving() context.Context {
 // loaded is a configuration with what it names.
 type loaded struct {
 	config       *config.Config
-	certificates []*certs.Store // one a listener, nil where there is no TLS
+	certificates []*certs.Store // one a listener, nil where there is no TLS; all nil: those of now stay
 	plan         acme.Plan
 	clientCAs    []*certs.ClientCA
 	err          error // what keeps it from being taken over
@@ -134,13 +134,7 @@ func (a *App) swap(next loaded) (gone []string, err error) {
 	if a.running.Err() != nil {
 		return nil, errNotServing
 	}
-	a.getCertificates(a.running, next.plan)
-	for i, l := range a.listeners {
-		if l.certificates != nil {
-			l.certificates.Replace(next.certificates[i])
-			l.clientCA.Replace(next.clientCAs[i])
-		}
-	}
+	a.swapCertificates(next)
 	a.level.SetLevel(logLevel(next.config.Log))
 	a.admin.SetOptions(next.config.Admin)
 	a.handler.SetOptions(a.proxyOptions(next.config))
@@ -150,6 +144,20 @@ func (a *App) swap(next loaded) (gone []string, err error) {
 	gone = a.replaceNodes()
 	a.delivery.Replan()
 	return gone, nil
+}
+
+// swapCertificates does nothing in a process that has a successor. mu is held.
+func (a *App) swapCertificates(next loaded) {
+	if next.certificates == nil {
+		return
+	}
+	a.getCertificates(a.running, next.plan)
+	for i, l := range a.listeners {
+		if l.certificates != nil {
+			l.certificates.Replace(next.certificates[i])
+			l.clientCA.Replace(next.clientCAs[i])
+		}
+	}
 }
 
 // replaceNodes makes the pool's nodes those of the configuration, and those that

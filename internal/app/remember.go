@@ -9,10 +9,12 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/cluster"
+	"fermata/internal/handover"
 )
 
 // openState opens the state directory. A full one is no reason not to serve.
 func (a *App) openState() error {
+	a.state.lock = a.succession.from.take(handover.StateDir, a.state.path)
 	err := a.state.open()
 	if isFull(err) {
 		a.log.Warn("state_dir is full, a restart will forget drains and rolls", zap.NamedError("err", err))

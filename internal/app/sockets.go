@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/internal/admin/endpoint"
+	"fermata/internal/handover"
 	"fermata/internal/systemd"
 )
 
@@ -16,6 +17,10 @@ import (
 // for this listener, under its path in the configuration as a name or at its
 // address, or else one of our own.
 func (a *App) openClients(path, address string) (net.Listener, error) {
+	if passed := a.succession.from.take(handover.Clients, address); passed != nil {
+		defer passed.Close()
+		return net.FileListener(passed)
+	}
 	if l := a.Sockets.Take(path, address); l != nil {
 		return inherited(l)
 	}
@@ -44,11 +49,25 @@ func inherited(l net.Listener) (net.Listener, error) {
 
 // openOperators is where operators come in: the same with the name admin. Since
 // who may come in there depends on admin.address, the socket must be at that.
-func (a *App) openOperators(o endpoint.Options) (net.Listener, error) {
-	l := a.Sockets.Take("admin", o.Address)
-	if l == nil {
-		return endpoint.Listen(o.Address)
+func (a *App) openOperators(o endpoint.Options) (l net.Listener, err error) {
+	if passed := a.succession.from.take(handover.Admin, o.Address); passed != nil {
+		a.operators, err = handover.GateOf(passed)
+		return a.operators, err
 	}
+	if l = a.Sockets.Take("admin", o.Address); l != nil {
+		l, err = privateSocket(l, o)
+	} else {
+		l, err = endpoint.Listen(o.Address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.operators, err = handover.NewGate(l)
+	return a.operators, err
+}
+
+// privateSocket is one of the service manager's for operators.
+func privateSocket(l net.Listener, o endpoint.Options) (net.Listener, error) {
 	err := endpoint.Private(l, o)
 	if !systemd.ListensOn(l.Addr(), o.Address) {
 		err = fmt.Errorf("got the socket %s of the service manager, want it at admin.address, %s", l.Addr(), o.Address)

@@ -48,8 +48,10 @@ func (s *stateDir) open() error {
 	if err := os.MkdirAll(s.path, 0o700); err != nil {
 		return err
 	}
-	if err := s.take(); err != nil {
-		return err
+	if s.lock == nil { // otherwise it was passed on
+		if err := s.take(); err != nil {
+			return err
+		}
 	}
 	left, _ := filepath.Glob(filepath.Join(s.path, temporary))
 	for _, name := range left { // by a process that was killed
@@ -83,6 +85,11 @@ func (s *stateDir) close() {
 	}
 }
 
+// leave leaves the files to another process, or takes them back. App.mu is held.
+func (s *stateDir) leave(left bool) {
+	s.drains.left, s.roll.left, s.found.left = left, left, left
+}
+
 // isFull is whether a file could be written once there is room.
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
@@ -92,6 +99,7 @@ func isFull(err error) bool {
 type stateFile struct {
 	path  string
 	taken uint64 // snapshots; guarded by App.mu
+	left  bool   // to another process; guarded by App.mu
 
 	mu    sync.Mutex
 	tried uint64 // the latest snapshot that was written, or should have been
@@ -102,7 +110,7 @@ type stateFile struct {
 // unless a later snapshot has been written or tried meanwhile, and errors as that
 // one did.
 func (f *stateFile) snapshot(value any) (save func() error) {
-	if f.path == "" {
+	if f.path == "" || f.left {
 		return func() error { return nil }
 	}
 	f.taken++

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -24,15 +25,19 @@ const (
 
 // stop ends everything within stop_timeout, whatever clients and nodes do. A
 // process that is not gone keeps its successor from listening.
-func (a *App) stop(clients *http.Server) {
+func (a *App) stop(clients *http.Server, why error) {
 	begun := time.Now()
 	a.stopping.Store(true)
 	a.mu.Lock()
 	c := a.config
 	a.mu.Unlock()
 	limit := c.StopTimeout
-	a.told(a.Manager.Stopping("stopping, within " + limit.String()))
-	a.tell("stopping", "", "all clients are moved away", zap.Duration("at_most", limit))
+	if !a.succession.isFollowing() { // otherwise the service goes on
+		a.told(a.Manager.Stopping("stopping, within " + limit.String()))
+	}
+	if !errors.Is(why, errReplaced) {
+		a.tell("stopping", "", "all clients are moved away", zap.Duration("at_most", limit))
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -50,8 +55,12 @@ func (a *App) stop(clients *http.Server) {
 // that is refused stays away for longer than one that is turned away.
 func (a *App) windUp(clients *http.Server, c *config.Config, begun time.Time) {
 	clients.SetKeepAlivesEnabled(false)
+	code := pusher.CodeRetry
+	if a.isReplaced() { // somebody serves
+		code = pusher.CodeMove
+	}
 	a.handler.Stop(moves.Move{
-		By: relay.ByShutdown, Code: pusher.CodeRetry, Reason: "restarting", Rate: c.Drain.Rate, Deadline: begun.Add(answerWithin),
+		By: relay.ByShutdown, Code: code, Reason: "restarting", Rate: c.Drain.Rate, Deadline: begun.Add(answerWithin),
 	})
 	patience, cancel := context.WithDeadline(context.Background(), begun.Add(c.StopTimeout-2*flushWithin))
 	defer cancel()

@@ -13,6 +13,7 @@ import (
 	"fermata/internal/admin/endpoint"
 	"fermata/internal/certs"
 	"fermata/internal/cluster"
+	"fermata/internal/handover"
 	"fermata/internal/regular"
 	"fermata/internal/secret"
 	"fermata/internal/tracing"
@@ -52,6 +53,8 @@ type Config struct {
 	// is still to answer.
 	StopTimeout time.Duration    `yaml:"stop_timeout"`
 	Admin       endpoint.Options `yaml:"admin"`
+	// Upgrade is how another Fermata takes the place of this one.
+	Upgrade handover.Options `yaml:"upgrade"`
 	// StateDir is where drains are remembered over a restart; empty: nowhere.
 	StateDir string `yaml:"state_dir"`
 	// TrustedProxies are the networks whose X-Forwarded-* headers count.
@@ -135,6 +138,7 @@ func Default() *Config {
 		NoUsableNode:  proxy.NoNodeClose,
 		StopTimeout:   time.Second,
 		Headers:       proxy.DefaultHeaders(),
+		Upgrade:       handover.DefaultOptions(),
 		Admin:         endpoint.Options{Address: "unix:/run/fermata/admin.sock"},
 		Log:           Log{Level: "info", Format: "json"},
 	}

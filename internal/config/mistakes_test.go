@@ -103,7 +103,7 @@ func TestTheWrongKindOfValueIsAMistake(t *testing.T) {
 	f("sticky:\n  bounded_load: +Inf\n", `4: sticky.bounded_load: got "+Inf", want a number such as 1.25`)
 }
 
-var allKeys = []string{"listen", "nodes", "path_prefix", "await_greeting", "apps", "session", "sticky", "health", "drain", "rebalance", "timeouts", "limits", "keepalive", "no_usable_node", "stop_timeout", "admin", "state_dir", "trusted_proxies", "deny", "allow", "allowed_origins", "cluster", "headers", "tracing", "log"}
+var allKeys = []string{"listen", "nodes", "path_prefix", "await_greeting", "apps", "session", "sticky", "health", "drain", "rebalance", "timeouts", "limits", "keepalive", "no_usable_node", "stop_timeout", "admin", "upgrade", "state_dir", "trusted_proxies", "deny", "allow", "allowed_origins", "cluster", "headers", "tracing", "log"}
 
 func TestEnvironmentVariablesAreValuesAndNothingElse(t *testing.T) {
 	t.Setenv("FERMATA_TEST_SECRET", "hush")
@@ -318,6 +318,9 @@ func TestDrainTimeoutsAndLimitsAreChecked(t *testing.T) {
 	f("limits: {upgrades_per_second: -1}", "3: limits.upgrades_per_second: got -1, want 0 to 100000000")
 	f("limits: {slow_start: -1s}", "3: limits.slow_start: got -1s, want 0s to 8784h")
 	f("no_usable_node: open", `3: no_usable_node: got "open", want one of close, 503`)
+	f("upgrade: {spread: -1s}", "3: upgrade.spread: got -1s, want 0s to 8784h")
+	f("upgrade: {socket: "+strings.Repeat("/a", 60)+"}", "3: upgrade.socket: got a path of 120 bytes, want at most 107")
+	f("upgrade: {socket: /run/fermata/admin.sock}", "3: upgrade.socket: got \"/run/fermata/admin.sock\", which is admin.address or state_dir, want a path of its own")
 	f("stop_timeout: 0s", "3: stop_timeout: got 0s, want 1s to 8784h")
 	f("stop_timeout: 999ms", "3: stop_timeout: got 999ms, want 1s to 8784h")
 	f("headers: {explain: Sec-WebSocket-Accept}", `3: headers.explain: got "Sec-Websocket-Accept", which means something else, want a name such as X-Fermata`)

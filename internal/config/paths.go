@@ -31,6 +31,7 @@ func (c *Config) resolvePaths(file string) {
 	if pair := c.Admin.TLS; pair != nil {
 		pair.Cert, pair.Key = resolve(dir, pair.Cert), resolve(dir, pair.Key)
 	}
+	c.Upgrade.Socket = resolve(dir, c.Upgrade.Socket)
 	c.StateDir = resolve(dir, c.StateDir)
 	if path, unix := endpoint.Socket(c.Admin.Address); unix {
 		c.Admin.Address = "unix:" + resolve(dir, path)

@@ -31,6 +31,7 @@ func (c *Config) validate(r *report) {
 	r.validateLimits(c.Limits)
 	r.offOrAtLeast("keepalive.ping", c.Keepalive.Ping, time.Second)
 	r.oneOf("no_usable_node", c.NoUsableNode, proxy.NoNodeClose, proxy.NoNode503)
+	r.within("upgrade.spread", c.Upgrade.Spread, 0, longest)
 	r.within("stop_timeout", c.StopTimeout, time.Second, longest)
 	r.validateAdmin(c.Admin)
 	r.validateCluster(c.Cluster)

@@ -57,11 +57,18 @@ func (r *report) validatePlaces(c *Config) {
 	}
 }
 
+// longestSocket is how long the path of a unix socket can be: sun_path of unix(7), without
+// the NUL.
+const longestSocket = 107
+
 // validateFiles wants files of one's own for the admin socket and the state.
 // What is there now, a start finds out by using it.
 func (r *report) validateFiles(c *Config) {
 	socket, unix := endpoint.Socket(c.Admin.Address)
 	r.want(!unix || c.StateDir == "" || socket != c.StateDir, "state_dir", "got %q, which is admin.address, want a directory", c.StateDir)
+	upgrade := c.Upgrade.Socket
+	r.want(upgrade == "" || upgrade != c.StateDir && (!unix || upgrade != socket), "upgrade.socket", "got %q, which is admin.address or state_dir, want a path of its own", upgrade)
+	r.want(len(upgrade) <= longestSocket, "upgrade.socket", "got a path of %d bytes, want at most %d", len(upgrade), longestSocket)
 	if !r.strict {
 		return
 	}

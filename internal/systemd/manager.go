@@ -61,6 +61,9 @@ func (m *Manager) Reloading() error {
 	return m.send("RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000), "STATUS=reloading")
 }
 
+// Main tells that another process is the service's main one from now on.
+func (m *Manager) Main(pid int) error { return m.send(fmt.Sprintf("MAINPID=%d", pid)) }
+
 // Stopping tells that the process is about to end.
 func (m *Manager) Stopping(status string) error { return m.send("STOPPING=1", "STATUS="+status) }
 

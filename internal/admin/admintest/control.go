@@ -21,6 +21,11 @@ type Control struct {
 	ReloadError error
 	// Reloaded is what Reload returns without one.
 	Reloaded admin.Reloaded
+	// UpgradeError is what Upgrade returns, and Upgraded without one; UpgradeRequest is
+	// what it was asked for last.
+	UpgradeError   error
+	Upgraded       admin.Upgraded
+	UpgradeRequest admin.UpgradeRequest
 	// Warning is in the answer to each drain, undrain and roll.
 	Warning string
 	// Unready makes Ready false.
@@ -204,6 +209,14 @@ func (c *Control) Requests() []admin.DrainRequest {
 
 // Reload returns Reloaded and ReloadError.
 func (c *Control) Reload() (admin.Reloaded, error) { return c.Reloaded, c.ReloadError }
+
+// Upgrade returns Upgraded and UpgradeError.
+func (c *Control) Upgrade(r admin.UpgradeRequest) (admin.Upgraded, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.UpgradeRequest = r
+	return c.Upgraded, c.UpgradeError
+}
 
 // Explain answers with the first node, and with what it was asked.
 func (c *Control) Explain(ip netip.Addr, cookie string) admin.Explanation {
