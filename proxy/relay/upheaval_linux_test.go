@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// An upheaval is a relay that is held, resumed, moved and closed in any order
+// An upheaval is a relay that is held, resumed, moved, handed over and closed in any order
 // while both sides send, end, or send nonsense. What arrives are whole frames,
 // everybody is told once, and nothing is left behind.
 func TestNoOrderOfMovesAndEndsLeavesAnythingBehind(t *testing.T) {
@@ -56,6 +56,7 @@ type upheaval struct {
 	engine Engine
 	seed   uint64
 	random *rand.Rand
+	pair   Pair
 	relay  Relay
 	tap    recorder
 	far    sync.WaitGroup
@@ -75,11 +76,12 @@ func newUpheaval(t *testing.T, l legs, engine Engine, seed uint64) *upheaval {
 	if u.random.IntN(3) > 0 {
 		farewell.After = 100 * time.Millisecond
 	}
-	u.relay = engine.Start(Pair{
+	u.pair = Pair{
 		Client: client, Node: near,
 		Options: Options{Stall: patience, Close: patience},
 		Owner:   tapped{&owner{ended: u.ended, lost: func() Close { return farewell }}, &u.tap},
-	})
+	}
+	u.relay = engine.Start(u.pair)
 	u.plays(u.client, masked)
 	u.plays(node, unmasked)
 	u.nodes = append(u.nodes, node)
@@ -121,7 +123,7 @@ func (u *upheaval) run() {
 
 // act does one of what the owner of a relay can do.
 func (u *upheaval) act() {
-	switch u.random.IntN(6) {
+	switch u.random.IntN(7) {
 	case 0, 1:
 		m := &restless{random: rand.New(rand.NewPCG(u.seed, 1)), aborted: new(atomic.Int32)}
 		u.movers = append(u.movers, m.aborted)
@@ -134,7 +136,37 @@ func (u *upheaval) act() {
 		if u.random.IntN(8) == 0 {
 			u.relay.Close(drainedClose)
 		}
+	case 6:
+		u.handOver()
 	}
+}
+
+// handOver hands the relay over, or nearly, while others go on to want something of it.
+func (u *upheaval) handOver() {
+	done := make(chan *Detached, 1)
+	u.relay.Detach(func(d *Detached, _ error) { done <- d })
+	d := within(u.t, "Detach", done)
+	if d == nil {
+		return
+	}
+	for range u.random.IntN(3) {
+		u.act()
+	}
+	arrived, err := u.engine.Attach(copyOf(u.t, d.Client()), copyOf(u.t, d.Node()), d.State(), u.pair)
+	if err != nil {
+		u.t.Errorf("%d: got %v for %s", u.seed, err, d.State())
+		d.Resume()
+		return
+	}
+	if u.random.IntN(3) == 0 {
+		arrived.Gone()
+		d.Resume()
+		return
+	}
+	d.Gone()
+	u.relay = arrived.Relay()
+	u.act()
+	arrived.Resume()
 }
 
 func (u *upheaval) replace() {
