@@ -31,6 +31,8 @@ import (
 //   - A move holds the client by not reading it, so nothing is buffered; only a
 //     TLS client that is stopped behind a large frame leaves a rest. What few
 //     relays need, moves too, is behind one pointer.
+//   - A relay at rest can be taken out of its shard, and go on in another
+//     process: see Detached.
 //   - What has happened to a relay only changes its state; proceed then looks
 //     at that and does what follows from it: see epollRelay.
 //

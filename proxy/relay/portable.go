@@ -53,8 +53,8 @@ import (
 //   - A panic ends the relay that it comes from, at once and by
 //     ByInternalError, and no other.
 //
-// What Relay.Hold and Replace, and a Tap, want is for an engine that can do
-// it; this one cannot.
+// What Relay.Hold, Replace and Detach, and a Tap, want is for an engine that can
+// do it; this one cannot.
 //
 // Only NewPortable makes one.
 type Portable struct {
