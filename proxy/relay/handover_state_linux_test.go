@@ -166,12 +166,12 @@ func TestAClientThatOwesAPongToTheProcessBeforeIsNotIdle(t *testing.T) {
 	ours := r.ping()
 	r.pair.Options = Options{Stall: patience, Close: patience, Idle: time.Hour}
 	r.handOver()
-	r.clientSends(pong(ours), text(masked, "a"))
-	r.nodeGets(text(masked, "a"))
+	r.clientSends(pong(ours))
+	waitUntil(t, func() bool { return look(r, func(c *epollRelay) bool { return c.pings.owed == 0 }) })
 	soon := func(c *epollRelay) ticks { c.idleBy = 1; return c.idle }
 	whole := look(r, soon)
-	r.clientSends(text(masked, "b"))
-	r.nodeGets(text(masked, "b"))
+	r.clientSends(text(masked, "a"))
+	r.nodeGets(text(masked, "a"))
 	if left := look(r, func(c *epollRelay) ticks { return c.idleBy - min(c.idleBy, c.shard.time()) }); left < whole/2 {
 		t.Errorf("got %d ticks to the end of an idle client, want about %d", left, whole)
 	}
