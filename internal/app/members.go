@@ -13,7 +13,7 @@ import (
 
 // clusterOf is the cluster as the API shows it; nil: there is none.
 func (a *App) clusterOf(v cluster.View) *admin.Cluster {
-	if a.clusterName == "" {
+	if !inCluster(v) || v.Processes {
 		return nil
 	}
 	c := &admin.Cluster{Name: a.clusterName, Member: selfName(v), Members: []admin.Member{}}
@@ -79,7 +79,7 @@ func (a *App) viewOfAll(v cluster.View, n balancer.Status) admin.Node {
 	}
 	s := a.sum(v, n)
 	node.Connections = s.connections
-	if a.clusterName != "" {
+	if !v.Processes {
 		node.Members, node.Checked = s.members, s.checked
 		node.Health, node.Reason = s.health(n)
 	}

@@ -93,7 +93,7 @@ func (a *Alone) Lead(peers []Peer) {
 
 func (a *Alone) together(s State, peers []Peer) View {
 	own := a.Report()
-	v := View{Self: a.id, State: s, Members: []Report{own}, quotas: make(map[string]int)}
+	v := View{Self: a.id, Processes: true, State: s, Members: []Report{own}, quotas: make(map[string]int)}
 	for node, n := range own.Nodes {
 		if n.Cap > 0 {
 			v.quotas[node] = n.Cap
@@ -121,7 +121,7 @@ func (a *Alone) Follow(s State, reports []Report, claims map[string]int) {
 	own := a.Report()
 	others := slices.DeleteFunc(slices.Clone(reports), func(r Report) bool { return r.ID == a.id })
 	a.show(View{
-		Self: a.id, State: s, Members: append([]Report{own}, others...), quotas: maps.Clone(claims),
+		Self: a.id, Processes: true, State: s, Members: append([]Report{own}, others...), quotas: maps.Clone(claims),
 		upgrades: partsOf(own),
 	})
 }
