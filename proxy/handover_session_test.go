@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,4 +196,111 @@ func TestOtherMembersAreToldWhoHasAMovedClient(t *testing.T) {
 	c.CloseNow()
 	next.wantNothingLeft(1, 0)
 	s.wantNothingLeft(0, 0)
+}
+
+// Two processes hand their clients to each other, or try to, while each moves those
+// that it has between the nodes.
+func TestHandOversAndMovesDisturbEachOtherNowhere(t *testing.T) {
+	t.Parallel()
+	a := newPredecessor(t, 2)
+	a.serve()
+	b := a.successor()
+	var clients []*listener
+	for range 8 {
+		c := a.listen()
+		c.join("news")
+		c.join("presence-room")
+		clients = append(clients, c)
+	}
+	end := a.stream()
+	ctx, cancel := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	for _, s := range []*scene{a, b} {
+		busy.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				s.moveFor(s.pool.Nodes()[i%2].Node, 20*time.Millisecond)
+			}
+		})
+	}
+	given := 0
+	for from, to := a, b; given < 100; from, to = to, from {
+		leaving, _ := from.h.HandOver(ctx, 1+rand.IntN(4))
+		for _, l := range leaving {
+			if from.orKeep(l, to) {
+				given++
+			}
+		}
+	}
+	cancel()
+	busy.Wait()
+	published := end()
+	if moved := a.moved() + b.moved(); moved == 0 {
+		t.Error("got nobody moved meanwhile, want some")
+	}
+	for _, c := range clients {
+		c.wantNumbered(published)
+		if got := len(c.all("pusher_internal:subscription_succeeded", "presence-room")); got != 1 {
+			t.Errorf("got %d answers, want 1", got)
+		}
+		c.answers()
+	}
+	a.until("all are at rest", func() bool { return a.counted().movable+b.counted().movable == len(clients) })
+	at := a.counted().clients
+	for _, c := range clients {
+		c.CloseNow()
+	}
+	a.wantNothingLeft(at, 0)
+	b.wantNothingLeft(len(clients)-at, 0)
+	a.wantCounted("at the end", nobody)
+	b.wantCounted("at the end", nobody)
+}
+
+// moved is how many sessions were moved.
+func (s *scene) moved() (count int) {
+	s.Helper()
+	families, err := s.registry.Gather()
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "fermata_session_move_seconds" {
+			count = int(family.GetMetric()[0].GetHistogram().GetSampleCount())
+		}
+	}
+	return count
+}
+
+// moveFor has clients be moved off a node for some time.
+func (s *scene) moveFor(n *balancer.Node, d time.Duration) {
+	s.Helper()
+	if _, err := s.pool.Drain(n.Name(), balancer.Drain{Force: true}); err != nil {
+		s.Error(err)
+	}
+	s.moves.Move(n, moves.Move{By: relay.ByDrain, Code: 4200}, nil)
+	<-time.After(d)
+	s.moves.Stay(n)
+	if _, err := s.pool.Undrain(n.Name()); err != nil {
+		s.Error(err)
+	}
+}
+
+// orKeep hands a client over, or keeps it.
+func (s *scene) orKeep(l *Leaving, to *scene) (given bool) {
+	s.Helper()
+	if rand.IntN(3) == 0 {
+		l.Resume()
+		return false
+	}
+	a, err := s.copy(l, to)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if rand.IntN(3) == 0 {
+		a.Drop()
+		l.Resume()
+		return false
+	}
+	l.Gone()
+	a.Start()
+	return true
 }

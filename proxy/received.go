@@ -96,17 +96,23 @@ func (h *Handler) arriveSession(was *sessionState) (*sessionClient, error) {
 	}, nil
 }
 
-// arrive makes c the client, and counts it as one that has come by itself.
+// arrive makes c the client, and counts it.
 func (c *client) arrive(h *Handler, was *clientState, pick balancer.Pick) {
 	was.fill(c, h.options.Load())
 	c.handler = h
+	c.count(pick, was.App)
+	h.admitted.Add(1)
+}
+
+// count counts the client everywhere, as one that is relayed.
+func (c *client) count(pick balancer.Pick, app string) {
+	h := c.handler
 	c.settle(pick)
 	c.live.Node = pick.Node
 	h.hijacked.Add(1)
 	h.open.Entered()
 	h.clients.Add(1)
-	h.admitted.Add(1)
-	c.tally, c.app = h.tallies.enter(pick.Node.Name(), was.App)
+	c.tally, c.app = h.tallies.enter(pick.Node.Name(), app)
 	c.stay.enter(asHijacked | asOpen | asClient | inTally | inMoves)
 	if c.options.Limits.ClientsPerIP > 0 && !c.options.exempts(c.ip) && h.crowd.enter(c.network(), math.MaxInt) {
 		c.stay.enter(inCrowd)
