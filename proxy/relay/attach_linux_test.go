@@ -87,8 +87,8 @@ func TestWhatIsNoConnectionIsNotTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := engine.Attach(stream, stream, []byte("{}"), Pair{Owner: new(owner)}); err == nil {
-		t.Error("got no error for one connection that is both, want one")
+	if _, err := engine.Attach(stream, stream, []byte("{}"), Pair{Owner: new(owner)}); err == nil || errors.Is(err, unix.EBADF) {
+		t.Errorf("got %v for one connection that is both, want an error, and that it is closed once", err)
 	}
 	if got := openFiles() - before; got != 2 {
 		t.Errorf("got %d more open files, want 2, the test's own", got)

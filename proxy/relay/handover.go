@@ -68,7 +68,6 @@ var (
 	errNoHandOver = fmt.Errorf("%w by this engine", ErrStays)
 	errOverTLS    = fmt.Errorf("%w: it uses TLS", ErrStays)
 	errDetached   = errors.New("the relay is being handed over")
-	errHeld       = errors.New("the client is held open without a node")
 	errQueue      = errors.New("too much is queued for a side that does not read")
 )
 

@@ -46,8 +46,6 @@ func (c *epollRelay) undetachable() error {
 		return err
 	}
 	switch {
-	case c.heldBy != 0:
-		return errHeld
 	case c.hears() != nil:
 		return errMoving
 	case max(len(c.client.out), len(c.node.out)) > maxHandedOver:

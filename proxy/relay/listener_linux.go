@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -68,7 +67,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // next is the next connection.
 func (l *listener) next() (net.Conn, error) {
 	fd, from, err := l.take()
-	for errors.Is(err, os.ErrDeadlineExceeded) {
+	for err == errPaused {
 		l.waitForResume()
 		fd, from, err = l.take()
 	}
@@ -85,7 +84,10 @@ func (l *listener) next() (net.Conn, error) {
 	return conn, nil
 }
 
-// take waits for the next one, or until a pause, which is os.ErrDeadlineExceeded.
+// errPaused is that somebody wants to come in during a pause.
+var errPaused = errors.New("the listener is paused")
+
+// take waits for the next one.
 func (l *listener) take() (fd int32, from netip.AddrPort, err error) {
 	closed := l.raw.Read(func(listening uintptr) bool {
 		fd, from, err = l.accept(int32(listening))
@@ -98,7 +100,7 @@ func (l *listener) accept(listening int32) (fd int32, from netip.AddrPort, err e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.resumed != nil {
-		return -1, from, os.ErrDeadlineExceeded
+		return -1, from, errPaused
 	}
 	return accept(listening)
 }
@@ -118,7 +120,6 @@ func (l *listener) Pause() {
 	defer l.mu.Unlock()
 	if l.resumed == nil {
 		l.resumed = make(chan struct{})
-		_ = l.file.SetReadDeadline(time.Unix(1, 0)) // ends the wait for the next one
 	}
 }
 
@@ -127,7 +128,6 @@ func (l *listener) Resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.resumed != nil {
-		_ = l.file.SetReadDeadline(time.Time{})
 		close(l.resumed)
 		l.resumed = nil
 	}
