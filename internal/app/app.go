@@ -206,8 +206,8 @@ func (a *App) Run(asked context.Context) error {
 	defer a.state.close()
 	defer a.closeSuccession()
 	a.succession.gone = cancel
-	before := a.recall()
-	a.council.Recall(a.inheritedState(before.state()))
+	before, decided := a.inherited(a.recall())
+	a.council.Recall(decided)
 	clients, operators := a.clientServer(), a.adminServer()
 	var servers sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {

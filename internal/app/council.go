@@ -79,7 +79,7 @@ func (a *App) report() cluster.Report {
 	view := a.council.View()
 	clients, _ := a.handler.Clients()
 	r := cluster.Report{
-		Version: a.Version, Clients: int(clients), Ready: a.Ready(), Room: a.hasRoom(), Stopping: a.stopping.Load(), Nodes: make(map[string]cluster.NodeReport),
+		Version: a.Version, Clients: int(clients), Ready: a.Ready(), Room: a.hasRoom(), Stopping: a.isLeaving(), Nodes: make(map[string]cluster.NodeReport),
 	}
 	for _, n := range a.pool.Nodes() {
 		r.Nodes[n.Name] = a.reportNode(view, n)

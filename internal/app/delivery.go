@@ -28,6 +28,9 @@ func (a *App) deliveryPlan() health.Plan {
 	p := health.Plan{
 		DeliveryOptions: c.Health.Reverb.Delivery, App: deliveryApp(c), Origin: c.Health.Reverb.Origin, PathPrefix: c.PathPrefix,
 	}
+	if a.succession.isFollowing() { // the successor sees to it
+		return p
+	}
 	for _, n := range a.pool.Nodes() {
 		if place, known := a.checks.place(n.Name); known && takesPart(n) {
 			p.Sites = append(p.Sites, health.Site{Name: n.Name, Place: place})

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -53,6 +54,9 @@ func (a *App) offer(conn *handover.Conn) error {
 		return err
 	}
 	welcome := handover.Welcome{Hello: a.hello(), Sockets: sockets, State: a.council.View().State, Down: a.down()}
+	if welcome.Found, err = json.Marshal(a.discovery.found()); err != nil {
+		return err
+	}
 	if err := conn.Send(handover.KindWelcome, welcome, descriptors(files)...); err != nil {
 		return err
 	}

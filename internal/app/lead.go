@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -133,13 +134,19 @@ func (d *inheritedDown) holds(name string, r health.Result) bool {
 	return false
 }
 
-// inheritedState is what is decided: what the predecessor knows or, without one, what
-// was remembered.
-func (a *App) inheritedState(remembered cluster.State) cluster.State {
-	if from := a.succession.from; from != nil {
-		return from.welcome.State
+// inherited is what the predecessor knows or, without one, what was remembered.
+func (a *App) inherited(m remembered) (remembered, cluster.State) {
+	from := a.succession.from
+	if from == nil {
+		return m, m.state()
 	}
-	return remembered
+	var found map[string]json.RawMessage
+	if err := json.Unmarshal(from.welcome.Found, &found); err == nil {
+		m.found = recallFound(found, func(field, reason string) {
+			a.log.Warn("value of the predecessor refused", zap.String("field", field), zap.String("reason", reason))
+		})
+	}
+	return m, from.welcome.State
 }
 
 // awaitLock takes the lock, which the predecessor is giving back.

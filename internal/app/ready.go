@@ -20,7 +20,11 @@ func (a *App) Ready() bool {
 }
 
 // hasRoom is whether this Fermata can take a client now.
-func (a *App) hasRoom() bool { return !a.stopping.Load() && a.pool.Usable() }
+func (a *App) hasRoom() bool { return !a.isLeaving() && a.pool.Usable() }
+
+// isLeaving is whether this process takes no more clients: it stops, or another one has
+// its place.
+func (a *App) isLeaving() bool { return a.stopping.Load() || a.succession.isFollowing() }
 
 // roomElsewhere is whether another member can take clients. It is not known while
 // Redis is away.

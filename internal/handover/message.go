@@ -44,6 +44,8 @@ type Welcome struct {
 	// Sockets are what its files are, in their order: addresses of listen and
 	// admin.address as the configuration writes them, and Lock and Upgrade.
 	Sockets []Socket `json:"sockets"`
+	// Found are the nodes that were found, as state_dir has them.
+	Found json.RawMessage `json:"found,omitempty"`
 	// State is what is decided of nodes, and Down which of them are, with the reason.
 	State cluster.State     `json:"state"`
 	Down  map[string]string `json:"down,omitempty"`
