@@ -34,7 +34,7 @@ var families = []family{
 		`ssl_password_file`},
 	{"listen", "ticket_secret does the same, or the secrets of the cookie.",
 		`ssl_session_ticket_key`},
-	{"listen", "Fermata staples no OCSP answers.",
+	{"listen", "Fermata staples OCSP answers only for certificates of tls.acme.",
 		`ssl_stapling ssl_stapling_verify ssl_stapling_file ssl_stapling_responder`},
 	{"listen", "a client that asks for an unknown name gets the first certificate.",
 		`ssl_reject_handshake`},
