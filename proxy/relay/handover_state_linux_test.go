@@ -207,11 +207,13 @@ func TestTimesGoOnThroughAHandOver(t *testing.T) {
 
 func TestAnIdleClientEndsAfterAHandOver(t *testing.T) {
 	takesSeconds(t)
-	r := legs{newEngine: newBest}.start(t, func(p *Pair) { p.Options.Idle = time.Second })
-	r.handOver()
-	r.clientAnswers(idleClose.Code, idleClose.Reason)
-	r.node.Close()
-	r.wantEnd(ByTimeout, idleClose.Code)
+	for _, handOver := range []func(*rig){(*rig).handOver, func(r *rig) { r.detach().Resume() }} {
+		r := legs{newEngine: newBest}.start(t, func(p *Pair) { p.Options.Idle = time.Second })
+		handOver(r)
+		r.clientAnswers(idleClose.Code, idleClose.Reason)
+		r.node.Close()
+		r.wantEnd(ByTimeout, idleClose.Code)
+	}
 }
 
 func TestAClientThatTakesNothingIsCutAfterAHandOver(t *testing.T) {
