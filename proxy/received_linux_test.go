@@ -2,8 +2,12 @@ package proxy
 
 import (
 	"encoding/json"
+	"maps"
+	"math"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -11,7 +15,7 @@ import (
 	"fermata/proxy/session"
 )
 
-// pair is two sockets that nobody has the other ends of.
+// sockets are two that nobody has the other ends of.
 func (s *scene) sockets() (client, node int) {
 	s.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -21,11 +25,21 @@ func (s *scene) sockets() (client, node int) {
 	return fds[0], fds[1]
 }
 
-// isClosed is whether a descriptor is one of no open file, or of another one than
-// before.
-func isOpen(fd int, was unix.Stat_t) bool {
+// file is an open file by its descriptor.
+type file struct {
+	fd  int
+	was unix.Stat_t
+}
+
+func (s *scene) file(fd int) (f file, open bool) {
+	f.fd = fd
+	return f, unix.Fstat(fd, &f.was) == nil
+}
+
+// isOpen is whether the descriptor is still that of the file, and not of another one.
+func (f file) isOpen() bool {
 	var is unix.Stat_t
-	return unix.Fstat(fd, &is) == nil && is.Ino == was.Ino && is.Dev == was.Dev
+	return unix.Fstat(f.fd, &is) == nil && is.Ino == f.was.Ino && is.Dev == f.was.Dev
 }
 
 // changed is the state of a client, changed.
@@ -81,17 +95,15 @@ func TestAClientThatCannotBeIsNotReceived(t *testing.T) {
 		"moves below zero":             ofSession("moved", -1),
 	} {
 		client, node := s.sockets()
-		var clients, nodes unix.Stat_t
-		if unix.Fstat(client, &clients) != nil || unix.Fstat(node, &nodes) != nil {
-			t.Fatal("fstat")
-		}
+		ofClient, _ := s.file(client)
+		ofNode, _ := s.file(node)
 		if a, err := next.h.Receive(client, node, state); err == nil {
 			t.Errorf("%s: got a client, want an error", name)
 			a.Drop()
 		} else if text := err.Error(); !strings.HasPrefix(text, "receive a client: ") || strings.Contains(text, "\n") {
 			t.Errorf("%s: got %q, want one line", name, text)
 		}
-		if isOpen(client, clients) || isOpen(node, nodes) {
+		if ofClient.isOpen() || ofNode.isOpen() {
 			t.Errorf("%s: got the descriptors open, want them closed", name)
 		}
 		next.wantCounted(name, nobody)
@@ -110,6 +122,65 @@ func TestAClientThatCannotBeIsNotReceived(t *testing.T) {
 	c.CloseNow()
 	next.wantNothingLeft(0, 0)
 	s.wantNothingLeft(1, 0)
+}
+
+// Each field of a state is what the next process says of the client, too.
+func TestAllThatIsKnownOfAClientGoesWithIt(t *testing.T) {
+	t.Parallel()
+	s := newPredecessor(t, 2)
+	s.serve()
+	next, last := s.successor(), s.successor()
+	c := s.listen()
+	c.join("presence-room")
+	l := s.detachOne()
+	l.state = changed(t, l.state, func(all map[string]any) {
+		maps.Copy(all, map[string]any{
+			"ip": "2001:db8::1", "trusted": true, "secure": true, "host": []byte("a\xff"), "path": []byte("/\x00\xff"), "request_given": "a:b", "request_own": uint64(math.MaxUint64),
+			"age": time.Hour, "pick": "full", "preferred": "reverb-2", "pinned": true, "tries": 3,
+		})
+		maps.Copy(all["session"].(map[string]any), map[string]any{
+			"present": "5.6", "target": []byte("/app/\xff?a=b"), "origin": []byte("https://a \xff"), "moved": 7, "hasty": 2, "at": time.Minute,
+		})
+	})
+	s.give(l, next).Start()
+	c.join("\u00e9<")
+	arrived := next.detachOne()
+	next.give(arrived, last).Start()
+	leaving := last.detachOne()
+	leaving.Resume()
+	got, want := known(t, leaving), known(t, arrived)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%v\nwant\n%v", got, want)
+	}
+	for field, value := range known(t, l) {
+		if got := want[field]; field != "session" && !reflect.DeepEqual(got, value) {
+			t.Errorf("%s: got %v, want %v", field, got, value)
+		}
+	}
+	of := reflect.TypeFor[clientState]()
+	for i := range of.NumField() {
+		if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "age" && name != "relay" && want[name] == nil {
+			t.Errorf("%s: got nothing, want it in this test", name)
+		}
+	}
+	c.CloseNow()
+	last.wantNothingLeft(1, 0)
+	next.wantNothingLeft(0, 0)
+	s.wantNothingLeft(0, 0)
+}
+
+// known is a state, but for what is different each time.
+func known(t *testing.T, l *Leaving) (all map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal(l.State(), &all); err != nil {
+		t.Fatal(err)
+	}
+	if age, _ := all["age"].(float64); time.Duration(age) < time.Hour {
+		t.Errorf("got an age of %s, want an hour and more", time.Duration(age))
+	}
+	delete(all, "age")
+	delete(all, "relay")
+	return all
 }
 
 func TestAFieldThatIsNotKnownIsIgnored(t *testing.T) {

@@ -117,8 +117,12 @@ func TestAClientCountsAtBothUntilItIsHandedOver(t *testing.T) {
 	}
 	s.wantCounted("received", one)
 	next.wantCounted("received there", one)
+	was, open := s.file(l.Client())
 	l.Gone()
 	s.wantCounted("gone", nobody)
+	if s.engine.Wait(); !open || was.isOpen() {
+		t.Errorf("got the client's descriptor open %v while it was detached, and %v afterwards", open, was.isOpen())
+	}
 	a.Start()
 	one.movable = 1
 	next.wantCounted("started there", one)
