@@ -29,7 +29,7 @@ func TestEveryCommandLineInTheDocumentationIsUnderstood(t *testing.T) {
 
 func TestEveryFlagNamedInTheDocumentationExists(t *testing.T) {
 	known := allFlags(newRoot())
-	foreign := []string{"--scale", "--stop-timeout", "--ulimit"} // docker's
+	foreign := []string{"--init", "--network", "--scale", "--stop-timeout", "--ulimit"} // docker's
 	for file, text := range documents(t) {
 		for _, span := range inlineCode.FindAllStringSubmatch(withoutBlocks(text), -1) {
 			for _, flag := range regexp.MustCompile(`^--[a-z-]+`).FindAllString(span[1], -1) {
