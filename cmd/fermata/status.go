@@ -141,8 +141,8 @@ func (s status) redraw() func(admin.NodeList, string) error {
 
 func (s status) text(list admin.NodeList) string {
 	if !s.json {
-		return table(statusRows(list.Nodes), console.Painter(s.out)) + outcomes(list.Nodes) + clusterText(s.out, list.Cluster, s.local) +
-			certificatesText(s.out, list.Certificates)
+		return table(statusRows(list.Nodes), console.Painter(s.out)) + outcomes(list.Nodes) + predecessorsText(list.Predecessors) +
+			clusterText(s.out, list.Cluster, s.local) + certificatesText(s.out, list.Certificates)
 	}
 	var text strings.Builder
 	admin.Encode(&text, list) // cannot fail: it came as JSON
@@ -172,6 +172,14 @@ func outcomes(nodes []admin.Node) (lines string) {
 		if node.Outcome().Text != "" {
 			lines += withOutcome(console.Printable(node.Name), ": ", node) + "\n"
 		}
+	}
+	return lines
+}
+
+// predecessorsText has a line for each old process that has clients still.
+func predecessorsText(all []admin.Predecessor) (lines string) {
+	for _, p := range all {
+		lines += console.Printable(p.Text()) + "\n"
 	}
 	return lines
 }

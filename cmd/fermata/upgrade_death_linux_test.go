@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,6 +64,10 @@ func TestWhenTheSuccessorIsKilledThePredecessorServesAgain(t *testing.T) {
 	if got := len(nodesNow(s).Predecessors); got != 1 {
 		t.Errorf("got %d predecessors, want 1", got)
 	}
+	s.Eventually("status has a line for the old process", func() bool {
+		_, out, _ := cli(s, "status")
+		return strings.Contains(out, fmt.Sprintf("\nprocess %d (devel) still has 1 client, until they leave\n", p.pid))
+	})
 	_ = syscall.Kill(u.PID, syscall.SIGTERM)
 	p.exited()
 }

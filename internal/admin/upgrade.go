@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -43,6 +44,18 @@ type Predecessor struct {
 	Clients int       `json:"clients"`
 	Since   time.Time `json:"since"`          // when its place was taken
 	Until   time.Time `json:"until,omitzero"` // when its last client is told to come again; left out: none is
+}
+
+// Text is it in a line for people, with the time of day in their zone.
+func (p Predecessor) Text() string {
+	text := fmt.Sprintf("process %d (%s) still has %d clients", p.PID, strings.Trim(p.Version, "()"), p.Clients)
+	if p.Clients == 1 {
+		text = strings.TrimSuffix(text, "s")
+	}
+	if p.Until.IsZero() {
+		return text + ", until they leave"
+	}
+	return text + ", all over by " + p.Until.Local().Format("15:04")
 }
 
 func (s *Server) upgrade(r *http.Request) (any, error) {

@@ -30,6 +30,9 @@ func (m *model) head(width, height int) []line {
 	if height >= 14 {
 		lines = append(lines, first(flow(m.members(), "   ", width), 2)...)
 	}
+	if height >= 14 {
+		lines = append(lines, first(m.predecessors(), 2)...)
+	}
 	if height >= 12 {
 		lines = append(lines, nil)
 	}

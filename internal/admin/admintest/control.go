@@ -35,8 +35,9 @@ type Control struct {
 	// Cluster, when set, is the one that the nodes' Members are of. While it is
 	// Away, nothing is decided but what is Local.
 	Cluster *admin.Cluster
-	// Certificates are shown with the nodes.
+	// Certificates and Predecessors are shown with the nodes.
 	Certificates []admin.Certificate
+	Predecessors []admin.Predecessor
 	// Lost, when set, is called when a step is refused because its roll is lost.
 	Lost func()
 
@@ -74,7 +75,7 @@ func (c *Control) Nodes(local bool) admin.NodeList {
 	for i := range c.nodes {
 		c.move(&c.nodes[i])
 	}
-	list := admin.NodeList{Nodes: slices.Clone(c.nodes), Cluster: c.cluster(), Certificates: c.Certificates}
+	list := admin.NodeList{Nodes: slices.Clone(c.nodes), Cluster: c.cluster(), Certificates: c.Certificates, Predecessors: c.Predecessors}
 	c.mu.Unlock()
 	if local && list.Cluster != nil {
 		for i := range list.Nodes {

@@ -6,6 +6,7 @@ import { APIError, follow, followAnew, forgetToken } from "./api.js";
 import { showNodes } from "./nodes.js";
 import { onlyThis, showCluster } from "./members.js";
 import { showCertificates } from "./certificates.js";
+import { showPredecessors } from "./predecessors.js";
 import { drawCharts } from "./charts.js";
 import { addEvent } from "./events.js";
 
@@ -37,7 +38,7 @@ function drawSoon() {
   });
 }
 
-function showLook({ time, nodes, cluster, certificates, read_only: readOnly = false }) {
+function showLook({ time, nodes, cluster, certificates, predecessors, read_only: readOnly = false }) {
   heard = time;
   showNames(nodes.map((node) => node.name));
   const whose = !cluster ? "" : onlyThis() ? "one" : "all"; // and the samples are one member's
@@ -45,6 +46,7 @@ function showLook({ time, nodes, cluster, certificates, read_only: readOnly = fa
   showFigures(nodes);
   showCluster(cluster);
   showCertificates(certificates, time);
+  showPredecessors(predecessors);
   $("read-only").hidden = !readOnly;
   say("live", true);
 }
