@@ -4,6 +4,7 @@
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
 import net from 'node:net';
+import tls from 'node:tls';
 import Echo from 'laravel-echo';
 import { start } from './clients.mjs';
 
@@ -34,17 +35,18 @@ function spread(url, client) {
 
 // fromNetwork gives each client a network of its own, as far as a hash of its
 // address can tell, counted from config.network; without that, none. The
-// WebSocket calls net.connect at once, and has no option for it.
+// WebSocket connects at once, by net or by tls, and has no option for it.
 function fromNetwork(client, make) {
   if (config.network === undefined) return make();
   const number = config.network + client;
   const localAddress = `127.${1 + (number >> 8)}.${number & 255}.1`;
-  const connect = net.connect;
-  net.connect = (options, then) => connect({ ...options, localAddress }, then);
+  const through = config.url.startsWith('wss:') ? tls : net;
+  const { connect } = through;
+  through.connect = (options, then) => connect({ ...options, localAddress }, then);
   try {
     return make();
   } finally {
-    net.connect = connect;
+    through.connect = connect;
   }
 }
 

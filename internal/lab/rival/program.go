@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -24,7 +25,9 @@ const Fermata = "fermata"
 type Program struct {
 	Name    string
 	Config  string   // the name of its configuration's template
-	args    []string // to run it in the foreground; the configuration's path follows
+	args    []string // to run it in the foreground; the configuration's path follows, and
+	more    []string // what comes after that
+	pidFile string   // with a shell in front, that it writes; empty: there is none in front
 	version []string // to make it tell its version
 	path    string   // from Find
 }
@@ -53,6 +56,32 @@ func Named(name string) Program {
 func (p Program) As(name, config string) Program {
 	p.Name, p.Config = name, config
 	return p
+}
+
+// With is the same program with more arguments, after its configuration.
+func (p Program) With(args ...string) Program {
+	p.more = args
+	return p
+}
+
+// Adopted is the same program, whose parent has ended once it has written a file with
+// its pid: nginx does not replace itself while the one that started it lives.
+func (p Program) Adopted(pidFile string) Program {
+	p.pidFile = pidFile
+	return p
+}
+
+// adopt is a shell that stays, as the first process of the group, and one that ends
+// when the program has written its file, or has ended.
+const adopt = `sh -c '"$@" & while kill -0 $! && ! [ -s "$0" ]; do sleep 0.02; done' "$@"; exec sleep 86400`
+
+// arguments are those of a process that runs the program.
+func (p *Program) arguments(config string) []string {
+	args := slices.Concat([]string{p.path}, p.args, []string{config}, p.more)
+	if p.pidFile != "" {
+		return slices.Concat([]string{"/bin/sh", "-c", adopt, "sh", p.pidFile}, args)
+	}
+	return args
 }
 
 // Find finds the program. Fermata is binary, or built into dir where that is

@@ -64,6 +64,57 @@ func TestNoChildOutlivesAProgramThatIsKilled(t *testing.T) {
 	}
 }
 
+// Fermata's successor goes on when the process that started it has ended.
+func TestNoChildOutlivesAProgramThatHasEnded(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := started(t, dir, `trap "" TERM; sleep 600 >"$(dirname "$0")/fifo" &`)
+	child, err := os.Open(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Close()
+	<-r.Exited()
+	r.Stop()
+	if rest, err := io.ReadAll(child); err != nil || len(rest) != 0 {
+		t.Errorf("got %q, %v, want the end", rest, err)
+	}
+}
+
+// nginx replaces itself only where its parent is not the one that started it.
+func TestAnAdoptedProgramHasAnotherParentInTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	binary, fifo := filepath.Join(dir, "script"), filepath.Join(dir, "fifo")
+	script := `#!/bin/sh
+parent() { cut -d " " -f 4 /proc/$$/stat; }
+first=$(parent); echo $$ >"$1/pid"
+while [ "$(parent)" = "$first" ]; do sleep 0.02; done
+echo "$2 $3" >"$1/fifo"; sleep 600
+`
+	if err := os.WriteFile(binary, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := Program{Name: Fermata, Config: "fermata.yaml", args: []string{dir}}.With("more").Adopted(filepath.Join(dir, "pid"))
+	if err := p.Find(t.Context(), dir, binary); err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Start(templates, dir, "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Stop()
+	said, err := os.ReadFile(fifo) // ends with the first line, or with the program
+	if want := filepath.Join(dir, "fermata.yaml") + " more\n"; err != nil || string(said) != want {
+		t.Errorf("got %q, %v, want %q", said, err, want)
+	}
+}
+
 func TestNoProgramStopsAtOnce(t *testing.T) {
 	p := Named("none")
 	if err := p.Find(t.Context(), t.TempDir(), ""); err != nil || p.Version(t.Context()) != "" {

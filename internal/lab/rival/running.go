@@ -35,7 +35,8 @@ func (p *Program) Start(templates fs.FS, dir string, values any) (*Running, erro
 		return nil, err
 	}
 	defer log.Close()
-	r.command = exec.Command(p.path, append(p.args[:len(p.args):len(p.args)], config)...)
+	args := p.arguments(config)
+	r.command = exec.Command(args[0], args[1:]...)
 	r.command.Stdout, r.command.Stderr = log, log
 	r.command.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir) // Caddy writes there
 	r.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
@@ -51,7 +52,8 @@ func (r *Running) wait() {
 	close(r.exited)
 }
 
-// PID is that of the first process, which may have children.
+// PID is that of the first process, which may have children. All of them are in its
+// process group.
 func (r *Running) PID() int { return r.command.Process.Pid }
 
 // Signal sends a signal to the first process.
@@ -60,7 +62,8 @@ func (r *Running) Signal(s os.Signal) error { return r.command.Process.Signal(s)
 // Exited is closed when the program has ended.
 func (r *Running) Exited() <-chan struct{} { return r.exited }
 
-// Stop ends the program and waits.
+// Stop ends the program and waits. What the program has started, and has outlived
+// it, is killed.
 func (r *Running) Stop() {
 	if r == nil {
 		return
@@ -69,8 +72,8 @@ func (r *Running) Stop() {
 	select {
 	case <-r.exited:
 	case <-time.After(3 * time.Second):
-		r.Kill()
 	}
+	r.Kill()
 }
 
 // Kill kills all processes of the program, since nginx's workers would outlive

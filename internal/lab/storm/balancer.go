@@ -26,6 +26,9 @@ type balancer struct {
 	// drain and undrain do what an operator does before and after the restart
 	// of a node; nil: nothing.
 	drain, undrain func(ctx context.Context, r *running, node int) error
+	// upgrade replaces the balancer by a new process and returns when that serves. old
+	// are the processes that were there before. nil: there is nothing to replace.
+	upgrade func(ctx context.Context, r *running) (old []int, err error)
 
 	members int           // Fermatas side by side; 0: it is alone, with nothing in front
 	cluster bool          // they share a Redis
@@ -40,11 +43,12 @@ func allBalancers() []*balancer {
 	all := []*balancer{
 		{
 			Balancer: report.Balancer{
-				Name:  "fermata",
-				Setup: "its defaults, apps, session on_loss: move, and the reverb check (every 2 s, 1 s for the answer, fall 2)",
-				Drain: "fermata drain --wait at the default rate, the node is restarted, fermata undrain",
+				Name:    "fermata",
+				Setup:   "its defaults, apps, session on_loss: move, and the reverb check (every 2 s, 1 s for the answer, fall 2)",
+				Drain:   "fermata drain --wait at the default rate, the node is restarted, fermata undrain",
+				Upgrade: "fermata upgrade, with upgrade.spread as -spread says",
 			},
-			drain: drainFermata, undrain: undrainFermata, apps: true,
+			drain: drainFermata, undrain: undrainFermata, upgrade: upgradeFermata, apps: true,
 		},
 		{
 			Balancer: report.Balancer{
@@ -56,19 +60,21 @@ func allBalancers() []*balancer {
 		},
 		{
 			Balancer: report.Balancer{
-				Name:  "nginx",
-				Setup: "ip_hash, and its own failed attempts as the only check, as it has no other",
-				Drain: "the node is put down in the configuration, reload, 2 s later it is restarted, and put back by another reload",
+				Name:    "nginx",
+				Setup:   "ip_hash, and its own failed attempts as the only check, as it has no other",
+				Drain:   "the node is put down in the configuration, reload, 2 s later it is restarted, and put back by another reload",
+				Upgrade: "SIGUSR2 to the master, and SIGQUIT once the new one has its workers",
 			},
-			drain: drainNginx, undrain: undrainNginx,
+			drain: drainNginx, undrain: undrainNginx, upgrade: upgradeNginx,
 		},
 		{
 			Balancer: report.Balancer{
-				Name:  "haproxy",
-				Setup: "leastconn, a cookie, redispatch, and GET /up as the check (every 2 s, 1 s for the answer, fall 2, shutdown-sessions)",
-				Drain: "set server state drain by the socket, 2 s later the node is restarted, set server state ready",
+				Name:    "haproxy",
+				Setup:   "leastconn, a cookie, redispatch, and GET /up as the check (every 2 s, 1 s for the answer, fall 2, shutdown-sessions)",
+				Drain:   "set server state drain by the socket, 2 s later the node is restarted, set server state ready",
+				Upgrade: "another one is started with -x (expose-fd listeners) and -sf",
 			},
-			drain: drainHAProxy, undrain: undrainHAProxy,
+			drain: drainHAProxy, undrain: undrainHAProxy, upgrade: upgradeHAProxy,
 		},
 		{
 			Balancer: report.Balancer{

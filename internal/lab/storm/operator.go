@@ -67,19 +67,24 @@ func undrainHAProxy(ctx context.Context, r *running, node int) error {
 	return r.setHAProxy(ctx, node, "ready")
 }
 
-// setHAProxy sets a node's state by HAProxy's socket, which answers nothing
-// when all is well.
+// setHAProxy sets a node's state, which is answered with nothing when all is well.
 func (r *running) setHAProxy(ctx context.Context, node int, state string) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(r.at.Dir, "haproxy.sock"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
-	fmt.Fprintf(conn, "set server reverb/%s state %s\n", nodeName(node), state)
-	answer, err := io.ReadAll(conn)
-	if text := strings.TrimSpace(string(answer)); err == nil && text != "" {
+	answer, err := r.askHAProxy(ctx, fmt.Sprintf("set server reverb/%s state %s", nodeName(node), state))
+	if text := strings.TrimSpace(answer); err == nil && text != "" {
 		err = fmt.Errorf("haproxy answered %q", text)
 	}
 	return err
+}
+
+// askHAProxy gives HAProxy a command by its socket.
+func (r *running) askHAProxy(ctx context.Context, line string) (answer string, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(r.at.Dir, "haproxy.sock"))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprintln(conn, line)
+	text, err := io.ReadAll(conn)
+	return string(text), err
 }

@@ -22,6 +22,7 @@ type running struct {
 	at             *place
 	members        []*running          // Fermatas behind it; nil: none
 	redis          *redisserver.Server // that they share; nil: none
+	next           *rival.Running      // has taken the place of the first one, and is not its child; nil: none has
 }
 
 // start starts a balancer and waits until it listens. The caller stops it.
@@ -29,7 +30,11 @@ func (b *balancer) start(ctx context.Context, at *place) (*running, error) {
 	if b.members > 0 {
 		return b.startMembers(ctx, at)
 	}
-	return b.startOne(ctx, b.program, at)
+	program := b.program
+	if at.Secure != "" && program.Name == "nginx" {
+		program = program.Adopted(nginxPID(at))
+	}
+	return b.startOne(ctx, program, at)
 }
 
 func (b *balancer) startOne(ctx context.Context, program rival.Program, at *place) (*running, error) {
@@ -81,6 +86,7 @@ func (r *running) hosts() (hosts []string) {
 
 // Stop ends all of it.
 func (r *running) Stop() {
+	r.next.Stop()
 	r.Running.Stop()
 	for _, m := range r.members {
 		m.Stop()
@@ -92,7 +98,7 @@ func (r *running) Stop() {
 
 // Said is the end of what all of it has logged.
 func (r *running) Said() string {
-	said := []string{r.Running.Said()}
+	said := []string{r.Running.Said(), r.next.Said()}
 	for _, m := range r.members {
 		said = append(said, m.Said())
 	}

@@ -14,7 +14,7 @@ import (
 	"fermata/internal/lab/storm/report"
 )
 
-// scenario is something that happens to nodes.
+// scenario is something that happens to nodes, or to the balancer.
 type scenario struct {
 	letter string
 	report.Scenario
@@ -24,6 +24,7 @@ type scenario struct {
 	members int  // how many Fermatas it needs side by side; 0: nobody stands beside another
 	cluster bool // it needs their Redis
 	cap     int  // of connections at each node; 0: none
+	upgrade bool // the balancer is replaced, half of whose clients speak TLS
 }
 
 func allScenarios() []*scenario {
@@ -32,7 +33,9 @@ func allScenarios() []*scenario {
 		{letter: "b", Scenario: report.Scenario{Name: "kill", Title: "(b) one of five nodes is killed"}, do: killOne},
 		{letter: "c", Scenario: report.Scenario{Name: "freeze", Title: "(c) one of five nodes freezes"}, do: freezeOne},
 		{letter: "d", Scenario: report.Scenario{Name: "restart", Title: "(d) all nodes are restarted within 5 s"}, do: restartAll},
-	}, clusterScenarios()...)
+	}, append(clusterScenarios(),
+		&scenario{letter: "i", Scenario: report.Scenario{Name: "upgrade", Title: "(i) the balancer itself is upgraded"}, do: upgradeBalancer, upgrade: true},
+	)...)
 }
 
 // clusterOnly stands for the scenarios of several Fermatas.
@@ -49,7 +52,7 @@ func scenariosNamed(names []string) ([]*scenario, error) {
 		}
 		i := slices.IndexFunc(all, func(s *scenario) bool { return s.letter == name || s.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("got scenario %q, want a (drain), b (kill), c (freeze), d (restart), e (members), f (member), g (redis), h (cap) or cluster", name)
+			return nil, fmt.Errorf("got scenario %q, want a (drain), b (kill), c (freeze), d (restart), e (members), f (member), g (redis), h (cap), i (upgrade) or cluster", name)
 		}
 		scenarios = append(scenarios, all[i])
 	}
@@ -58,6 +61,9 @@ func scenariosNamed(names []string) ([]*scenario, error) {
 
 // plays is whether a scenario makes sense with a balancer.
 func (s *scenario) plays(b *balancer) bool {
+	if s.upgrade && b.upgrade == nil {
+		return false
+	}
 	return (s.members > 0) == (b.members > 0) && b.members >= s.members && (b.cluster || !s.cluster)
 }
 

@@ -50,7 +50,7 @@ func (s *storm) play(ctx context.Context, scenario *scenario, b *balancer) (_ *r
 	defer fail(nil)
 	stage := &stage{scenario: scenario}
 	defer stage.clear()
-	if err := stage.set(ctx, b); err != nil {
+	if err := stage.set(ctx, &s.options, b); err != nil {
 		return nil, "", err
 	}
 	if err := stage.fill(ctx, &s.options, fail); err != nil {
@@ -66,7 +66,7 @@ func (s *storm) play(ctx context.Context, scenario *scenario, b *balancer) (_ *r
 }
 
 // set starts the nodes and the balancer; clear stops them, also upon an error.
-func (s *stage) set(ctx context.Context, b *balancer) (err error) {
+func (s *stage) set(ctx context.Context, o *options, b *balancer) (err error) {
 	s.result.Scenario, s.result.Balancer = s.Name, b.Name
 	if s.members > 0 {
 		s.result.Members = &report.Members{Cap: s.cap}
@@ -82,6 +82,12 @@ func (s *stage) set(ctx context.Context, b *balancer) (err error) {
 	}
 	s.stops = append(s.stops, func() { os.RemoveAll(at.Dir) })
 	at.Cap = s.cap
+	if s.upgrade {
+		s.result.Upgrade = new(report.Upgrade)
+		if err := at.secure(o.spread); err != nil {
+			return err
+		}
+	}
 	s.watch = startWatch(s.nodes)
 	s.stops = append(s.stops, s.watch.end)
 	if s.running, err = b.start(ctx, at); err != nil {
@@ -110,7 +116,7 @@ func (s *stage) explain(err error) error {
 // more. fail is called if they end.
 func (s *stage) fill(ctx context.Context, o *options, fail func(error)) error {
 	who := crowd.Options{
-		Clients: o.clients, Libraries: o.libraries, Hosts: s.running.hosts(),
+		Clients: o.clients, Libraries: o.libraries, Hosts: s.running.hosts(), Secure: s.running.at.Secure,
 		Key: devnode.DefaultAppKey, Secret: devnode.DefaultAppSecret, Numbered: numbered, Failed: fail,
 	}
 	c, stop, err := crowd.Start(ctx, who)

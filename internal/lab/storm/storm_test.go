@@ -68,7 +68,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", args, err, want)
 		}
 	}
-	f(`got scenario "i"`, "-only", "a,i")
+	f(`got scenario "j"`, "-only", "a,j")
 	f(`got balancer "caddy"`, "-balancers", "fermata,caddy")
 	f(`got library "socket.io"`, "-library", "socket.io")
 	f("got no library", "-library", ",")
@@ -145,6 +145,7 @@ func TestWhoStandsAlonePlaysNoScenarioOfSeveral(t *testing.T) {
 		}
 	}
 	f("a,b,c,d", "fermata,none,cluster,one", 8)
+	f("i", "fermata,nginx,haproxy,none,cluster", 3) // nothing is no process that could be replaced
 	f("cluster", "fermata,nginx", 0)
 	f("cluster", "cluster", 4)
 	f("cluster", "apart", 3) // it has no Redis

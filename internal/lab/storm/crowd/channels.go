@@ -18,9 +18,9 @@ func (o Options) Kinds() (kinds [][]string) {
 		kinds = append(kinds, []string{name})
 	}
 	var rooms []string
-	for i, library := range o.Libraries {
-		for number := range (share(o, i) + room - 1) / room {
-			rooms = append(rooms, fmt.Sprintf("presence-%s.%d", library, number))
+	for _, g := range o.groups() {
+		for number := range (g.clients + room - 1) / room {
+			rooms = append(rooms, fmt.Sprintf("presence-%s.%d", g.name, number))
 		}
 	}
 	return append(kinds, rooms)

@@ -11,6 +11,7 @@ import (
 // client is one of the crowd. What is below member is counted since the event.
 type client struct {
 	library string
+	secure  bool   // it speaks TLS
 	node    string // that greeted it last, or answered its subscription
 	open    bool   // its socket has had its 101
 	got     int    // answered subscriptions on its connection, or since its node was lost

@@ -22,12 +22,18 @@ type Crowd struct {
 	in      int       // how many are subscribed
 	refused int       // attempts without a 101, since the event
 	greeted int       // and those with a greeting
-	closes  map[int]int
+	closes  map[end]int
 	curve   []change
 
 	reports  int            // that have come
 	ask      []func() error // ask the clients of a process for a report
 	channels int            // that each has
+}
+
+// end is what a socket has ended with.
+type end struct {
+	secure bool
+	code   int
 }
 
 // change says that from then on, so many clients were subscribed.
@@ -36,10 +42,12 @@ type change struct {
 	in    int
 }
 
-func newCrowd(libraries []string, channels int) *Crowd {
-	c := &Crowd{channels: channels, clients: make([]client, len(libraries)), closes: map[int]int{}, last: time.Now()}
-	for i, library := range libraries {
-		c.clients[i].library = library
+func newCrowd(groups []group, channels int) *Crowd {
+	c := &Crowd{channels: channels, closes: map[end]int{}, last: time.Now()}
+	for _, g := range groups {
+		for range g.clients {
+			c.clients = append(c.clients, client{library: g.library, secure: g.secure})
+		}
 	}
 	return c
 }
@@ -51,7 +59,7 @@ func newCrowd(libraries []string, channels int) *Crowd {
 func (c *Crowd) Strike(node string, at time.Time) (members int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at, c.last, c.refused, c.greeted, c.closes, c.curve = at, at, 0, 0, map[int]int{}, nil
+	c.at, c.last, c.refused, c.greeted, c.closes, c.curve = at, at, 0, 0, map[end]int{}, nil
 	c.in = 0
 	for i := range c.clients {
 		client := &c.clients[i]
@@ -129,7 +137,7 @@ func (c *Crowd) take(number int, l realclient.Line, at time.Time) {
 
 func (c *Crowd) close(client *client, code int, at time.Time) {
 	if client.open {
-		c.closes[code]++
+		c.closes[end{client.secure, code}]++
 	} else {
 		c.refused++
 	}

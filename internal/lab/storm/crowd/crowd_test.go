@@ -3,6 +3,7 @@
 package crowd
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type stageplay struct {
 // newPlay has four clients on two nodes, the third with a library of its
 // own, and a fifth that never came in.
 func newPlay(t *testing.T, struck string) *stageplay {
-	s := &stageplay{newCrowd([]string{"new", "new", "old", "new", "new"}, 1), t, time.Now()}
+	s := &stageplay{newCrowd([]group{{library: "new", clients: 2}, {library: "old", secure: true, clients: 1}, {library: "new", clients: 2}}, 1), t, time.Now()}
 	for i, node := range []string{"one", "one", "two", "two"} {
 		s.comes(i, node, -1)
 	}
@@ -109,7 +110,7 @@ func TestClientsThatKeepTheirConnectionAreAwayUntilTheyAreSubscribedElsewhere(t 
 }
 
 func TestAClientIsBackWhenItHasAllItsChannels(t *testing.T) {
-	s := &stageplay{newCrowd([]string{"new"}, 2), t, time.Now()}
+	s := &stageplay{newCrowd([]group{{library: "new", clients: 1}}, 2), t, time.Now()}
 	s.comes(0, "one", -1)
 	if got := s.Strike("", s.event); got != 0 {
 		t.Errorf("got %d clients that are there with one of two channels, want none", got)
@@ -166,8 +167,28 @@ func TestACurveKeepsTheLastOfEachTenth(t *testing.T) {
 }
 
 func TestLibrariesShareTheClients(t *testing.T) {
-	got := split(Options{Clients: 5, Libraries: []string{"a", "b"}})
-	if want := []string{"a", "a", "a", "b", "b"}; len(got) != 5 || got[2] != want[2] || got[3] != want[3] {
+	o := Options{Clients: 5, Libraries: []string{"a", "b"}}
+	if got, want := o.groups(), []group{{"a", "a", false, 3}, {"b", "b", false, 2}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	o.Secure = "127.0.0.1:443"
+	if got, want := o.groups(), []group{{"a", "a", false, 2}, {"a", "a-tls", true, 1}, {"b", "b", false, 1}, {"b", "b-tls", true, 1}}; !slices.Equal(got, want) {
+		t.Errorf("half of them with TLS: got %v, want %v", got, want)
+	}
+}
+
+func TestPlainClientsAndThoseWithTLSAreToldApart(t *testing.T) {
+	s := newPlay(t, "")
+	s.says(2, realclient.Line{Type: "closed", Code: 4200}, 1)
+	s.comes(2, "two", 1.25)
+	s.says(0, realclient.Line{Type: "closed", Code: 1006}, 1)
+	c := &report.Case{Upgrade: new(report.Upgrade)}
+	s.Result(c, s.event.Add(10*time.Second))
+	plain, secure := c.Upgrade.Plain, c.Upgrade.TLS
+	if plain.Clients != 3 || plain.Closes[1006] != 1 || plain.Lost != 1 || plain.Away[2] != nil {
+		t.Errorf("got %+v, want three plain clients, one of them closed and away", plain)
+	}
+	if secure.Clients != 1 || secure.Closes[4200] != 1 || secure.Lost != 0 || *secure.Away[2] != 0.25 {
+		t.Errorf("got %+v, want one client with TLS that was away for 0.25 s", secure)
 	}
 }

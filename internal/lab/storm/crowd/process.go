@@ -24,7 +24,10 @@ type Options struct {
 	// process of its own.
 	Libraries []string
 	// Hosts take turns, HOST:PORT.
-	Hosts       []string
+	Hosts []string
+	// Secure is where half of each library's clients connect, with TLS,
+	// HOST:PORT; empty: nobody does.
+	Secure      string
 	Key, Secret string // of the app
 	// Numbered is what the events are called that are counted, see Take.
 	Numbered string
@@ -36,7 +39,7 @@ type Options struct {
 // Start starts the clients, which connect at once. stop, which is never nil,
 // ends them and waits.
 func Start(ctx context.Context, o Options) (c *Crowd, stop func(), err error) {
-	c = newCrowd(split(o), len(shared)+1)
+	c = newCrowd(o.groups(), len(shared)+1)
 	ctx, cancel := context.WithCancel(ctx)
 	var all []*process
 	stop = func() {
@@ -46,35 +49,15 @@ func Start(ctx context.Context, o Options) (c *Crowd, stop func(), err error) {
 		}
 	}
 	first := 0
-	for i, library := range o.Libraries {
-		count := share(o, i)
-		p, err := c.start(ctx, o, library, first, count)
+	for _, g := range o.groups() {
+		p, err := c.start(ctx, o, g, first)
 		if err != nil {
 			return nil, stop, err
 		}
 		all = append(all, p)
-		first += count
+		first += g.clients
 	}
 	return c, stop, nil
-}
-
-// share is how many clients the library of that number has.
-func share(o Options, number int) int {
-	count := o.Clients / len(o.Libraries)
-	if number < o.Clients%len(o.Libraries) {
-		count++
-	}
-	return count
-}
-
-// split is each client's library.
-func split(o Options) (libraries []string) {
-	for i, library := range o.Libraries {
-		for range share(o, i) {
-			libraries = append(libraries, library)
-		}
-	}
-	return libraries
 }
 
 // process is one node process with clients.
@@ -84,10 +67,11 @@ type process struct {
 	done    chan struct{}
 }
 
-func (c *Crowd) start(ctx context.Context, o Options, library string, first, count int) (*process, error) {
+func (c *Crowd) start(ctx context.Context, o Options, g group, first int) (*process, error) {
+	url, hosts := o.where(g)
 	command, err := realclient.Command(ctx, realclient.Options{
-		URL: "ws://" + o.Hosts[0], Hosts: o.Hosts, Network: &first, Key: o.Key, Secret: o.Secret,
-		Library: library, Clients: count, Name: library, Channels: shared, Room: room, Cookies: true,
+		URL: url, Hosts: hosts, Insecure: g.secure, Network: &first, Key: o.Key, Secret: o.Secret,
+		Library: g.library, Clients: g.clients, Name: g.name, Channels: shared, Room: room, Cookies: true,
 		Numbered: []string{o.Numbered}, Untold: []string{"here", "joining", "leaving", "cookie"},
 	})
 	if err != nil {
@@ -105,10 +89,10 @@ func (c *Crowd) start(ctx context.Context, o Options, library string, first, cou
 	if err := p.command.Start(); err != nil {
 		return nil, fmt.Errorf("start node: %w", err)
 	}
-	c.ask = append(c.ask, func() error { return askForReports(stdin, count) })
+	c.ask = append(c.ask, func() error { return askForReports(stdin, g.clients) })
 	go func() {
 		defer close(p.done)
-		if err := c.follow(ctx, p, stdout, first, count); err != nil && o.Failed != nil {
+		if err := c.follow(ctx, p, stdout, first, g.clients); err != nil && o.Failed != nil {
 			o.Failed(err)
 		}
 	}()

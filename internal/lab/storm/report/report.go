@@ -23,7 +23,7 @@ type Report struct {
 	Cases     []*Case       `json:"cases"`
 }
 
-// Scenario is something that happens to nodes.
+// Scenario is something that happens to nodes, or to the balancer.
 type Scenario struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
@@ -38,6 +38,7 @@ type Balancer struct {
 	Version string `json:"version"` // empty: it has none
 	Setup   string `json:"setup"`   // how it is configured, in words
 	Drain   string `json:"drain"`   // what its operator does to take a node out
+	Upgrade string `json:"upgrade"` // what its operator does to replace it; empty: it cannot be
 }
 
 // Percents are those of Case.Back and Case.Away.
@@ -80,6 +81,8 @@ type Case struct {
 	Curve []Point `json:"curve"`
 	// Members is nil but where Scenario.Shows says something.
 	Members *Members `json:"members,omitempty"`
+	// Upgrade is nil but where the balancer itself was replaced.
+	Upgrade *Upgrade `json:"upgrade,omitempty"`
 }
 
 // Deliveries are those of events to clients that were subscribed at first.
@@ -97,11 +100,11 @@ type Point struct {
 	Share float64 `json:"share"`
 }
 
-// Quantiles are the values that Percents of total do not exceed. Where there
+// Quantiles are the values that percents of total do not exceed. Where there
 // are too few values, since the others' end was not seen, one is nil.
-func Quantiles(values []float64, total int) (quantiles [3]*float64) {
+func Quantiles(percents [3]int, values []float64, total int) (quantiles [3]*float64) {
 	sorted := slices.Sorted(slices.Values(values))
-	for i, percent := range Percents {
+	for i, percent := range percents {
 		rank := int(math.Ceil(float64(percent) / 100 * float64(total)))
 		if rank >= 1 && rank <= len(sorted) {
 			quantiles[i] = &sorted[rank-1]

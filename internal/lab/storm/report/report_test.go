@@ -12,7 +12,7 @@ import (
 func TestQuantilesCountThoseWhoseEndWasNotSeen(t *testing.T) {
 	f := func(values []float64, total int, want string) {
 		t.Helper()
-		if got := seconds(Quantiles(values, total), "never"); got != want {
+		if got := seconds(Quantiles(Percents, values, total), "never"); got != want {
 			t.Errorf("%v of %d: got %s, want %s", values, total, got, want)
 		}
 	}
@@ -50,6 +50,26 @@ func TestTheTableHasEveryMeasure(t *testing.T) {
 		"after  0.5 / 0.5 / never s  -\n", "for           0.5 / 0.5 / - s      -\n", "17", "8 of 90", "7 / 9", "1 (pusher-js 1)",
 		"1006 × 1, 4100 × 5", "10 clients (pusher-js)", "This is fermata 1.0.\n", "! nginx is not there\n",
 	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("got table\n%s\nwant %q in it", &b, want)
+		}
+	}
+}
+
+func TestTheTableOfAnUpgradeTellsPlainClientsAndTLSApart(t *testing.T) {
+	short := 0.012
+	r := sample()
+	r.Balancers[0].Upgrade = "fermata upgrade"
+	r.Cases[0].Upgrade = &Upgrade{
+		Plain: Side{Clients: 5, Closes: map[int]int{}},
+		TLS:   Side{Clients: 4, Closes: map[int]int{4200: 4}, Away: [3]*float64{&short, &short, &short}},
+		Left:  3,
+	}
+	var b strings.Builder
+	if err := r.Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"5 / none", "4 / 4200 × 4", "0.012 / 0.012 / 0.012 s", "ended after                   never", "still has          3", "Upgrade: fermata upgrade."} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("got table\n%s\nwant %q in it", &b, want)
 		}

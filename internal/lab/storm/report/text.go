@@ -23,6 +23,9 @@ func (r *Report) Text(w io.Writer) error {
 		r.Clients, strings.Join(r.Libraries, " and "), r.Events, r.Patience, r.Machine, r.Took.Round(time.Second))
 	for _, balancer := range r.Balancers {
 		fmt.Fprintf(&b, "%s: %s. Drain: %s.", balancer.Name, balancer.Setup, balancer.Drain)
+		if balancer.Upgrade != "" {
+			fmt.Fprintf(&b, " Upgrade: %s.", balancer.Upgrade)
+		}
 		if balancer.Version != "" {
 			fmt.Fprintf(&b, " This is %s.", balancer.Version)
 		}
@@ -73,14 +76,15 @@ func (r *Report) table(b *strings.Builder, scenario Scenario) {
 		lines = append(lines, r.line(scenario, row))
 	}
 	if scenario.Shows != "" {
-		lines = append(lines, r.memberLines(scenario)...)
+		lines = append(lines, r.more(scenario, memberMeasures)...)
 	}
+	lines = append(lines, r.more(scenario, upgradeMeasures)...)
 	sheet.Table(b, lines, len(lines[0]))
 }
 
-// memberLines leaves out what was measured nowhere.
-func (r *Report) memberLines(scenario Scenario) (lines [][]string) {
-	for _, row := range memberMeasures {
+// more are rows but for what was measured nowhere.
+func (r *Report) more(scenario Scenario, rows []measure) (lines [][]string) {
+	for _, row := range rows {
 		if line := r.line(scenario, row); !isEmpty(line) {
 			lines = append(lines, line)
 		}
@@ -109,6 +113,10 @@ func isEmpty(line []string) bool {
 
 // seconds is "0.5 / 1.2 / 3.0 s"; other stands for what was not seen.
 func seconds(values [3]*float64, other string) string {
+	return inSeconds("%.1f", values, other)
+}
+
+func inSeconds(format string, values [3]*float64, other string) string {
 	if values == [3]*float64{} {
 		return other
 	}
@@ -117,7 +125,7 @@ func seconds(values [3]*float64, other string) string {
 		if v == nil {
 			parts = append(parts, other)
 		} else {
-			parts = append(parts, fmt.Sprintf("%.1f", *v))
+			parts = append(parts, fmt.Sprintf(format, *v))
 		}
 	}
 	return strings.Join(parts, " / ") + " s"
