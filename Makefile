@@ -88,8 +88,9 @@ bench:
 microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-# What becomes of 5,000 real clients when nodes end, here and with nginx and
-# HAProxy; STORM has its flags: -only cluster is three Fermatas that act as one.
+# What becomes of 5,000 real clients when nodes end, and when the balancer is upgraded,
+# here and with nginx and HAProxy; STORM has its flags: -only cluster is three Fermatas
+# that act as one, -only i the upgrade alone.
 storm: setup
 	-.ci/setup-bench
 	$(GO) run ./internal/lab/storm $(STORM)

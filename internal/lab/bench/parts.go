@@ -48,6 +48,7 @@ func allParts() []part {
 		part{"session/memory", once, func(ctx context.Context, b *bench, name string) error { return b.sessionMemory(ctx, name) }},
 		part{"session/traffic", every, func(ctx context.Context, b *bench, name string) error { return b.sessionTraffic(ctx, name) }},
 		part{"session/moves", every, func(ctx context.Context, b *bench, name string) error { return b.sessionMoves(ctx, name) }},
+		part{"upgrade/plain", every, func(ctx context.Context, b *bench, name string) error { return b.upgrade(ctx, name) }},
 	)
 }
 
@@ -61,7 +62,7 @@ func partsNamed(names []string) ([]part, error) {
 	matches := func(p part, name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"/") }
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(p part) bool { return matches(p, name) }) {
-			return nil, fmt.Errorf("got part %q, want idle, traffic or new, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, or edge, with /tls, /proxy or /strangers", name)
+			return nil, fmt.Errorf("got part %q, want idle, traffic or new, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, edge, with /tls, /proxy or /strangers, or upgrade", name)
 		}
 	}
 	return slices.DeleteFunc(all, func(p part) bool {

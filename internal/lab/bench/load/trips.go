@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -26,6 +27,9 @@ type Trips struct {
 	Rate, Number int
 	Size         int  // of a message, at least 16 bytes
 	Ping         bool // each is a Pusher ping, and its answer a pong
+	// Counted is whether it is counted which messages do not come back, come twice, or
+	// come to another client. Without it these are an error, or not noticed.
+	Counted bool
 }
 
 // Tripped is what the round trips took.
@@ -33,6 +37,8 @@ type Tripped struct {
 	Trips  []time.Duration // each from when it was due, sorted
 	Late   time.Duration   // 99 of 100 messages went out not later than this
 	Behind float64         // by which part of the whole time the last one was late
+
+	Counts // zero unless they are counted
 }
 
 // grace is how long the last answers may take.
@@ -74,6 +80,7 @@ type run struct {
 	lastSent  time.Duration
 	trips     []time.Duration // of the messages that are back
 	late      []time.Duration
+	counter   *counter // nil: nothing is counted
 }
 
 func newRun(g *Generator, a *app, t Trips) *run {
@@ -85,6 +92,9 @@ func newRun(g *Generator, a *app, t Trips) *run {
 		for _, c := range r.order {
 			c.asked = nil
 		}
+	}
+	if t.Counted {
+		r.counter = newCounter(t.Number)
 	}
 	r.trips = make([]time.Duration, 0, t.Number)
 	r.late = make([]time.Duration, 0, t.Number)
@@ -101,16 +111,22 @@ func (r *run) now() time.Duration { return time.Since(r.start) }
 func (r *run) run() error {
 	r.start = time.Now()
 	end := r.due(r.Number) + grace
-	for len(r.trips) < r.Number {
+	for len(r.trips) < r.Number || r.counter.listens(r.now()) {
 		if err := r.sendDue(); err != nil {
 			return err
 		}
 		wait := end - r.now()
+		if wait <= 0 && r.counter != nil {
+			return nil
+		}
 		if wait <= 0 {
 			return fmt.Errorf("got %d of %d answers, %v after the last was due", len(r.trips), r.Number, grace)
 		}
 		if r.sent < r.Number {
 			wait = max(0, r.due(r.sent)-r.now())
+		}
+		if len(r.trips) == r.Number {
+			wait = onceMore
 		}
 		if err := r.generator.receive(wait, r.app, r.back); err != nil {
 			return err
@@ -154,7 +170,16 @@ func (r *run) back(c *client, payload []byte) {
 		}
 		return
 	}
-	if due, err := readStamp(payload); err == nil && len(payload) == r.Size {
+	due, err := readStamp(payload)
+	if err != nil || len(payload) != r.Size {
+		return
+	}
+	if r.counter == nil {
+		r.trips = append(r.trips, r.now()-due)
+		return
+	}
+	number := int(math.Round(due.Seconds() * float64(r.Rate)))
+	if r.counter.take(number, c == r.order[number%len(r.order)], due, r.now()) {
 		r.trips = append(r.trips, r.now()-due)
 	}
 }
@@ -164,6 +189,7 @@ func (r *run) result() Tripped {
 	slices.Sort(r.late)
 	lastDue := r.due(r.Number - 1)
 	return Tripped{
+		Counts: r.counter.counts(r.start),
 		Trips:  r.trips,
 		Late:   report.Percentile(r.late, 0.99),
 		Behind: float64(r.lastSent-lastDue) / float64(max(lastDue, 1)),
