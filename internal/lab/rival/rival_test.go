@@ -79,6 +79,9 @@ func TestNoChildOutlivesAProgramThatHasEnded(t *testing.T) {
 	defer child.Close()
 	<-r.Exited()
 	r.Stop()
+	if r.hasOthers() {
+		t.Error("got a process of the group, want none")
+	}
 	if rest, err := io.ReadAll(child); err != nil || len(rest) != 0 {
 		t.Errorf("got %q, %v, want the end", rest, err)
 	}

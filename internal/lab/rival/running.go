@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fermata/internal/lab/bench/proc"
 )
 
 // Running is a program that runs. A nil one is none.
@@ -77,10 +79,18 @@ func (r *Running) Stop() {
 }
 
 // Kill kills all processes of the program, since nginx's workers would outlive
-// their master, and waits.
+// their master, and waits: their locks and sockets are free then.
 func (r *Running) Kill() {
 	syscall.Kill(-r.PID(), syscall.SIGKILL)
 	<-r.exited
+	for until := time.Now().Add(5 * time.Second); r.hasOthers() && time.Now().Before(until); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (r *Running) hasOthers() bool {
+	others, _ := proc.Group(r.PID())
+	return len(others) > 0
 }
 
 // Said is the end of what the program has logged, for errors.

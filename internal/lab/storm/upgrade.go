@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,17 +50,7 @@ func upgradeBalancer(ctx context.Context, s *stage) error {
 	return err
 }
 
-// allGone is whether no process serves any more. One that has ended may still be
-// there until somebody has asked how.
-func allGone(pids []int) bool {
-	for _, pid := range pids {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err == nil && !bytes.Contains(stat, []byte(") Z ")) {
-			return false
-		}
-	}
-	return true
-}
+func allGone(pids []int) bool { return !slices.ContainsFunc(pids, proc.Runs) }
 
 func upgradeFermata(ctx context.Context, r *running) (old []int, err error) {
 	out, err := exec.CommandContext(ctx, r.program.Path(), "upgrade", "--json", "--admin", r.at.admin()).CombinedOutput()

@@ -19,35 +19,61 @@ import (
 
 // Family is a process and its children, oldest first.
 func Family(pid int) ([]int, error) {
+	children, err := running(func(s stat) bool { return s.parent == pid })
+	return append([]int{pid}, children...), err
+}
+
+// Group are the processes of a process group.
+func Group(pgid int) ([]int, error) {
+	return running(func(s stat) bool { return s.group == pgid })
+}
+
+// Runs is whether a process does. One that has ended may still have its number, until
+// its parent asks how it ended.
+func Runs(pid int) bool {
+	s, err := readStat(pid)
+	return err == nil && s.runs()
+}
+
+// running are the processes that run and are like that.
+func running(are func(stat) bool) (pids []int, err error) {
 	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	family := []int{pid}
 	for _, e := range entries {
-		child, err := strconv.Atoi(e.Name())
+		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
-		if err != nil {
-			continue // it has ended meanwhile
-		}
-		if parent, err := parseParent(stat); err == nil && parent == pid {
-			family = append(family, child)
-		}
+		if s, err := readStat(pid); err == nil && s.runs() && are(s) {
+			pids = append(pids, pid)
+		} // else it may have ended meanwhile
 	}
-	return family, nil
+	return pids, err
 }
 
-// parseParent takes the parent's pid from /proc/PID/stat. The name before it
-// is in parentheses and may hold any byte, parentheses too.
-func parseParent(stat []byte) (int, error) {
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("got stat %q, want a parent", stat)
+// stat is the beginning of /proc/PID/stat.
+type stat struct {
+	state         byte
+	parent, group int
+}
+
+func (s stat) runs() bool { return s.state != 'Z' && s.state != 'X' }
+
+func readStat(pid int) (stat, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return stat{}, err
 	}
-	return strconv.Atoi(string(fields[1]))
+	return parseStat(text)
+}
+
+// parseStat takes what is after the name, which is in parentheses and may hold any
+// byte, parentheses too.
+func parseStat(text []byte) (s stat, err error) {
+	_, err = fmt.Sscanf(string(text[bytes.LastIndexByte(text, ')')+1:]), " %c %d %d", &s.state, &s.parent, &s.group)
+	if err != nil {
+		return s, fmt.Errorf("got stat %q, want a state, a parent and a group", text)
+	}
+	return s, nil
 }
 
 // CPU is the user and system time of processes since they started, all their

@@ -4,10 +4,14 @@ package proc
 
 import (
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestPSSIsReadInBytes(t *testing.T) {
@@ -21,16 +25,40 @@ func TestPSSIsReadInBytes(t *testing.T) {
 }
 
 func TestTheParentIsFoundWhateverTheName(t *testing.T) {
-	f := func(stat string, want int) {
+	f := func(line string, want stat) {
 		t.Helper()
-		if got, err := parseParent([]byte(stat)); err != nil || got != want {
-			t.Errorf("%q: got %d, %v, want %d", stat, got, err, want)
+		if got, err := parseStat([]byte(line)); err != nil || got != want {
+			t.Errorf("%q: got %+v, %v, want %+v", line, got, err, want)
 		}
 	}
-	f("12 (nginx) S 7 12 12 0", 7)
-	f("12 (a) R 1) b) S 34 12 12 0", 34)
-	if _, err := parseParent([]byte("12 (nginx)")); err == nil {
+	f("12 (nginx) S 7 12 12 0", stat{'S', 7, 12})
+	f("12 (a) R 1) b) Z 34 13 12 0", stat{'Z', 34, 13})
+	if _, err := parseStat([]byte("12 (nginx)")); err == nil {
 		t.Error("got no error for a line that ends early")
+	}
+}
+
+func TestAProcessThatNobodyHasWaitedForDoesNotRun(t *testing.T) {
+	child := exec.Command("cat")
+	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	pid := child.Process.Pid
+	if group, err := Group(pid); err != nil || !Runs(pid) || !slices.Equal(group, []int{pid}) {
+		t.Errorf("got %v, %v, want %d, which runs", group, err, pid)
+	}
+	stdin.Close()
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	if group, err := Group(pid); err != nil || Runs(pid) || len(group) > 0 {
+		t.Errorf("got %v, %v, want none that runs", group, err)
 	}
 }
 
