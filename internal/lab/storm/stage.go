@@ -194,6 +194,9 @@ func (s *stage) measure(ctx context.Context, patience time.Duration) error {
 		return err
 	}
 	s.result.Deliveries, err = s.crowd.Deliveries(ctx, published)
+	if u := s.result.Upgrade; u != nil {
+		u.Plain.Deliveries, u.TLS.Deliveries = s.crowd.DeliveriesOf(published)
+	}
 	return err
 }
 

@@ -21,8 +21,8 @@ func TestNoPlainClientNoticesAnUpgrade(t *testing.T) {
 	r := playUpgrade(t, "fermata")
 	c := r.Cases[0]
 	plain, secure := c.Upgrade.Plain, c.Upgrade.TLS
-	if plain.Clients != 30 || len(plain.Closes) != 0 || plain.Hit != 0 {
-		t.Errorf("got %+v, want 30 plain clients, none of them hit", plain)
+	if plain.Clients != 30 || len(plain.Closes) != 0 || plain.Hit != 0 || plain.Deliveries.Missed != 0 {
+		t.Errorf("got %+v, want 30 plain clients, none of them hit, which miss nothing", plain)
 	}
 	if secure.Clients != 30 || secure.Closes[4200] != 30 || len(secure.Closes) != 1 || secure.Lost != 0 || secure.Away[2] == nil {
 		t.Errorf("got %+v, want 30 clients with TLS, each closed once with 4200 and back", secure)

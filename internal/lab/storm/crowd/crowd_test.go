@@ -125,9 +125,15 @@ func TestDeliveriesAreCountedAgainstWhatWasPublished(t *testing.T) {
 	s := newPlay(t, "")
 	s.says(0, realclient.Line{Type: "report", Sequences: []realclient.Sequence{{Count: 3}, {Count: 2}}}, 1)
 	s.says(1, realclient.Line{Type: "report", Sequences: []realclient.Sequence{{Count: 4, Twice: 1, Late: 1}, {Count: 1}}}, 1)
-	all := s.deliveries([]int{3, 2}) // the third and the fourth have got nothing
-	if want := (report.Deliveries{Due: 20, Missed: 11, Twice: 1, Late: 1, Clients: 3}); all != want {
-		t.Errorf("got %+v, want %+v", all, want)
+	plain, secure := s.DeliveriesOf([]int{3, 2}) // the third and the fourth have got nothing
+	if want := (report.Deliveries{Due: 15, Missed: 6, Twice: 1, Late: 1, Clients: 2}); plain != want {
+		t.Errorf("plain: got %+v, want %+v", plain, want)
+	}
+	if want := (report.Deliveries{Due: 5, Missed: 5, Clients: 1}); secure != want { // the third one
+		t.Errorf("with TLS: got %+v, want %+v", secure, want)
+	}
+	if got, want := plain.Plus(secure), (report.Deliveries{Due: 20, Missed: 11, Twice: 1, Late: 1, Clients: 3}); got != want {
+		t.Errorf("all: got %+v, want %+v", got, want)
 	}
 }
 

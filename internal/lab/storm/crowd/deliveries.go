@@ -33,21 +33,28 @@ func (c *Crowd) Deliveries(ctx context.Context, published []int) (all report.Del
 		if err := c.gather(ctx); err != nil {
 			return all, err
 		}
-		if all = c.deliveries(published); all == before || all.Missed == 0 {
+		plain, secure := c.DeliveriesOf(published)
+		if all = plain.Plus(secure); all == before || all.Missed == 0 {
 			return all, nil
 		}
 	}
 }
 
-func (c *Crowd) deliveries(published []int) (all report.Deliveries) {
+// DeliveriesOf are those of the plain clients and of those with TLS, as these have
+// reported them last.
+func (c *Crowd) DeliveriesOf(published []int) (plain, secure report.Deliveries) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.clients {
-		if client := &c.clients[i]; client.member {
-			client.deliveries(published, &all)
+		client := &c.clients[i]
+		switch {
+		case client.member && client.secure:
+			client.deliveries(published, &secure)
+		case client.member:
+			client.deliveries(published, &plain)
 		}
 	}
-	return all
+	return plain, secure
 }
 
 // gather waits for a report of each client.

@@ -94,6 +94,11 @@ type Deliveries struct {
 	Clients int `json:"clients"` // that have missed something
 }
 
+// Plus are both together.
+func (d Deliveries) Plus(e Deliveries) Deliveries {
+	return Deliveries{d.Due + e.Due, d.Missed + e.Missed, d.Twice + e.Twice, d.Late + e.Late, d.Clients + e.Clients}
+}
+
 // Point says that from T on, Share of the clients were subscribed.
 type Point struct {
 	T     float64 `json:"t"`

@@ -54,7 +54,7 @@ var measures = []measure{
 	{"of them given up by pusher-js", func(c *Case) string { return byLibrary(c.Failed) }},
 	{"attempts to connect without a 101", func(c *Case) string { return fmt.Sprint(c.Refused) }},
 	{"reconnects", func(c *Case) string { return fmt.Sprint(c.Reconnects) }},
-	{"deliveries missed", func(c *Case) string { return fmt.Sprintf("%d of %d", c.Deliveries.Missed, c.Deliveries.Due) }},
+	{"deliveries missed", func(c *Case) string { return c.Deliveries.missed() }},
 	{"by so many clients", func(c *Case) string { return fmt.Sprint(c.Deliveries.Clients) }},
 	{"deliveries doubled / out of order", func(c *Case) string { return fmt.Sprintf("%d / %d", c.Deliveries.Twice, c.Deliveries.Late) }},
 	{"closes, by code", func(c *Case) string { return byCode(c.Closes) }},

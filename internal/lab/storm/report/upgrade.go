@@ -26,12 +26,15 @@ type Side struct {
 	// see the end of it.
 	Away [3]*float64 `json:"away"`
 	Lost int         `json:"lost"` // clients that are still away in the end
+	// Deliveries are those of the numbered events.
+	Deliveries Deliveries `json:"deliveries"`
 }
 
 // upgradeMeasures are the rows that a table has besides then.
 var upgradeMeasures = []measure{
 	ofUpgrade("plain clients / closed, by code", func(u *Upgrade) string { return u.Plain.closed() }),
 	ofUpgrade("50 / 99 / 100 % of those hit were away for", func(u *Upgrade) string { return u.Plain.away() }),
+	ofUpgrade("deliveries that plain clients missed", func(u *Upgrade) string { return u.Plain.Deliveries.missed() }),
 	ofUpgrade("clients with TLS / closed, by code", func(u *Upgrade) string { return u.TLS.closed() }),
 	ofUpgrade("50 / 99 / 100 % of those with TLS were away for", func(u *Upgrade) string { return u.TLS.away() }),
 	ofUpgrade("the old process has ended after", func(u *Upgrade) string { return second(u.Ended) }),
@@ -46,6 +49,8 @@ func ofUpgrade(title string, cell func(*Upgrade) string) measure {
 		return cell(c.Upgrade)
 	}}
 }
+
+func (d Deliveries) missed() string { return fmt.Sprintf("%d of %d", d.Missed, d.Due) }
 
 func (s *Side) closed() string { return fmt.Sprintf("%d / %s", s.Clients, byCode(s.Closes)) }
 
