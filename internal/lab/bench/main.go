@@ -70,7 +70,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	b := &bench{progress: stderr, report: new(report.Report)}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers; upgrade")
+	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers; upgrade, with /plain or /new")
 	names := flags.String("proxies", "fermata,nginx,haproxy,caddy,direct", "the `NAMES` of whom to measure")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often; parts about memory, which hardly varies, run once")
 	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")

@@ -60,12 +60,12 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 			t.Errorf("got no value in row edge/strangers-%s:\n%s", name, &table)
 		}
 	}
-	for _, name := range []string{"lost", "twice", "astray", "p50", "p99", "max", "still", "clients", "took"} {
+	for _, name := range []string{"lost", "twice", "astray", "p50", "p99", "max", "still", "clients", "took", "row", "new/plain", "failed/plain", "new/TLS", "failed/TLS"} {
 		row := r.Row("upgrade/" + name)
 		if row == nil || len(row.Values[withSessions]) != 1 {
 			t.Errorf("got no value in row upgrade/%s:\n%s", name, &table)
-		} else if value := row.Median(withSessions); (name == "lost" || name == "twice" || name == "astray") && value != 0 {
-			t.Errorf("got %v messages %s in an upgrade, want none", value, name)
+		} else if value := row.Median(withSessions); slices.Contains([]string{"lost", "twice", "astray", "failed/plain", "failed/TLS"}, name) && value != 0 {
+			t.Errorf("got %v %s in an upgrade, want none", value, name)
 		}
 	}
 	if row := r.Row("latency/plain/p50"); row == nil || row.Median(direct) <= 0 {
@@ -115,7 +115,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", names, got, want)
 		}
 	}
-	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls edge/tls edge/proxy edge/strangers session/memory session/traffic session/moves upgrade/plain")
+	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls edge/tls edge/proxy edge/strangers session/memory session/traffic session/moves upgrade/plain upgrade/new")
 	f("new,idle/tls", "idle/tls new/plain new/tls")
 	if _, err := partsNamed([]string{"idl"}); err == nil {
 		t.Error("got no error for a part that does not exist")

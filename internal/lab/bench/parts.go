@@ -49,6 +49,7 @@ func allParts() []part {
 		part{"session/traffic", every, func(ctx context.Context, b *bench, name string) error { return b.sessionTraffic(ctx, name) }},
 		part{"session/moves", every, func(ctx context.Context, b *bench, name string) error { return b.sessionMoves(ctx, name) }},
 		part{"upgrade/plain", every, func(ctx context.Context, b *bench, name string) error { return b.upgrade(ctx, name) }},
+		part{"upgrade/new", once, func(ctx context.Context, b *bench, name string) error { return b.upgradeNew(ctx, name) }},
 	)
 }
 
@@ -62,7 +63,7 @@ func partsNamed(names []string) ([]part, error) {
 	matches := func(p part, name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"/") }
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(p part) bool { return matches(p, name) }) {
-			return nil, fmt.Errorf("got part %q, want idle, traffic or new, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, edge, with /tls, /proxy or /strangers, or upgrade", name)
+			return nil, fmt.Errorf("got part %q, want idle, traffic or new, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, edge, with /tls, /proxy or /strangers, or upgrade, with /plain or /new", name)
 		}
 	}
 	return slices.DeleteFunc(all, func(p part) bool {

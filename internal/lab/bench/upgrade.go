@@ -43,23 +43,28 @@ func (b *bench) upgrade(ctx context.Context, part string) error {
 		return nil
 	}
 	return b.oneByOne(ctx, part, both[1:], func(p rival.Program) error {
-		u := &replacement{bench: b, program: p, clients: max(1, b.clients*5/9)}
-		at := b.at
-		at.Admin = "unix:" + filepath.Join(at.Dir, "admin.sock")
-		var err error
-		if u.running, err = start(p, at); err != nil {
-			return err
-		}
-		return b.end(ctx, u.running, u.measure(ctx))
+		return b.replaced(ctx, p, func(u *replacement) error { return u.measure(ctx) })
 	})
 }
 
-func (u *replacement) measure(ctx context.Context) error {
-	within, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("it did not answer within 20s"))
-	defer cancel()
-	if err := errors.Join(u.untilAnswered(within, u.running, false), u.closeAll(ctx, u.running)); err != nil {
+// replaced starts a Fermata, has it replaced in work, and ends it.
+func (b *bench) replaced(ctx context.Context, p rival.Program, work func(*replacement) error) (err error) {
+	u := &replacement{bench: b, program: p, clients: max(1, b.clients*5/9)}
+	at := b.at
+	at.Admin = "unix:" + filepath.Join(at.Dir, "admin.sock")
+	if u.running, err = start(p, at); err != nil {
 		return err
 	}
+	within, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("it did not answer within 20s"))
+	defer cancel()
+	err = errors.Join(u.untilAnswered(within, u.running, false), u.closeAll(ctx, u.running))
+	if err == nil {
+		err = work(u)
+	}
+	return b.end(ctx, u.running, err)
+}
+
+func (u *replacement) measure(ctx context.Context) error {
 	if _, err := u.open(ctx, u.running, load.Open{Clients: u.clients, Secret: appSecret}); err != nil {
 		return err
 	}
