@@ -96,9 +96,8 @@ func (s *scene) detachOne() *Leaving {
 // listener is a client that notes what it gets.
 type listener struct {
 	*websocket.Conn
-	s    *scene
-	id   string // that it was told
-	node string
+	s  *scene
+	id string // that it was told
 
 	mu   sync.Mutex
 	got  []message

@@ -30,8 +30,8 @@ func TestAConnectionWithOtherFieldsIsLentNothing(t *testing.T) {
 		}
 	}
 	type all struct {
-		rawInput, hand bytes.Buffer
-		input          bytes.Reader
+		rawInput, hand bytes.Buffer //lint:ignore U1000 looked up by name
+		input          bytes.Reader //lint:ignore U1000 looked up by name
 	}
 	f(reflect.TypeFor[struct{}]())
 	f(reflect.TypeFor[struct {
