@@ -18,14 +18,8 @@ import (
 	"fermata/internal/lab/rival"
 )
 
-const (
-	upgradeRate = 2000 // messages a second, of all clients together
-	// before is how long there are messages before the upgrade, for comparison, and after
-	// how long afterwards.
-	before, after = 2 * time.Second, time.Second
-	// upgrading is how long an upgrade may take for all of its messages to be counted.
-	upgrading = 7 * time.Second
-)
+// upgradeRate are the messages a second, of all clients together.
+const upgradeRate = 2000
 
 // replacement is a Fermata that is replaced while its clients, all of whom have a session
 // and no TLS, send messages that come back.
@@ -72,10 +66,11 @@ func (u *replacement) measure(ctx context.Context) error {
 		return err
 	}
 	var tripped load.Tripped
-	trips := load.Trips{App: u.name, Rate: upgradeRate, Number: upgradeRate * int((before+upgrading+after)/time.Second), Size: messageSize, Counted: true}
+	upgrading := max(time.Second, 3*u.settle) // and more: the last messages are of afterwards
+	trips := load.Trips{App: u.name, Rate: upgradeRate, Number: int(upgradeRate * (u.settle + upgrading).Seconds()), Size: messageSize, Counted: true}
 	done := make(chan error, 1)
 	go func() { done <- u.load.Call(ctx, "Trip", trips, &tripped) }()
-	err := command.Pause(ctx, before)
+	err := command.Pause(ctx, u.settle)
 	from := time.Now()
 	handedOver, upgradeErr := u.replace(ctx)
 	until := time.Now()
