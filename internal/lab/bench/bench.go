@@ -248,6 +248,7 @@ func (b *bench) closeAll(ctx context.Context, r *running) error {
 type cost struct {
 	wall, proxy, node, load time.Duration
 	machine                 time.Duration // everybody together, ourselves and strangers too
+	switches                int           // of the proxy's threads, from one to another on a core
 }
 
 // measure does work and tells what it cost, by others' share too.
@@ -270,12 +271,17 @@ func (b *bench) spend(r *running, work func() error) (c cost, err error) {
 		return c, err
 	}
 	after, err := b.cpu(r)
-	c = cost{time.Since(start), after.proxy - before.proxy, after.node - before.node, after.load - before.load, after.machine - before.machine}
+	c = after.minus(before)
+	c.wall = time.Since(start)
 	return c, err
 }
 
 func (c cost) plus(d cost) cost {
-	return cost{c.wall + d.wall, c.proxy + d.proxy, c.node + d.node, c.load + d.load, c.machine + d.machine}
+	return cost{c.wall + d.wall, c.proxy + d.proxy, c.node + d.node, c.load + d.load, c.machine + d.machine, c.switches + d.switches}
+}
+
+func (c cost) minus(d cost) cost {
+	return cost{c.wall - d.wall, c.proxy - d.proxy, c.node - d.node, c.load - d.load, c.machine - d.machine, c.switches - d.switches}
 }
 
 // strangers is what other programs took meanwhile, in cores.
@@ -284,11 +290,12 @@ func (c cost) strangers() float64 {
 }
 
 func (b *bench) cpu(r *running) (c cost, err error) {
-	var errs [4]error
+	var errs [5]error
 	c.proxy, errs[0] = proc.CPU(r.pids)
 	c.node, errs[1] = proc.CPU([]int{b.node.PID()})
 	c.load, errs[2] = proc.CPU([]int{b.load.PID()})
 	c.machine, errs[3] = proc.Machine()
+	c.switches, errs[4] = proc.Switches(r.pids)
 	return c, errors.Join(errs[:]...)
 }
 

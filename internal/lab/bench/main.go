@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	return errors.Join(r.Text(stdout), b.Write(r.JSON, func(w io.Writer) error {
-		return r.SVG(w, slices.DeleteFunc(slices.Clone(r.Columns), func(name string) bool { return name == direct || name == withSessions }))
+		return r.SVG(w, slices.DeleteFunc(slices.Clone(r.Columns), func(name string) bool { return name == direct || name == withSessions || name == withPace }))
 	}))
 }
 
@@ -70,7 +70,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	b := &bench{progress: stderr, report: new(report.Report)}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers; upgrade, with /plain or /new")
+	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, usual, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers; upgrade, with /plain or /new")
 	names := flags.String("proxies", "fermata,nginx,haproxy,caddy,direct", "the `NAMES` of whom to measure")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often; parts about memory, which hardly varies, run once")
 	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")

@@ -45,7 +45,8 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/8", "rest/tls", "trip/plain", "latency/tls/p99",
-		"broadcast/plain", "new/plain", "new/tls", "new/x25519", "new/resumed", "edge/tls", "edge/plain", "flat/plain"} {
+		"broadcast/plain", "new/plain", "new/tls", "new/x25519", "new/resumed",
+		"usual/plain/calm-new", "usual/tls/calm-new-switches", "usual/plain/storm", "usual/plain/calm-trip", "usual/tls/full-trip-p99", "edge/tls", "edge/plain", "flat/plain"} {
 		if row := r.Row(name); row == nil || len(row.Values["fermata"]) != 1 {
 			t.Errorf("got no value in row %s:\n%s", name, &table)
 		}
@@ -115,7 +116,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", names, got, want)
 		}
 	}
-	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls edge/tls edge/proxy edge/strangers session/memory session/traffic session/moves upgrade/plain upgrade/new")
+	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls usual/plain usual/tls edge/tls edge/proxy edge/strangers session/memory session/traffic session/moves upgrade/plain upgrade/new")
 	f("new,idle/tls", "idle/tls new/plain new/tls")
 	if _, err := partsNamed([]string{"idl"}); err == nil {
 		t.Error("got no error for a part that does not exist")
@@ -127,7 +128,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 func TestConfigurationsLeaveTheMachineAlone(t *testing.T) {
 	for _, p := range append(allProxies(), rival.Named(rival.Fermata).As(withSessions, sessionsFile),
 		rival.Named(rival.Fermata).As(withTLSNodes, tlsNodesFile), rival.Named(rival.Fermata).As(withProxyHeaders, proxyHeadersFile),
-		rival.Named(rival.Fermata).As(withStrangers, strangersFile)) {
+		rival.Named(rival.Fermata).As(withStrangers, strangersFile), rival.Named(rival.Fermata).As(withPace, pacedFile)) {
 		if p.Config == "" {
 			continue
 		}

@@ -41,6 +41,11 @@ func allParts() []part {
 			return b.newcomers(ctx, name, t)
 		}})
 	}
+	for _, t := range transports {
+		parts = append(parts, part{"usual/" + t, every, func(ctx context.Context, b *bench, name string) error {
+			return b.usual(ctx, name, t)
+		}})
+	}
 	return append(parts,
 		part{"edge/tls", once, func(ctx context.Context, b *bench, name string) error { return b.edgeTLS(ctx, name) }},
 		part{"edge/proxy", once, func(ctx context.Context, b *bench, name string) error { return b.edgeProxy(ctx, name) }},
@@ -63,7 +68,7 @@ func partsNamed(names []string) ([]part, error) {
 	matches := func(p part, name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"/") }
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(p part) bool { return matches(p, name) }) {
-			return nil, fmt.Errorf("got part %q, want idle, traffic or new, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, edge, with /tls, /proxy or /strangers, or upgrade, with /plain or /new", name)
+			return nil, fmt.Errorf("got part %q, want idle, traffic, new or usual, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, edge, with /tls, /proxy or /strangers, or upgrade, with /plain or /new", name)
 		}
 	}
 	return slices.DeleteFunc(all, func(p part) bool {

@@ -5,6 +5,7 @@
 package load
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -49,6 +50,8 @@ type Open struct {
 	App       string
 	Addresses []string // in turn
 	Clients   int
+	AtOnce    int // how many connect at the same time; 0: 32
+	PerSecond int // how many begin in a second, one after the other; 0: as soon as others are done
 	TLS       bool
 	X25519    bool // the only key exchange that they offer; else they say what a browser does
 	Resume    bool // TLS sessions of clients that were opened with Resume before
@@ -63,9 +66,6 @@ type Opened struct {
 	Exchange tls.CurveID   // by which the last client and its proxy have made their keys; 0: without TLS
 	Wall     time.Duration // from the first to the last
 }
-
-// atOnce is how many clients connect at the same time.
-const atOnce = 32
 
 // Open opens clients, all or as many as until an error.
 func (g *Generator) Open(o Open, opened *Opened) error {
@@ -107,8 +107,16 @@ func parseAll(texts []string) ([]netip.AddrPort, error) {
 	return addresses, nil
 }
 
-// connectAll shares the clients among atOnce goroutines. The first error ends
-// all of them.
+// due is how long after the first the client number i comes.
+func (o Open) due(i int) time.Duration {
+	if o.PerSecond == 0 {
+		return 0
+	}
+	return time.Duration(i) * time.Second / time.Duration(o.PerSecond)
+}
+
+// connectAll shares the clients among some goroutines. The first error ends all of
+// them.
 func (g *Generator) connectAll(o Open, addresses []netip.AddrPort) ([]*client, error) {
 	var (
 		mu      sync.Mutex
@@ -117,16 +125,17 @@ func (g *Generator) connectAll(o Open, addresses []netip.AddrPort) ([]*client, e
 		failed  error
 		wg      sync.WaitGroup
 	)
-	config := g.config(o)
+	config, began := g.config(o), time.Now()
 	turn := func() (int, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		next++
 		return next - 1, next <= o.Clients && failed == nil
 	}
-	for range min(atOnce, o.Clients) {
+	for range min(cmp.Or(o.AtOnce, 32), o.Clients) {
 		wg.Go(func() {
 			for i, ok := turn(); ok; i, ok = turn() {
+				time.Sleep(time.Until(began.Add(o.due(i))))
 				c, err := open(i, addresses[i%len(addresses)], config, o)
 				mu.Lock()
 				if err != nil {

@@ -21,10 +21,11 @@ import (
 
 // Trips is a number of round trips at a fixed rate, each of some client in
 // random order. A message goes out when its time has come, whether or not
-// those before it are back.
+// those before it are back; at full load, when another one is back.
 type Trips struct {
 	App          string
 	Rate, Number int
+	AtOnce       int  // that are under way at full load, whatever the rate; 0: at the rate
 	Size         int  // of a message, at least 16 bytes
 	Ping         bool // each is a Pusher ping, and its answer a pong
 	// Counted is whether it is counted which messages do not come back, come twice, or
@@ -41,8 +42,12 @@ type Tripped struct {
 	Counts // zero unless they are counted
 }
 
-// grace is how long the last answers may take.
-const grace = 3 * time.Second
+// grace is how long the last answers may take, and most how long round trips at
+// full load.
+const (
+	grace = 3 * time.Second
+	most  = 30 * time.Second
+)
 
 // Trip makes the round trips, and returns when all are back.
 func (g *Generator) Trip(t Trips, tripped *Tripped) error {
@@ -111,6 +116,9 @@ func (r *run) now() time.Duration { return time.Since(r.start) }
 func (r *run) run() error {
 	r.start = time.Now()
 	end := r.due(r.Number) + grace
+	if r.AtOnce > 0 {
+		end += most
+	}
 	for len(r.trips) < r.Number || r.counter.listens(r.now()) {
 		if err := r.sendDue(); err != nil {
 			return err
@@ -122,7 +130,7 @@ func (r *run) run() error {
 		if wait <= 0 {
 			return fmt.Errorf("got %d of %d answers, %v after the last was due", len(r.trips), r.Number, grace)
 		}
-		if r.sent < r.Number {
+		if r.sent < r.Number && r.AtOnce == 0 {
 			wait = max(0, r.due(r.sent)-r.now())
 		}
 		if len(r.trips) == r.Number {
@@ -137,8 +145,9 @@ func (r *run) run() error {
 
 func (r *run) sendDue() error {
 	for ; r.sent < r.Number; r.sent++ {
-		due, now := r.due(r.sent), r.now()
-		if due > now {
+		now := r.now()
+		due, may := r.next(now)
+		if !may {
 			return nil
 		}
 		c := r.order[r.sent%len(r.order)]
@@ -149,6 +158,15 @@ func (r *run) sendDue() error {
 		r.lastSent = now
 	}
 	return nil
+}
+
+// next is when the next message has to go out, and whether it may by now.
+func (r *run) next(now time.Duration) (due time.Duration, may bool) {
+	if r.AtOnce > 0 {
+		return now, r.sent-len(r.trips) < r.AtOnce
+	}
+	due = r.due(r.sent)
+	return due, due <= now
 }
 
 // frameOf is a client's next message. A pong has no stamp: they come in the order

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +104,50 @@ func Descriptors(pids []int) (int, error) {
 			return 0, err
 		}
 		sum += len(open)
+	}
+	return sum, nil
+}
+
+// Switches is how often the threads that processes have now were switched from, by
+// themselves or by the kernel, since they started.
+func Switches(pids []int) (int, error) {
+	sum := 0
+	for _, pid := range pids {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+		if err != nil {
+			return 0, err
+		}
+		for _, thread := range threads {
+			text, err := os.ReadFile(thread)
+			if err != nil {
+				continue // it has ended meanwhile
+			}
+			n, err := parseSwitches(string(text))
+			if err != nil {
+				return 0, fmt.Errorf("process %d: %w", pid, err)
+			}
+			sum += n
+		}
+	}
+	return sum, nil
+}
+
+// parseSwitches adds up the two lines of a thread's status.
+func parseSwitches(text string) (int, error) {
+	sum, lines := 0, 0
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(line, ":")
+		if !strings.HasSuffix(name, "voluntary_ctxt_switches") {
+			continue
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(value))
+		if err != nil {
+			return 0, err
+		}
+		sum, lines = sum+n, lines+1
+	}
+	if lines != 2 {
+		return 0, fmt.Errorf("got %d lines of context switches, want 2", lines)
 	}
 	return sum, nil
 }

@@ -87,6 +87,16 @@ func TestIdleTimeOfTheMachineDoesNotCount(t *testing.T) {
 	}
 }
 
+func TestSwitchesOfBothKindsAreAddedUp(t *testing.T) {
+	got, err := parseSwitches("Name:\ta\nvoluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t545\n")
+	if err != nil || got != 695 {
+		t.Errorf("got %d, %v, want 695", got, err)
+	}
+	if _, err := parseSwitches("voluntary_ctxt_switches:\t150\n"); err == nil {
+		t.Error("got no error with one line of two")
+	}
+}
+
 func TestThisProcessCostsSomething(t *testing.T) {
 	pids := []int{os.Getpid()}
 	if cpu, err := CPU(pids); err != nil || cpu <= 0 {
@@ -94,6 +104,9 @@ func TestThisProcessCostsSomething(t *testing.T) {
 	}
 	if pss, err := PSS(pids); err != nil || pss <= 0 {
 		t.Errorf("got memory %d, %v, want some", pss, err)
+	}
+	if switches, err := Switches(pids); err != nil || switches <= 0 {
+		t.Errorf("got %d context switches, %v, want some", switches, err)
 	}
 	family, err := Family(os.Getppid())
 	if err != nil || !slices.Contains(family, os.Getpid()) {
