@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -40,10 +41,10 @@ func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
 	for {
 		limiter, faster := g.limiter(n, l, time.Now())
 		if !faster {
-			return limiter.Wait(ctx)
+			return turn(ctx, limiter)
 		}
 		soon, cancel := context.WithTimeout(ctx, lookAgain+rand.N(lookAgain))
-		err := limiter.Wait(soon)
+		err := turn(soon, limiter)
 		if err != nil {
 			<-soon.Done()
 		}
@@ -57,6 +58,50 @@ func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
 // lookAgain is, with up to as much again, how far ahead a place is taken at a
 // node that gets more by the second: one for later would come too late.
 const lookAgain = 200 * time.Millisecond
+
+// beat is what turns are rounded up to: clients whose turns come together wake the
+// process once, and not each of them. It is a fifth of the burst of a node.
+const beat = 20 * time.Millisecond
+
+// errTurnTooLate is a turn that comes after the client has to be answered.
+var errTurnTooLate = errors.New("its turn would come too late")
+
+// turn waits for the client's turn. The error says that this cannot be before ctx
+// ends.
+func turn(ctx context.Context, limiter *rate.Limiter) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := time.Now()
+	place := limiter.ReserveN(now, 1)
+	wait := untilBeat(now, place.DelayFrom(now))
+	if wait == 0 {
+		return nil
+	}
+	if by, ok := ctx.Deadline(); ok && now.Add(wait).After(by) {
+		place.CancelAt(now)
+		return errTurnTooLate
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		place.Cancel()
+		return ctx.Err()
+	}
+}
+
+// untilBeat rounds a delay up so that it ends at a beat, which is the same moment
+// for all nodes. Nothing to wait for stays that.
+func untilBeat(now time.Time, delay time.Duration) time.Duration {
+	if delay <= 0 {
+		return 0
+	}
+	over := time.Duration(now.Add(delay).UnixNano()) % beat
+	return delay + (beat-over)%beat
+}
 
 // limiter is the node's limiter, set to its rate of this moment, and whether
 // that will soon be higher.

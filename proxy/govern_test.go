@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,54 @@ func TestACrowdGetsToANodeAtItsRate(t *testing.T) {
 		}
 		if refused < 180 || refused > 200 {
 			t.Errorf("got %d refused of 1000, want those that could not have had their turn in 8 s, about 190", refused)
+		}
+	})
+}
+
+func TestClientsThatWaitForTheirTurnsWakeTheProcessTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		one, other, l := new(balancer.Node), new(balancer.Node), Limits{UpgradesPerSecond: 500}
+		var mu sync.Mutex
+		moments := make(map[time.Time]int)
+		var crowd sync.WaitGroup
+		for i := range 2000 {
+			crowd.Go(func() {
+				if err := g.wait(t.Context(), []*balancer.Node{one, other}[i%2], l); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				moments[time.Now()]++
+			})
+		}
+		crowd.Wait()
+		if len(moments) > 102 { // two seconds, and the burst
+			t.Errorf("got the turns of 2000 clients at %d moments, want about 50 a second", len(moments))
+		}
+		for at, clients := range moments {
+			if clients > 100 {
+				t.Errorf("got %d turns at %v, want no more than the bursts of two nodes", clients, at)
+			}
+		}
+	})
+}
+
+func TestATurnThatWouldComeTooLateIsLeftToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g governor
+		n, l := new(balancer.Node), Limits{UpgradesPerSecond: 10}
+		if err := g.wait(t.Context(), n, l); err != nil {
+			t.Fatal(err)
+		}
+		hasty, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := g.wait(hasty, n, l); !errors.Is(err, errTurnTooLate) || hasty.Err() != nil {
+			t.Errorf("got %v, %v, want it told at once that its turn would come too late", err, hasty.Err())
+		}
+		began := time.Now()
+		if err := g.wait(t.Context(), n, l); err != nil || time.Since(began) > 100*time.Millisecond+beat {
+			t.Errorf("got %v after %v, want the turn that the other one has left", err, time.Since(began))
 		}
 	})
 }
