@@ -14,25 +14,25 @@ import (
 // While it is busy it keeps its P, without which no goroutine runs, through the
 // wait: so waking up costs what it costs a program in C, and no timer is set.
 // Whoever has kept a P for 10 ms is sent a signal by the scheduler, and so is
-// everybody who holds up the garbage collector; it ends the wait. When little has
-// come between two of them, the goroutine waits in an ordinary system call, which
+// everybody who holds up the garbage collector; it ends the wait. When nothing has
+// come between a few of them, the goroutine waits in an ordinary system call, which
 // leaves the P to others and lets the scheduler sleep.
 //
 // Measured with 5,000 round trips a second: parked in the runtime's own poller,
 // which watches this one, a round trip costs 17 % more, and with ordinary
-// system calls alone 14 %; with one of those after each signal, also when there
-// is much to do, 1–6 %, as the scheduler then looks every 20 µs and gives the P to
-// another thread. Each waiter takes a P from the others, so there must be more of
-// them: see the shards of internal/app.
+// system calls alone 14 %. To wait in one of those after a signal costs more, as the
+// scheduler then looks every 20 µs and gives the P to another thread: with 500
+// round trips a second 5–18 %, and with 20 or 100 twice as much. Each waiter takes a
+// P from the others, so there must be more of them: see the shards of internal/app.
 type poller struct {
 	fd     int
 	keeps  bool // the P when it is busy; not without those signals
-	rounds int  // that brought something since the last signal or ordinary wait
+	keep   int  // it for so many signals more; 0: it is not busy
 	events [256]unix.EpollEvent
 }
 
-// busy is how many rounds between two signals are worth a P.
-const busy = 8
+// busy is how many signals without anything else end it: a tenth of a second.
+const busy = 10
 
 func newPoller() (*poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -46,19 +46,16 @@ func newPoller() (*poller, error) {
 // at until or, as its waiter looks at the time anyway, a few milliseconds
 // later; the zero time is never. It may return nothing before.
 func (p *poller) wait(until time.Time) []unix.EpollEvent {
-	if p.keeps && p.rounds > 0 {
-		if n := poll(p.fd, p.events[:]); n > 0 {
-			p.rounds++
-			return p.events[:n]
-		}
-		if p.rounds > busy {
-			p.rounds = 1
-			return nil
-		}
+	n := 0
+	if p.keep > 0 {
+		p.keep--
+		n = poll(p.fd, p.events[:])
+	} else {
+		n, _ = unix.EpollWait(p.fd, p.events[:], milliseconds(until))
 	}
-	n, _ := unix.EpollWait(p.fd, p.events[:], milliseconds(until))
-	n = max(n, 0)
-	p.rounds = min(n, 1)
+	if n = max(n, 0); n > 0 && p.keeps {
+		p.keep = busy
+	}
 	return p.events[:n]
 }
 
