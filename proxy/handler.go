@@ -27,6 +27,7 @@ import (
 type Options struct {
 	Timeouts       Timeouts
 	Limits         Limits // MaxClients must be set
+	MaxTogether    int    // caps the clients here and beside; 0: nothing does
 	MaxConnections int    // from accept to close, those of clients with them
 	Keepalive      Keepalive
 	TrustedProxies []Network
@@ -124,6 +125,7 @@ type Handler struct {
 	open     *connlimit.Limit
 	clients  atomic.Int64 // connections that are clients, or are becoming it
 	admitted atomic.Int64 // clients that ever were
+	beside   atomic.Int64 // clients of other processes, see Beside
 	over     atomic.Int64 // connections that ever ended without being one
 	asked    atomic.Int64 // plain requests that wait for a node, or for its answer
 	retired  atomic.Bool  // connections bring no second request

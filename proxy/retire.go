@@ -10,6 +10,9 @@ func (h *Handler) Retire() { h.retired.Store(true) }
 // Unretire undoes Retire.
 func (h *Handler) Unretire() { h.retired.Store(false) }
 
+// Beside is how many clients other processes have that are one with this one.
+func (h *Handler) Beside(clients int) { h.beside.Store(int64(clients)) }
+
 // retireConnection has the answer be the last one on its connection.
 func (h *Handler) retireConnection(w http.ResponseWriter) {
 	if h.retired.Load() {

@@ -111,7 +111,7 @@ func (u *upgrade) check() (status int, wrong string) {
 func (u *upgrade) admit() bool {
 	now := u.h.clients.Add(1)
 	u.stay.enter(asClient)
-	if now > int64(u.options.Limits.MaxClients) {
+	if now > int64(u.options.Limits.MaxClients) || u.options.MaxTogether > 0 && now+u.h.beside.Load() > int64(u.options.MaxTogether) {
 		return false
 	}
 	u.h.admitted.Add(1)

@@ -183,7 +183,7 @@ func (a *App) proxyOptions(c *config.Config) proxy.Options {
 	limits, files := c.Limits, a.share(c)
 	limits.MaxClients = min(files.clients, cmp.Or(limits.MaxClients, files.clients))
 	return proxy.Options{
-		Timeouts: c.Timeouts, Limits: limits, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive,
+		Timeouts: c.Timeouts, Limits: limits, MaxTogether: c.Limits.MaxClients, MaxConnections: files.connectionsFor(limits.MaxClients), Keepalive: c.Keepalive,
 		TrustedProxies: c.TrustedProxies, Deny: c.Deny, Allow: c.Allow, AllowedOrigins: c.AllowedOrigins, Address: c.Sticky.IP, Headers: c.Headers, NoUsableNode: c.NoUsableNode,
 		PathPrefix: c.PathPrefix, AwaitGreeting: c.AwaitGreeting, Apps: c.Apps, Session: c.Session,
 	}
@@ -212,7 +212,7 @@ func (a *App) Run(asked context.Context) error {
 	var servers sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
 		servers.Go(func() {
-			if err := s.Serve(a.steady(l)); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.Serve(a.steady(l)); !errors.Is(err, http.ErrServerClosed) && !a.succession.isFollowing() {
 				cancel(fmt.Errorf("serve on %s: %w", l.Addr(), err))
 			}
 		})
@@ -243,7 +243,7 @@ func (a *App) Run(asked context.Context) error {
 	a.stop(clients, context.Cause(ctx))
 	a.drains.endAll()
 	a.tracer.Stop(lastSpans)
-	operators.Close()
+	a.closeOperators(operators)
 	stopRecording()
 	servers.Wait()
 	switch cause := context.Cause(ctx); {
@@ -252,6 +252,16 @@ func (a *App) Run(asked context.Context) error {
 	default:
 		return cause
 	}
+}
+
+// closeOperators lets the answer to an upgrade go out.
+func (a *App) closeOperators(operators *http.Server) {
+	if a.isReplaced() {
+		flush, cancel := context.WithTimeout(context.Background(), flushWithin)
+		defer cancel()
+		_ = operators.Shutdown(flush)
+	}
+	operators.Close()
 }
 
 // begin starts what runs beside the servers, before they let anybody in: a

@@ -11,7 +11,6 @@ import (
 
 	"fermata/internal/cluster"
 	"fermata/internal/handover"
-	"fermata/internal/metrics"
 )
 
 const (
@@ -30,11 +29,15 @@ var errStopTogether = errors.New("the successor stops")
 func (a *App) follow(ctx context.Context, f *following) {
 	for f != nil {
 		err := f.run(ctx)
-		f.conn.Close()
 		if ctx.Err() != nil {
-			return
+			return // the successor hears of this process's end, see farewell
 		}
-		a.log.Warn("the successor has gone", zap.NamedError("err", err))
+		f.conn.Close()
+		if errors.Is(err, errPassed) {
+			a.log.Info("the successor was replaced itself, following the next one")
+		} else {
+			a.log.Warn("the successor has gone", zap.NamedError("err", err))
+		}
 		f = a.nextSuccessor(ctx)
 	}
 	if ctx.Err() == nil {
@@ -46,7 +49,6 @@ func (a *App) follow(ctx context.Context, f *following) {
 type following struct {
 	*App
 	conn    *handover.Conn
-	begun   time.Time
 	have    chan handover.Have // what has become of the last batch
 	heard   acknowledgements
 	sent    sync.WaitGroup
@@ -55,11 +57,12 @@ type following struct {
 	first   chan struct{} // closed when all have been tried once
 	given   atomic.Int64  // clients that were handed over
 	staying atomic.Int64  // clients that cannot be
+	news    chan struct{} // has one when the successor is to hear at once what this process has
 }
 
 // followOn begins to follow a successor.
 func (a *App) followOn(conn *handover.Conn) *following {
-	f := &following{App: a, conn: conn, begun: time.Now(), have: make(chan handover.Have, 1), first: make(chan struct{})}
+	f := &following{App: a, conn: conn, have: make(chan handover.Have, 1), first: make(chan struct{}), news: make(chan struct{}, 1)}
 	a.succession.hand(conn)
 	a.succession.link.Store(f)
 	return f
@@ -70,12 +73,14 @@ func (f *following) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, f.conn.Interrupt)()
 	defer f.succession.link.Store(nil)
 	inner, cancel := context.WithCancel(ctx)
-	spread := f.spread()
-	f.sent.Go(f.reloadFollower)
 	f.sent.Go(f.mentionAll)
+	f.sent.Go(f.sayMetrics) // the last ones, if this process is killed
 	f.sent.Go(func() { f.report(inner) })
 	f.sent.Go(func() { f.handOverAll(inner) })
-	f.sent.Go(func() { f.moves.Depart(inner, spread) })
+	f.sent.Go(func() {
+		f.reloadFollower()
+		f.depart(inner)
+	})
 	err := f.receive()
 	cancel()
 	f.heard.all()
@@ -128,14 +133,26 @@ func (f *following) obey(m handover.Message) error {
 		f.succession.together()
 		f.succession.gone(errStopTogether)
 	case handover.KindLeave:
-		return errors.New("it has a successor itself")
+		return errPassed
 	default: // of a later version
 	}
 	return nil
 }
 
+// errPassed is that the successor has a successor itself.
+var errPassed = errors.New("it has a successor itself")
+
+// depart has those leave that cannot be handed over, within what is left of the time.
+func (f *following) depart(ctx context.Context) {
+	begun, spread := f.departure()
+	if spread > 0 {
+		f.moves.Depart(ctx, max(time.Until(begun.Add(spread)), time.Millisecond))
+	}
+}
+
 // decided does what the successor has decided. In a cluster this is a member itself.
 func (f *following) decided(d handover.Decided) {
+	f.succession.move(d.Socket)
 	f.led.Do(func() { f.pass() })
 	if f.alone != nil {
 		f.alone.Follow(d.State, d.Reports, f.claims())
@@ -148,13 +165,13 @@ func (f *following) report(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		r := f.followerReport()
-		if err := f.conn.Send(handover.KindReport, r); err != nil {
-			f.conn.Interrupt()
-			return
+		if f.conn.Send(handover.KindReport, r) != nil {
+			return // what is received ends, too
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.news:
 		case <-tick.C:
 		}
 		if r.Clients == 0 && f.isIdle() {
@@ -166,9 +183,6 @@ func (f *following) report(ctx context.Context) {
 
 // done is the end of a process that has no clients any more.
 func (f *following) done() {
-	if all, err := metrics.Expose(f.registry); err == nil {
-		_ = f.conn.Send(handover.KindDone, handover.Metrics{Families: all})
-	}
 	f.log.Info("the last client has gone, this process ends")
 	f.succession.gone(errReplaced)
 }
@@ -190,51 +204,83 @@ func (a *App) followerReport() handover.Report {
 
 // until is when the last client is closed that cannot be handed over; zero: none is.
 func (f *following) until() time.Time {
-	spread := f.spread()
+	begun, spread := f.departure()
 	if spread == 0 || f.staying.Load() == 0 {
 		return time.Time{}
 	}
-	return f.begun.Add(spread)
+	return begun.Add(spread)
 }
 
-// spread is over how long those are closed that cannot be handed over.
-func (a *App) spread() time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.config.Upgrade.Spread
+// departure is since when, and over how long, those are closed that cannot be handed
+// over. It goes on from one successor to the next.
+func (a *App) departure() (begun time.Time, spread time.Duration) {
+	s := &a.succession
+	s.mu.Lock()
+	begun = s.begun
+	s.mu.Unlock()
+	return begun, a.now().Upgrade.Spread
 }
 
 // pass has the processes that follow this one follow its successor, which serves now.
 func (f *following) pass() {
 	for _, p := range f.predecessors() {
-		_ = p.conn.Send(handover.KindLeave, nil)
+		p.leave()
 	}
 }
 
-// isIdle is whether nobody can come any more.
-func (f *following) isIdle() bool { return f.handler.Open() == 0 && len(f.predecessors()) == 0 }
+// isIdle is whether nobody can come any more, and nobody waits for an answer.
+func (f *following) isIdle() bool {
+	return f.handler.Open() == 0 && len(f.predecessors()) == 0 && !f.succession.isUpgrading()
+}
 
 // nextSuccessor is who serves after a successor has gone; nil: this process does, and
 // has the lock.
 func (a *App) nextSuccessor(ctx context.Context) *following {
-	again := time.NewTicker(100 * time.Millisecond)
-	defer again.Stop()
 	s := &a.succession
+	var conn *handover.Conn // to whoever answers
 	for ctx.Err() == nil {
-		if lock, err := handover.TakeLock(s.socket); err == nil {
+		if lock, err := handover.TakeLock(s.at()); err == nil {
+			if conn != nil {
+				conn.Close()
+			}
 			s.serve(lock)
 			return nil
 		}
-		if conn, err := handover.Dial(s.socket); err == nil {
-			if err = conn.Send(handover.KindFollow, a.hello()); err == nil {
-				return a.followOn(conn)
-			}
-			conn.Close()
+		if conn == nil {
+			conn = a.ask()
 		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
+		switch {
+		case conn == nil:
+			pause(ctx, askAgain)
+		case conn.Await(askAgain): // it leads, or has closed the connection
+			return a.followOn(conn)
 		}
 	}
+	if conn != nil {
+		conn.Close()
+	}
 	return nil
+}
+
+// askAgain is how soon it is looked again who serves.
+const askAgain = 50 * time.Millisecond
+
+// ask asks who serves whether it leads this process; nil: nobody is there. The answer
+// comes only from one that does serve: the socket is this process's own, too.
+func (a *App) ask() *handover.Conn {
+	conn, err := handover.Dial(a.succession.at())
+	if err != nil {
+		return nil
+	}
+	if err := conn.Send(handover.KindFollow, a.hello()); err != nil {
+		conn.Close()
+		return nil
+	}
+	return conn
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
 }

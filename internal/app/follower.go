@@ -152,7 +152,7 @@ func (f *following) say(number uint64, answer bool, ids ...cluster.MovedID) bool
 
 // sayMetrics answers the successor.
 func (f *following) sayMetrics() {
-	if all, err := metrics.Expose(f.registry); err == nil {
+	if all, err := metrics.Expose(f.together.Own()); err == nil {
 		_ = f.conn.Send(handover.KindMetrics, handover.Metrics{Families: all})
 	}
 }

@@ -34,6 +34,9 @@ func (f *following) handOverAll(ctx context.Context) {
 		number++
 		all += given
 		f.given.Add(int64(given))
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
 			f.log.Warn("clients not handed over, they stay", zap.NamedError("err", err))
 			return
@@ -44,6 +47,7 @@ func (f *following) handOverAll(ctx context.Context) {
 		if all > 0 {
 			f.tell("handed_over", "", fmt.Sprintf("%d clients have gone to the successor", all), zap.Duration("dur", time.Since(begun)))
 			all = 0
+			f.tellNow()
 		}
 		f.once.Do(func() { close(f.first) })
 		select {
@@ -52,6 +56,15 @@ func (f *following) handOverAll(ctx context.Context) {
 		case <-again.C:
 			begun = time.Now()
 		}
+	}
+}
+
+// tellNow has the successor hear at once what this process has: others may come in
+// instead of those that have gone.
+func (f *following) tellNow() {
+	select {
+	case f.news <- struct{}{}:
+	default:
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 type inheritance struct {
 	conn    *handover.Conn
 	welcome handover.Welcome
-	sockets []passed     // that nobody has taken
+	sockets []passed // that nobody has taken
+	left    []handover.Socket
 	first   *predecessor // it, once this process has its place; nil: it has not
 }
 
@@ -106,6 +107,33 @@ func (i *inheritance) take(what, address string) *os.File {
 	return file
 }
 
+// takeSocket is the one where successors come; nil: there is none.
+func (i *inheritance) takeSocket() *passed {
+	if i == nil {
+		return nil
+	}
+	for _, s := range i.sockets {
+		if s.What == handover.Upgrade {
+			s.File = i.take(s.What, s.Address)
+			return &s
+		}
+	}
+	return nil
+}
+
+// path is that of the file that goes with a socket.
+func (i *inheritance) path(what, address string) string {
+	if i == nil {
+		return ""
+	}
+	for _, s := range i.welcome.Sockets {
+		if s.What == what && s.Address == address {
+			return s.Path
+		}
+	}
+	return ""
+}
+
 // leave closes what nobody has taken.
 func (i *inheritance) leave() {
 	if i == nil {
@@ -113,6 +141,7 @@ func (i *inheritance) leave() {
 	}
 	for _, s := range i.sockets {
 		s.Close()
+		i.left = append(i.left, s.Socket)
 	}
 	i.sockets = nil
 }

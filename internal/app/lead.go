@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -30,6 +29,7 @@ type predecessor struct {
 	batches arrivals      // of the goroutine that receives
 
 	mu      sync.Mutex
+	left    bool // it was told to follow another one
 	report  handover.Report
 	metrics metrics.Exposition // the last that it has said
 	asked   chan struct{}      // closed with the next; nil: nobody has asked
@@ -44,7 +44,7 @@ func (a *App) takePlace(ctx context.Context) error {
 	}
 	a.awaitChecks(ctx)
 	conn := from.conn
-	if err := conn.Send(handover.KindReady, nil); err != nil {
+	if err := conn.Send(handover.KindReady, handover.Ready{Socket: a.succession.socket, Left: from.left}); err != nil {
 		return err
 	}
 	m, err := conn.Receive(time.Now().Add(welcomeWithin))
@@ -52,19 +52,21 @@ func (a *App) takePlace(ctx context.Context) error {
 		return err
 	}
 	defer m.Close()
-	var report handover.Report
-	if err := open(m, handover.KindYours, &report); err != nil {
+	var yours handover.Yours
+	if err := open(m, handover.KindYours, &yours); err != nil {
 		return err
 	}
-	lock, err := a.awaitLock()
-	if err != nil {
+	if err := a.awaitLock(); err != nil {
 		return err
 	}
-	a.succession.serve(lock)
+	a.settle()
+	if yours.State != nil && a.alone != nil {
+		a.council.Recall(*yours.State) // what was decided since Welcome
+	}
 	p := a.newPredecessor(conn, from.welcome.Hello)
-	p.report = report
-	a.enroll(p)
+	p.report = yours.Report
 	from.first = p
+	a.enroll(p)
 	return nil
 }
 
@@ -73,7 +75,6 @@ func (a *App) leadFirst(ctx context.Context) {
 	if from := a.succession.from; from != nil && from.first != nil {
 		a.succession.links.Go(func() {
 			defer from.conn.Close()
-			defer context.AfterFunc(ctx, from.conn.Interrupt)()
 			a.lead(ctx, from.first)
 		})
 	}
@@ -150,15 +151,21 @@ func (a *App) inherited(m remembered) (remembered, cluster.State) {
 }
 
 // awaitLock takes the lock, which the predecessor is giving back.
-func (a *App) awaitLock() (lock *handover.Lock, err error) {
+func (a *App) awaitLock() error {
+	if a.succession.lock != nil {
+		return nil // it is another one than the predecessor's
+	}
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.Now().Add(welcomeWithin); time.Now().Before(deadline); <-again.C {
-		if lock, err = handover.TakeLock(a.succession.socket); !errors.Is(err, handover.ErrHeld) {
-			return lock, err
+	for deadline := time.Now().Add(welcomeWithin); ; <-again.C {
+		lock, err := handover.TakeLock(a.succession.socket)
+		if err == nil {
+			a.succession.serve(lock)
+		}
+		if !errors.Is(err, handover.ErrHeld) || time.Now().After(deadline) {
+			return err
 		}
 	}
-	return nil, err
 }
 
 func (a *App) newPredecessor(conn *handover.Conn, hello handover.Hello) *predecessor {
@@ -168,7 +175,8 @@ func (a *App) newPredecessor(conn *handover.Conn, hello handover.Hello) *predece
 // lead tells a predecessor what is decided, and takes what it says, until it has gone.
 func (a *App) lead(ctx context.Context, p *predecessor) {
 	a.enroll(p)
-	defer a.dismiss(ctx, p)
+	defer a.dismiss(p)
+	defer context.AfterFunc(ctx, func() { a.endWith(p) })()
 	inner, cancel := context.WithCancel(ctx)
 	var telling sync.WaitGroup
 	telling.Go(func() { a.tellDecided(inner, p) })
@@ -180,16 +188,37 @@ func (a *App) lead(ctx context.Context, p *predecessor) {
 			err = a.hear(p, &m)
 			m.Close()
 		}
-		switch {
-		case errors.Is(err, errDone), ctx.Err() != nil:
-			return
-		case errors.Is(err, io.EOF):
-			p.batches.orphaned(true)
-			fallthrough
-		case err != nil:
-			a.log.Warn("a predecessor has gone", zap.Int("pid", p.hello.PID), zap.Int("clients", p.lastReport().Clients), zap.NamedError("err", err))
+		if err != nil {
+			a.lost(ctx, p, err)
 			return
 		}
+	}
+}
+
+// endWith has a predecessor stop, as this process does, unless somebody else serves.
+// What it has said until then is received still.
+func (a *App) endWith(p *predecessor) {
+	p.conn.EndWithin(farewellWithin)
+	if !a.succession.isFollowing() {
+		_ = p.conn.Send(handover.KindStop, nil)
+	}
+	p.conn.Interrupt()
+}
+
+// lost is the end of what a predecessor says. If that is its own end, nobody else
+// relays the clients that were on their way.
+func (a *App) lost(ctx context.Context, p *predecessor, err error) {
+	died := p.conn.HasDied(err)
+	p.batches.orphaned(died)
+	pid, clients := zap.Int("pid", p.hello.PID), zap.Int("clients", p.lastReport().Clients)
+	switch {
+	case ctx.Err() != nil, p.hasLeft():
+	case errors.Is(err, errDone):
+		a.log.Info("a predecessor has ended", pid)
+	case died:
+		a.log.Warn("a predecessor has died, and its clients are lost", pid, clients, zap.NamedError("err", err))
+	default:
+		a.log.Warn("a predecessor is not understood any more, it goes on alone", pid, clients, zap.NamedError("err", err))
 	}
 }
 
@@ -247,10 +276,8 @@ func (a *App) tellDecided(ctx context.Context, p *predecessor) {
 	defer tick.Stop()
 	for {
 		v := a.council.View()
-		reports := slices.Clone(v.Members)
-		if err := p.conn.Send(handover.KindDecided, handover.Decided{State: v.State, Reports: reports}); err != nil {
-			p.conn.Interrupt()
-			return
+		if p.conn.Send(handover.KindDecided, handover.Decided{State: v.State, Reports: v.Members, Socket: a.succession.at()}) != nil {
+			return // what is received ends, too
 		}
 		select {
 		case <-ctx.Done():
@@ -263,15 +290,17 @@ func (a *App) tellDecided(ctx context.Context, p *predecessor) {
 
 // leadAll takes in what all predecessors have said last.
 func (a *App) leadAll() {
-	if a.alone == nil {
-		return
-	}
 	var peers []cluster.Peer
+	beside := 0
 	for _, p := range a.predecessors() {
 		r := p.lastReport()
 		peers = append(peers, cluster.Peer{Report: r.Report, Claims: r.Claims})
+		beside += r.Clients
 	}
-	a.alone.Lead(peers)
+	a.handler.Beside(beside)
+	if a.alone != nil {
+		a.alone.Lead(peers)
+	}
 }
 
 // predecessorsShown are the predecessors as the API shows them.
@@ -302,15 +331,13 @@ func (a *App) enroll(p *predecessor) {
 	a.leadAll()
 }
 
-// dismiss is for a predecessor that has gone, or that this process leaves.
-func (a *App) dismiss(ctx context.Context, p *predecessor) {
+// dismiss is for a predecessor that has gone, or follows another one.
+func (a *App) dismiss(p *predecessor) {
 	s := &a.succession
-	if ctx.Err() != nil && !s.isFollowing() {
-		_ = p.conn.Send(handover.KindStop, nil)
-	}
-	p.batches.orphaned(false)
-	if err := a.together.Left(p.lastMetrics()); err != nil {
-		a.log.Warn("what a predecessor has counted is lost", zap.NamedError("err", err))
+	if !p.hasLeft() {
+		if err := a.together.Left(p.lastMetrics()); err != nil {
+			a.log.Warn("what a predecessor has counted is lost", zap.NamedError("err", err))
+		}
 	}
 	s.mu.Lock()
 	delete(s.predecessors, p)
@@ -319,8 +346,23 @@ func (a *App) dismiss(ctx context.Context, p *predecessor) {
 	a.leadAll()
 }
 
-// name is what its clients are known by here.
-func (p *predecessor) name() string { return fmt.Sprint("process ", p.hello.PID) }
+// name is what its clients are known by here. The PID would be that of others, too,
+// where each is in a container.
+func (p *predecessor) name() string { return fmt.Sprintf("predecessor %p", p) }
+
+// leave has it follow the one that serves now.
+func (p *predecessor) leave() {
+	p.mu.Lock()
+	p.left = true
+	p.mu.Unlock()
+	_ = p.conn.Send(handover.KindLeave, nil)
+}
+
+func (p *predecessor) hasLeft() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
+}
 
 func (p *predecessor) set(r handover.Report) {
 	p.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,6 +30,8 @@ type listener struct {
 	clients      relay.Listener  // below that
 	certificates *certs.Store    // nil: no TLS
 	clientCA     *certs.ClientCA // nil: no TLS
+	address      string          // in the configuration
+	left         *atomic.Bool    // whether it is closed, as a successor does not want it
 }
 
 // Listen opens every address of the configuration, the admin endpoint's too, and
@@ -94,7 +97,7 @@ func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshake
 		return listener{}, err
 	}
 	if o.TLS == nil {
-		return listener{Listener: clients, clients: clients}, nil
+		return listener{Listener: clients, clients: clients, address: o.Address, left: new(atomic.Bool)}, nil
 	}
 	store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, a.config), a.issued(o))
 	if err != nil {
@@ -108,7 +111,7 @@ func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshake
 	}
 	secure := authority.Guard(store.Config(o.TLS.Version()))
 	handshakes.Limit(secure)
-	return listener{tls.NewListener(clients, secure), clients, store, authority}, nil
+	return listener{tls.NewListener(clients, secure), clients, store, authority, o.Address, new(atomic.Bool)}, nil
 }
 
 // newHandshakes is how many TLS handshakes of all listeners compute at the same

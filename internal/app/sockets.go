@@ -51,18 +51,22 @@ func inherited(l net.Listener) (net.Listener, error) {
 // who may come in there depends on admin.address, the socket must be at that.
 func (a *App) openOperators(o endpoint.Options) (l net.Listener, err error) {
 	if passed := a.succession.from.take(handover.Admin, o.Address); passed != nil {
-		a.operators, err = handover.GateOf(passed)
+		a.operators, err = handover.GateOf(passed, a.succession.from.path(handover.Admin, o.Address))
 		return a.operators, err
 	}
+	path := ""
 	if l = a.Sockets.Take("admin", o.Address); l != nil {
 		l, err = privateSocket(l, o)
 	} else {
+		if file, isUnix := endpoint.Socket(o.Address); isUnix {
+			path = file
+		}
 		l, err = endpoint.Listen(o.Address)
 	}
 	if err != nil {
 		return nil, err
 	}
-	a.operators, err = handover.NewGate(l)
+	a.operators, err = handover.NewGate(l, path)
 	return a.operators, err
 }
 

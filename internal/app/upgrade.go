@@ -40,7 +40,8 @@ const firstBatches = 5 * time.Second
 
 // starting is a process that is started to take over.
 type starting struct {
-	result chan error // has one: whether it has
+	environment map[string]string // that is changed
+	result      chan error        // has one: whether it has
 }
 
 // outcome tells who waits for the upgrade under way.
@@ -61,7 +62,7 @@ func (a *App) Upgrade(request admin.UpgradeRequest) (admin.Upgraded, error) {
 	if err := a.upgradable(); err != nil {
 		return admin.Upgraded{}, fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}
-	wait, err := s.begin()
+	wait, err := s.begin(request.Environment)
 	if err != nil {
 		return admin.Upgraded{}, fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}
@@ -95,13 +96,13 @@ func (a *App) upgradable() error {
 	return nil
 }
 
-func (s *succession) begin() (*starting, error) {
+func (s *succession) begin(environment map[string]string) (*starting, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started != nil {
 		return nil, errors.New("an upgrade is under way")
 	}
-	s.started = &starting{result: make(chan error, 1)}
+	s.started = &starting{environment: environment, result: make(chan error, 1)}
 	return s.started, nil
 }
 
@@ -109,6 +110,26 @@ func (s *succession) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.started = nil
+}
+
+func (s *succession) isUpgrading() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started != nil
+}
+
+// takeEnvironment gives this process the variables that its successor was given: they
+// are in the configuration that both read.
+func (a *App) takeEnvironment() {
+	s := &a.succession
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started == nil {
+		return
+	}
+	for name, value := range s.started.environment {
+		_ = os.Setenv(name, value)
+	}
 }
 
 // successor is a process that was started.
@@ -134,7 +155,7 @@ func (a *App) startSuccessor(environment map[string]string) (*successor, error) 
 	cmd := exec.Command(a.Program.Path, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{tell}
-	cmd.Env = append(successorEnvironment(os.Environ(), environment), FailureFile+"=3", Predecessor+"="+a.succession.socket)
+	cmd.Env = append(successorEnvironment(os.Environ(), environment), FailureFile+"=3", Predecessor+"="+a.succession.at())
 	if err := cmd.Start(); err != nil {
 		told.Close()
 		return nil, fmt.Errorf("start the new process: %w", err)

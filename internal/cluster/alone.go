@@ -36,9 +36,11 @@ func NewAlone(changed func(View), report func() Report) *Alone {
 	return a
 }
 
-// Recall is what was known before a restart. It is called before Run and Decide, and
-// tells nobody.
+// Recall is what was known before a restart, or to a predecessor. It is called before
+// anybody decides, and tells nobody.
 func (a *Alone) Recall(known State) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
 	a.clock.see(known.newest())
 	a.view.Store(&View{State: known.Clone()})
 }
@@ -107,8 +109,19 @@ func (a *Alone) together(s State, peers []Peer) View {
 			}
 		}
 	}
-	v.upgrades = partsOf(own)
+	v.upgrades = partsOf(own, 1-restOfUpgrades)
 	return v
+}
+
+// Yield is for a process whose place another one takes: from now on Decide errors, and
+// there may be so many clients as it claims. It returns what was decided.
+func (a *Alone) Yield(claims map[string]int) State {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	a.led = true
+	own := a.Report()
+	a.show(View{Self: a.id, Processes: true, State: a.View().State, Members: []Report{own}, quotas: maps.Clone(claims), upgrades: partsOf(own, restOfUpgrades)})
+	return a.View().State.Clone()
 }
 
 // Follow is what the successor has decided, and what all say of themselves. From then
@@ -122,7 +135,7 @@ func (a *Alone) Follow(s State, reports []Report, claims map[string]int) {
 	others := slices.DeleteFunc(slices.Clone(reports), func(r Report) bool { return r.ID == a.id })
 	a.show(View{
 		Self: a.id, Processes: true, State: s, Members: append([]Report{own}, others...), quotas: maps.Clone(claims),
-		upgrades: partsOf(own),
+		upgrades: partsOf(own, restOfUpgrades/float64(max(1, len(others)))),
 	})
 }
 
@@ -134,12 +147,14 @@ func (a *Alone) Unfollow() {
 	a.show(View{State: a.View().State})
 }
 
-// partsOf gives each node's upgrades_per_second to both, half and half: a predecessor
-// lets nobody in, but may have sessions to move.
-func partsOf(own Report) map[string]float64 {
+// restOfUpgrades is the part of each node's upgrades_per_second that the predecessors
+// have together: they let nobody in, but may have sessions to move.
+const restOfUpgrades = 0.2
+
+func partsOf(own Report, part float64) map[string]float64 {
 	parts := make(map[string]float64, len(own.Nodes))
 	for node := range own.Nodes {
-		parts[node] = 0.5
+		parts[node] = part
 	}
 	return parts
 }

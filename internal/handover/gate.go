@@ -3,6 +3,7 @@ package handover
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"sync"
@@ -16,10 +17,13 @@ import (
 // process accepts there.
 type Gate struct {
 	listening
+	ended chan struct{} // closed by Close
+	end   sync.Once
+
 	mu     sync.Mutex
 	opened chan struct{} // closed when it accepts again; nil: it does
-	ended  chan struct{} // closed by Close
-	end    sync.Once
+	path   string        // of the unix socket's file, if that goes with it; empty: none does
+	keep   bool          // the file is another process's, too
 }
 
 // listening is what listeners of TCP and of unix sockets have.
@@ -30,29 +34,32 @@ type listening interface {
 }
 
 // NewGate makes a gate of a *net.TCPListener or a *net.UnixListener, which belongs to
-// it from then on.
-func NewGate(l net.Listener) (*Gate, error) {
+// it from then on. The file at path is removed by Close; empty: none is.
+func NewGate(l net.Listener, path string) (*Gate, error) {
 	of, ok := l.(listening)
 	if !ok {
 		return nil, errors.New("got a listener that is neither of TCP nor of a unix socket")
 	}
-	return &Gate{listening: of, ended: make(chan struct{})}, nil
+	if l, ok := of.(*net.UnixListener); ok {
+		l.SetUnlinkOnClose(false)
+	}
+	return &Gate{listening: of, ended: make(chan struct{}), path: path}, nil
 }
 
-// GateOf makes a gate of a socket that another process has passed, and closes the
-// file.
-func GateOf(file *os.File) (*Gate, error) {
-	defer file.Close()
-	l, err := net.FileListener(file)
+// GateOf is NewGate for a socket that another process has passed, which has the file,
+// too, until Keep. It closes the descriptor's file.
+func GateOf(socket *os.File, path string) (*Gate, error) {
+	defer socket.Close()
+	l, err := net.FileListener(socket)
 	if err != nil {
-		return nil, fmt.Errorf("socket %s: %w", file.Name(), err)
+		return nil, fmt.Errorf("socket %s: %w", socket.Name(), err)
 	}
-	g, err := NewGate(l)
+	g, err := NewGate(l, path)
 	if err != nil {
 		l.Close()
-		return nil, fmt.Errorf("socket %s: %w", file.Name(), err)
+		return nil, fmt.Errorf("socket %s: %w", socket.Name(), err)
 	}
-	g.Keep(false)
+	g.Keep(true)
 	return g, nil
 }
 
@@ -106,16 +113,45 @@ func (g *Gate) Resume() {
 	}
 }
 
-// Keep leaves a unix socket's file where it is when the gate is closed, or does not.
+// Keep leaves the file where it is when the gate is closed, or does not.
 func (g *Gate) Keep(file bool) {
-	if l, ok := g.listening.(*net.UnixListener); ok {
-		l.SetUnlinkOnClose(!file)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.keep = file
+}
+
+// Path is where the file is that goes with the gate; empty: there is none.
+func (g *Gate) Path() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.path
+}
+
+// Link has the socket be found at another path, too. What is there is replaced.
+func (g *Gate) Link(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
+	return os.Link(g.Path(), path)
+}
+
+// Moved is that the file goes with the gate that is at path now.
+func (g *Gate) Moved(path string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.path = path
 }
 
 // Close implements net.Listener.
 func (g *Gate) Close() error {
-	g.end.Do(func() { close(g.ended) })
+	g.end.Do(func() {
+		close(g.ended)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.path != "" && !g.keep {
+			_ = os.Remove(g.path)
+		}
+	})
 	return g.listening.Close()
 }
 

@@ -15,6 +15,8 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,8 +38,10 @@ const (
 
 // Conn is a connection between the two. One goroutine may receive while others send.
 type Conn struct {
-	unix    *net.UnixConn
-	sending sync.Mutex
+	unix        *net.UnixConn
+	sending     sync.Mutex
+	last        atomic.Pointer[time.Time] // when sending ends for good; nil: never
+	interrupted atomic.Bool
 }
 
 // Message is what one says to the other. Whoever has it closes its files: they are
@@ -69,8 +73,47 @@ func (c *Conn) Close() error { return c.unix.Close() }
 // IsTimeout is whether the other one has taken nothing for too long.
 func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// Interrupt ends what is being received, now and later, with io.EOF.
-func (c *Conn) Interrupt() { _ = c.unix.CloseRead() }
+// Interrupt ends what is being received with io.EOF, behind what has come already.
+// From then on the other one can send nothing.
+func (c *Conn) Interrupt() {
+	c.interrupted.Store(true)
+	_ = c.unix.CloseRead()
+}
+
+// HasDied is whether an error of Receive is that the other one has ended, or has
+// closed the connection: nobody has called Interrupt here.
+func (c *Conn) HasDied(err error) bool {
+	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	return ended && !c.interrupted.Load()
+}
+
+// EndWithin has sending fail after d, now and later.
+func (c *Conn) EndWithin(d time.Duration) {
+	last := time.Now().Add(d)
+	c.last.Store(&last)
+	_ = c.unix.SetWriteDeadline(last)
+}
+
+// sendUntil is when sending fails that begins now.
+func (c *Conn) sendUntil() time.Time {
+	until := time.Now().Add(sendWithin)
+	if last := c.last.Load(); last != nil && last.Before(until) {
+		return *last
+	}
+	return until
+}
+
+// Await waits for d at most until there is something to receive, be it the end.
+func (c *Conn) Await(d time.Duration) bool {
+	raw, err := c.unix.SyscallConn()
+	if err != nil || c.unix.SetReadDeadline(time.Now().Add(d)) != nil {
+		return false
+	}
+	return raw.Read(func(fd uintptr) bool {
+		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return !errors.Is(err, unix.EAGAIN)
+	}) == nil
+}
 
 // Send says something. The descriptors stay the caller's.
 func (c *Conn) Send(kind string, body any, files ...int) error {
@@ -83,7 +126,7 @@ func (c *Conn) Send(kind string, body any, files ...int) error {
 	}
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	if err := c.unix.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil {
+	if err := c.unix.SetWriteDeadline(c.sendUntil()); err != nil {
 		return err
 	}
 	var rights []byte

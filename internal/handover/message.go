@@ -14,8 +14,8 @@ const (
 	KindFollow   = "follow"    // a former predecessor: Hello. It looks for who serves now.
 	KindWelcome  = "welcome"   // who serves: Welcome, with the listening sockets
 	KindRefused  = "refused"   // who serves: Refusal. Nothing has changed.
-	KindReady    = "ready"     // successor: it can serve
-	KindYours    = "yours"     // predecessor: Report. It accepts nobody from now on.
+	KindReady    = "ready"     // successor: Ready. It can serve.
+	KindYours    = "yours"     // predecessor: Yours. It accepts nobody from now on.
 
 	KindClients = "clients" // predecessor: Batch, with two descriptors a client
 	KindHave    = "have"    // successor: Have. It relays none of them yet.
@@ -55,6 +55,7 @@ type Welcome struct {
 type Socket struct {
 	What    string `json:"what"` // one of the constants below
 	Address string `json:"address,omitempty"`
+	Path    string `json:"path,omitempty"` // of the file that goes with it, see Gate; empty: none does
 }
 
 // What a Socket can be.
@@ -64,6 +65,18 @@ const (
 	Upgrade  = "upgrade"   // where successors come
 	StateDir = "state_dir" // the locked file in it
 )
+
+// Ready is what a successor needs of its predecessor from then on.
+type Ready struct {
+	Socket string   `json:"socket,omitempty"` // where it is found; empty: where its predecessor was
+	Left   []Socket `json:"left,omitempty"`   // that it does not want: the predecessor closes them
+}
+
+// Yours is what a predecessor leaves.
+type Yours struct {
+	Report
+	State *cluster.State `json:"state"` // what it has decided until then; nil: what it said in Welcome
+}
 
 // Refusal is why there is no take-over.
 type Refusal struct {
@@ -85,6 +98,7 @@ type Report struct {
 type Decided struct {
 	State   cluster.State    `json:"state"`
 	Reports []cluster.Report `json:"reports"` // of all, the successor's with them
+	Socket  string           `json:"socket"`  // where the successor is found
 }
 
 // Batch are clients that are on their way.

@@ -17,7 +17,7 @@ func Listen(path string) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewGate(l)
+	return NewGate(l, path)
 }
 
 // AcceptPeer waits for somebody of the same user. The error is the listener's.

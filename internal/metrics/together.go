@@ -35,8 +35,22 @@ func NewTogether(own prometheus.Gatherer, others func() []Exposition) *Together 
 	return &Together{own: own, others: others, gone: make(families)}
 }
 
-// Gather implements prometheus.Gatherer. It is also what a process says that has
-// predecessors itself.
+// Own gathers what this process has counted, and those that are gone: it is what a
+// process says of itself whose place another one has.
+func (t *Together) Own() prometheus.Gatherer {
+	return &Together{own: t.own, others: func() []Exposition { return nil }, gone: t.left()}
+}
+
+// left is what those have counted that are gone.
+func (t *Together) left() families {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := make(families)
+	left.add(t.gone.list(), everything)
+	return left
+}
+
+// Gather implements prometheus.Gatherer.
 func (t *Together) Gather() ([]*dto.MetricFamily, error) {
 	own, err := t.own.Gather()
 	if err != nil {
