@@ -55,6 +55,7 @@ type following struct {
 	led     sync.Once     // it is told for the first time what is decided
 	once    sync.Once     // closes first
 	first   chan struct{} // closed when all have been tried once
+	like    chan struct{} // closed when it has the successor's configuration
 	given   atomic.Int64  // clients that were handed over
 	staying atomic.Int64  // clients that cannot be
 	news    chan struct{} // has one when the successor is to hear at once what this process has
@@ -62,7 +63,7 @@ type following struct {
 
 // followOn begins to follow a successor.
 func (a *App) followOn(conn *handover.Conn) *following {
-	f := &following{App: a, conn: conn, have: make(chan handover.Have, 1), first: make(chan struct{}), news: make(chan struct{}, 1)}
+	f := &following{App: a, conn: conn, have: make(chan handover.Have, 1), first: make(chan struct{}), like: make(chan struct{}), news: make(chan struct{}, 1)}
 	a.succession.hand(conn)
 	a.succession.link.Store(f)
 	return f
@@ -79,6 +80,7 @@ func (f *following) run(ctx context.Context) error {
 	f.sent.Go(func() { f.handOverAll(inner) })
 	f.sent.Go(func() {
 		f.reloadFollower()
+		close(f.like)
 		f.depart(inner)
 	})
 	err := f.receive()

@@ -240,9 +240,11 @@ func (a *App) upgraded(c *successor) admin.Upgraded {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), firstBatches)
 	defer cancel()
-	select {
-	case <-f.first:
-	case <-ctx.Done():
+	for _, known := range []chan struct{}{f.first, f.like} {
+		select {
+		case <-known:
+		case <-ctx.Done():
+		}
 	}
 	u.HandedOver, u.Staying = int(f.given.Load()), int(f.staying.Load())
 	u.Until = f.until()

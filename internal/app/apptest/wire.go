@@ -49,6 +49,9 @@ func (s *Stack) Ask(request string) (*http.Response, string) {
 	return s.Wire(request + "\r\n").Answer()
 }
 
+// Over is a client over a connection that the test has made.
+func (s *Stack) Over(conn net.Conn) *Wire { return &Wire{conn, s.T, bufio.NewReader(conn)} }
+
 // Send writes this.
 func (w *Wire) Send(text string) {
 	w.t.Helper()
