@@ -57,7 +57,7 @@ func (a *App) offer(conn *handover.Conn) (ready handover.Ready, err error) {
 	}
 	welcome := handover.Welcome{Hello: a.hello(), Sockets: sockets, State: a.council.View().State, Down: a.down()}
 	if welcome.Found, err = json.Marshal(a.discovery.found()); err != nil {
-		return err
+		return ready, err
 	}
 	if err := conn.Send(handover.KindWelcome, welcome, descriptors(files)...); err != nil {
 		return ready, err
