@@ -135,6 +135,10 @@ func (f *following) obey(m handover.Message) error {
 		f.succession.together()
 		f.succession.gone(errStopTogether)
 	case handover.KindLeave:
+		var next handover.Leave
+		if m.Body != nil && m.Into(&next) == nil {
+			f.succession.move(next.Socket)
+		}
 		return errPassed
 	default: // of a later version
 	}
@@ -226,7 +230,7 @@ func (a *App) departure() (begun time.Time, spread time.Duration) {
 // pass has the processes that follow this one follow its successor, which serves now.
 func (f *following) pass() {
 	for _, p := range f.predecessors() {
-		p.leave()
+		p.leave(f.succession.at())
 	}
 }
 

@@ -350,12 +350,12 @@ func (a *App) dismiss(p *predecessor) {
 // where each is in a container.
 func (p *predecessor) name() string { return fmt.Sprintf("predecessor %p", p) }
 
-// leave has it follow the one that serves now.
-func (p *predecessor) leave() {
+// leave has it follow the one that serves now, at that socket.
+func (p *predecessor) leave(socket string) {
 	p.mu.Lock()
 	p.left = true
 	p.mu.Unlock()
-	_ = p.conn.Send(handover.KindLeave, nil)
+	_ = p.conn.Send(handover.KindLeave, handover.Leave{Socket: socket})
 }
 
 func (p *predecessor) hasLeft() bool {

@@ -27,7 +27,7 @@ const (
 	KindMetrics = "metrics" // successor: it wants to know them; predecessor: Metrics
 	KindReload  = "reload"  // successor: the configuration has changed
 	KindStop    = "stop"    // successor: it was told to stop, and so are you
-	KindLeave   = "leave"   // successor: it has a successor itself, which you are to follow
+	KindLeave   = "leave"   // successor: Leave. It has a successor itself, which you are to follow.
 	KindDone    = "done"    // predecessor: Metrics, its last. It has no clients left and ends.
 )
 
@@ -99,6 +99,11 @@ type Decided struct {
 	State   cluster.State    `json:"state"`
 	Reports []cluster.Report `json:"reports"` // of all, the successor's with them
 	Socket  string           `json:"socket"`  // where the successor is found
+}
+
+// Leave says where the next one is found.
+type Leave struct {
+	Socket string `json:"socket,omitempty"` // empty: where this one was
 }
 
 // Batch are clients that are on their way.
