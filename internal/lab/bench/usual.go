@@ -55,13 +55,13 @@ func (p *paired) usualTrips(ctx context.Context) error {
 	for _, of := range []struct {
 		name, title string
 		load.Trips
-	}{{"calm-trip", "CPU per round trip at 500/s", calm}, {"full-trip", "CPU per round trip, 64 at once", full}} {
+	}{{"calm-trip", "round trip at 500/s", calm}, {"full-trip", "round trip, 64 at once", full}} {
 		if err := p.usualTrip(ctx, of.Trips); err != nil {
 			return err
 		}
 		for _, c := range p.contenders {
-			p.addUsual(c, of.name, of.title, "µs", perEvent(c.trips))
-			p.addUsual(c, of.name+"-p99", "p99 of them", "µs", c.percentile(0.99))
+			p.addUsual(c, of.name, "CPU per "+of.title, "µs", perEvent(c.trips))
+			p.addUsual(c, of.name+"-p99", of.title+", p99", "µs", c.percentile(0.99))
 		}
 	}
 	return nil
