@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"fermata/internal/app/apptest"
+	"fermata/internal/handover"
 )
 
 // TestTheCommitBeforeAndThisOneTakeOverFromEachOther is about the protocol between two
@@ -77,6 +79,9 @@ func commitBefore(t *testing.T) (binary string) {
 	t.Helper()
 	if err := exec.CommandContext(t.Context(), "git", "cat-file", "-e", "HEAD~1:internal/handover/message.go").Run(); err != nil {
 		t.Skip("SKIPPED: there is no commit before this one whose Fermata can take over: no git history here, or a shallow clone")
+	}
+	if then := git(t, "show", "HEAD~1:internal/handover/handover.go"); !strings.Contains(then, fmt.Sprintf("const Version = %d\n", handover.Version)) {
+		t.Skipf("SKIPPED: the commit before has another version of the protocol than %d, and is refused", handover.Version)
 	}
 	begun := time.Now()
 	folder := t.TempDir()
