@@ -8,15 +8,23 @@ import (
 
 	"go.uber.org/zap"
 
+	"fermata/balancer"
 	"fermata/internal/cluster"
 	"fermata/internal/config"
 	"fermata/internal/handover"
 	"fermata/internal/metrics"
 )
 
-// reserve is how many more clients a follower may have on a node with max_connections
-// than it has: those that are on the way in, and sessions that move there.
-const reserve = 16
+// mostReserve is how many more clients a follower may have on a node with
+// max_connections than it has: those that are on the way in, and sessions that move
+// there.
+const mostReserve = 16
+
+// reserve is that many, or a quarter of the free places: who is sent to the successor
+// must find one.
+func reserve(v cluster.View, n balancer.Status) int {
+	return min(mostReserve, max(0, n.MaxConnections-connections(v, n)-n.Requests)/4)
+}
 
 // claims are how many clients this process may have on each node with max_connections,
 // which only gets fewer while it follows. Nil: there is a cluster, which sees to that.
@@ -27,13 +35,13 @@ func (a *App) claims() map[string]int {
 	s := &a.succession
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.claimed
+	view, before := a.council.View(), s.claimed
 	s.claimed = make(map[string]int)
 	for _, n := range a.pool.Nodes() {
 		if n.MaxConnections == 0 {
 			continue
 		}
-		claim := min(n.Connections+n.Requests+reserve, n.MaxConnections)
+		claim := min(n.Connections+n.Requests+reserve(view, n), n.MaxConnections)
 		if last, known := before[n.Name]; known {
 			claim = min(claim, last)
 		}
