@@ -226,6 +226,25 @@ func TestAStopOfTheOneThatServesEndsAllAndTellsTheirClientsToComeLater(t *testin
 	again.stop()
 }
 
+func TestAServiceManagerThatStopsAllProcessesSendsNobodyToOneThatStops(t *testing.T) {
+	apptest.TakesSeconds(t)
+	t.Parallel()
+	s, first, pids, clients := three(t, "upgrade: {spread: 0s}\n")
+	for _, pid := range pids { // the oldest one first
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+	}
+	for i, c := range clients {
+		if code := closeCode(c); code != 4100 {
+			t.Errorf("client %d: got %d, want 4100: nobody serves", i, code)
+		}
+		c.Close()
+	}
+	if err := first.exited(); err != nil {
+		t.Errorf("got %v, want exit 0", err)
+	}
+	s.Eventually("all have ended", func() bool { return isGone(pids[1]) && isGone(pids[2]) })
+}
+
 func TestAStopOfAnOldProcessSendsItsClientsToTheNewOne(t *testing.T) {
 	apptest.TakesSeconds(t)
 	t.Parallel()

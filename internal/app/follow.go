@@ -30,6 +30,9 @@ func (a *App) follow(ctx context.Context, f *following) {
 	for f != nil {
 		err := f.run(ctx)
 		if ctx.Err() != nil {
+			if f.conn.HasDied(err) { // both were told to stop
+				a.succession.together()
+			}
 			return // the successor hears of this process's end, see farewell
 		}
 		f.conn.Close()
@@ -71,7 +74,7 @@ func (a *App) followOn(conn *handover.Conn) *following {
 
 // run follows until ctx ends, or the successor has gone.
 func (f *following) run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, f.conn.Interrupt)()
+	defer context.AfterFunc(ctx, f.lastWord)()
 	defer f.succession.link.Store(nil)
 	inner, cancel := context.WithCancel(ctx)
 	f.sent.Go(f.mentionAll)
@@ -89,6 +92,15 @@ func (f *following) run(ctx context.Context) error {
 	f.sent.Wait()
 	return err
 }
+
+// stopTogether is how long a process that is told to stop waits for the word that its
+// successor stops, too: a service manager tells all processes at once, and clients that
+// are sent to one that stops are refused.
+const stopTogether = 100 * time.Millisecond
+
+// lastWord ends what is received, once the successor has had the time to say that it
+// stops.
+func (f *following) lastWord() { time.AfterFunc(stopTogether, f.conn.Interrupt) }
 
 // receive takes what the successor says, until that ends.
 func (f *following) receive() error {
@@ -134,6 +146,7 @@ func (f *following) obey(m handover.Message) error {
 	case handover.KindStop:
 		f.succession.together()
 		f.succession.gone(errStopTogether)
+		return errStopTogether
 	case handover.KindLeave:
 		var next handover.Leave
 		if m.Body != nil && m.Into(&next) == nil {

@@ -19,8 +19,9 @@ import (
 const readyWithin = 20 * time.Second
 
 // giveWay gives this process's place to another one, once that can serve, and follows
-// it from then on. Until then nothing changes here.
-func (a *App) giveWay(ctx context.Context, conn *handover.Conn, hello handover.Hello) {
+// it from then on. Until then nothing changes here. ListenOn keeps the end of ctx from
+// ending the connection, which is up to follow.
+func (a *App) giveWay(ctx context.Context, conn *handover.Conn, hello handover.Hello, listenOn func() bool) {
 	s := &a.succession
 	if !s.giving.TryLock() {
 		a.refuse(conn, "another process is taking over")
@@ -45,6 +46,7 @@ func (a *App) giveWay(ctx context.Context, conn *handover.Conn, hello handover.H
 	s.outcome(err)
 	s.giving.Unlock() // who serves next may change while this process follows
 	defer s.giving.Lock()
+	listenOn()
 	a.follow(ctx, f)
 }
 

@@ -167,7 +167,7 @@ func (a *App) meet(ctx context.Context, conn *handover.Conn) {
 	case hello.Protocol != handover.Version:
 		a.refuse(conn, fmt.Sprintf("got version %d of the protocol between two Fermatas, want %d: stop this Fermata (%s) and start the other", hello.Protocol, handover.Version, a.Version))
 	case m.Kind == handover.KindTakeOver:
-		a.giveWay(ctx, conn, hello)
+		a.giveWay(ctx, conn, hello, stop)
 	case m.Kind == handover.KindFollow && (a.succession.isFollowing() || conn.PeerPID() == os.Getpid()): // it looks again, or was this process
 	case m.Kind == handover.KindFollow && stop():
 		a.lead(ctx, a.newPredecessor(conn, hello))
