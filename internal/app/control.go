@@ -126,7 +126,7 @@ func controlError(err error) error {
 		return meaning{err, admin.ErrUnknownNode}
 	case errors.Is(err, cluster.ErrAway):
 		return meaning{err, admin.ErrAway}
-	case errors.Is(err, balancer.ErrLastNode), errors.Is(err, balancer.ErrTooFewNodes), errors.Is(err, balancer.ErrNoRoom):
+	case errors.Is(err, cluster.ErrLed), errors.Is(err, balancer.ErrLastNode), errors.Is(err, balancer.ErrTooFewNodes), errors.Is(err, balancer.ErrNoRoom):
 		return fmt.Errorf("%w: %w", admin.ErrRefused, err)
 	}
 	return err

@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -145,6 +147,36 @@ func TestADrainWhileTheNewProcessStartsIsNotForgotten(t *testing.T) {
 	c.until(handover.KindYours, &yours)
 	if yours.State == nil || yours.State.Nodes["reverb-1"].Drain == nil || welcome.State.Nodes["reverb-1"].Drain != nil {
 		t.Errorf("got %+v, want the drain that was decided since %+v", yours.State, welcome.State)
+	}
+}
+
+func TestADrainThatComesToTheOldProcessIsRefused(t *testing.T) {
+	t.Parallel()
+	s := apptest.New(t, 2, "timeouts: {close: 1s}\n")
+	s.Dial() // has the old process stay
+	kept := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", strings.TrimPrefix(s.Admin, "unix:"))
+	}}
+	defer kept.CloseIdleConnections()
+	ask := func(method, path string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://localhost"+path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		answer, err := kept.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	ask("GET", "/v1/nodes")
+	successor(s).ready()
+	if got := ask("POST", "/v1/nodes/reverb-1/drain"); got != http.StatusConflict {
+		t.Errorf("got %d, want %d: another process decides", got, http.StatusConflict)
 	}
 }
 
