@@ -43,7 +43,13 @@ func TestACommandOnOneMemberIsForAllOfThem(t *testing.T) {
 	first, second, _ := edges(t)
 	first.Visit(6)
 	second.Visit(6)
-	second.Eventually("all clients are known", func() bool { return second.NodesNow()["reverb-1"].Connections == 4 })
+	second.Eventually("all clients are known", func() bool {
+		knows := true
+		for _, m := range nodesOf(second).Cluster.Members {
+			knows = knows && m.Clients == 6
+		}
+		return knows && second.NodesNow()["reverb-1"].Connections == 4
+	})
 	wantCLI(second, exitDone, "edge-1             6        ready", "", "status")
 	wantCLI(second, exitDone, "reverb-1  up      ready  2/950", "", "status", "--local")
 	wantCLI(first, exitDone, "reverb-1 is drained; 4 closed: without a session\n", "", "drain", "reverb-1", "--wait")
