@@ -37,6 +37,7 @@ func (a *App) decideUnasked(change func(cluster.View, *cluster.State) error) {
 func (a *App) decideWithin(limit time.Duration, local bool, change func(cluster.View, *cluster.State) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	defer a.tellPredecessors(false)
 	return controlError(a.council.Decide(ctx, local, func(v cluster.View, s *cluster.State) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()

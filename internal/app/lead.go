@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -26,6 +27,7 @@ type predecessor struct {
 	hello   handover.Hello
 	since   time.Time
 	changed chan struct{} // has one when there is something to tell it
+	reload  atomic.Bool   // which is that the configuration was reloaded
 	batches arrivals      // of the goroutine that receives
 
 	mu      sync.Mutex
@@ -275,6 +277,9 @@ func (a *App) tellDecided(ctx context.Context, p *predecessor) {
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
 	for {
+		if p.reload.Swap(false) && p.conn.Send(handover.KindReload, nil) != nil {
+			return
+		}
 		v := a.council.View()
 		if p.conn.Send(handover.KindDecided, handover.Decided{State: v.State, Reports: v.Members, Socket: a.succession.at()}) != nil {
 			return // what is received ends, too
@@ -284,6 +289,20 @@ func (a *App) tellDecided(ctx context.Context, p *predecessor) {
 			return
 		case <-p.changed:
 		case <-tick.C:
+		}
+	}
+}
+
+// tellPredecessors has all hear at once what is decided and, if it was reloaded, of the
+// configuration.
+func (a *App) tellPredecessors(reloaded bool) {
+	for _, p := range a.predecessors() {
+		if reloaded {
+			p.reload.Store(true)
+		}
+		select {
+		case p.changed <- struct{}{}:
+		default: // it is about to hear
 		}
 	}
 }

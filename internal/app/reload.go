@@ -45,6 +45,7 @@ func (a *App) Reload() (admin.Reloaded, error) {
 		a.log.Error("configuration not taken over, the old one stays", zap.NamedError("err", err))
 		return admin.Reloaded{}, err
 	}
+	a.tellPredecessors(true)
 	return a.reloaded(next.config), nil
 }
 
