@@ -22,7 +22,7 @@ test: setup lint race manifests packages
 # there are cores run at once. The packages that take longest begin: the last one runs
 # alone.
 race:
-	$(GO) test -race -p 3 -parallel 4 -timeout 25m ./proxy/relay ./internal/app ./cmd/fermata ./...
+	$(GO) test -race -p 4 -parallel 4 -timeout 25m ./proxy/relay ./internal/app ./cmd/fermata ./...
 
 # deploy/ as the API server and Compose read it; what that takes is compiled at the
 # first time, in some minutes. Go's cache does not see that files beyond the module
