@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -21,14 +23,31 @@ func failureFile() io.WriteCloser {
 	return os.NewFile(uintptr(fd), "failure file")
 }
 
-// thisProgram is how this process is started again. What is in the place of its file by
-// then is what starts.
+// thisProgram is how this process is started again: what is then at the path by which it
+// was started, be that a link to the present release.
 func thisProgram() app.Program {
-	path, err := os.Executable()
+	file, err := os.Executable()
 	if err != nil {
 		return app.Program{}
 	}
-	return app.Program{Path: path, Args: os.Args[1:]}
+	return app.Program{Path: startedAs(os.Args[0], file), Args: os.Args[1:]}
+}
+
+// startedAs is the path of a name by which a file was started, or else the file itself.
+func startedAs(name, file string) string {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return file
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return file
+	}
+	named, err := os.Stat(path)
+	running, runningErr := os.Stat(file)
+	if err != nil || runningErr != nil || !os.SameFile(named, running) {
+		return file
+	}
+	return path
 }
 
 type discard struct{ io.Writer }
