@@ -19,7 +19,10 @@ const (
 	batchSize = 50
 	// handOverAgain is when those are tried again that could not be handed over.
 	handOverAgain = time.Second
-	// answerTo is how long the successor may take to answer for a batch.
+	// batchBytes bounds what is known of the clients of a batch: a slow one may have a
+	// megabyte queued for either side, and a message has an end.
+	batchBytes = 8 << 20
+	// batchWithin is how long the successor may take to answer for a batch.
 	batchWithin = 5 * time.Second
 )
 
@@ -76,7 +79,13 @@ func (f *following) handOver(ctx context.Context, number int) (given int, err er
 		return 0, ctx.Err()
 	}
 	b := handover.Batch{Number: number}
-	var files []int
+	var files, sizes []int
+	for _, l := range leaving {
+		sizes = append(sizes, len(l.State()))
+	}
+	some := fitting(sizes)
+	resume(leaving[some:]) // until the next batch
+	leaving = leaving[:some]
 	for _, l := range leaving {
 		b.States = append(b.States, json.RawMessage(l.State()))
 		files = append(files, l.Client(), l.Node())
@@ -103,6 +112,16 @@ func (f *following) handOver(ctx context.Context, number int) (given int, err er
 		given++
 	}
 	return given, nil
+}
+
+// fitting is how many clients of these sizes are in a batch, one at least.
+func fitting(sizes []int) (some int) {
+	for all := 0; some < len(sizes); some++ {
+		if all += sizes[some]; all > batchBytes && some > 0 {
+			break
+		}
+	}
+	return some
 }
 
 func (f *following) awaitHave(ctx context.Context, number int) (handover.Have, error) {
