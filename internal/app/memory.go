@@ -31,7 +31,8 @@ func (a *App) tidyMemory(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if storm.passed(a.handler.Spent()) {
+		clients, _ := a.handler.Clients()
+		if storm.passed(a.handler.Spent(), clients) {
 			runtime.GC() // a sync.Pool keeps what it has over one collection
 			debug.FreeOSMemory()
 		}
@@ -44,15 +45,17 @@ const leastStorm = 200
 
 // storm is many clients that come or go. The zero value is ready.
 type storm struct {
-	before int64 // the count of a second ago
-	size   int64 // so far
+	spent, clients int64 // of a second ago
+	size           int64 // so far
 }
 
-// passed is whether a storm is over, by the count of all that ever came or went.
-// It is to be asked once a second.
-func (s *storm) passed(count int64) bool {
-	latest := count - s.before
-	s.before, s.size = count, s.size+latest
+// passed is whether a storm is over, by all that ever left memory behind (see
+// proxy.Handler.Spent) and by how many clients there are. It is to be asked once a
+// second.
+func (s *storm) passed(spent, clients int64) bool {
+	gone := max(0, s.clients-clients) // beside those whose places others have taken, who count
+	latest := spent - s.spent + gone
+	s.spent, s.clients, s.size = spent, clients, s.size+latest
 	over := s.size >= leastStorm && latest <= s.size/20
 	if over {
 		s.size = 0
