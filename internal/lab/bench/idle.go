@@ -85,8 +85,8 @@ func (b *bench) idleClients(ctx context.Context, r *running, transport string, c
 
 func (b *bench) addMemory(name, title, transport string, count int, r *running, bytes int64) {
 	memoryPanel := 0
-	if name == "memory" && count == b.clients {
-		memoryPanel = panel(name, transport)
+	if count == b.clients {
+		memoryPanel = panel(name + "/" + transport)
 	}
 	b.report.Add(report.Row{
 		Name:  fmt.Sprintf("%s/%s/%d", name, transport, count),

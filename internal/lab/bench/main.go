@@ -10,7 +10,6 @@ import (
 	"errors"
 	"flag"
 	"io"
-	"slices"
 	"time"
 
 	"fermata/internal/lab/bench/load"
@@ -62,8 +61,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	return errors.Join(r.Text(stdout), b.Write(r.JSON, func(w io.Writer) error {
-		return r.SVG(w, slices.DeleteFunc(slices.Clone(r.Columns), func(name string) bool { return name == direct || name == withSessions || name == withPace }))
+		return r.SVG(w, b.charted())
 	}))
+}
+
+// charted are the columns of the chart: programs with their usual configuration.
+func (b *bench) charted() (names []string) {
+	for _, p := range b.proxies {
+		if p.Name != direct {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 func parse(args []string, stderr io.Writer) (*bench, error) {

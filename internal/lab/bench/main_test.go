@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"fermata/internal/lab/bench/report"
 	"fermata/internal/lab/command"
 	"fermata/internal/lab/rival"
+	"fermata/internal/lab/sheet/sheettest"
 )
 
 func TestMain(m *testing.M) {
@@ -72,8 +74,15 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 	if row := r.Row("latency/plain/p50"); row == nil || row.Median(direct) <= 0 {
 		t.Errorf("got no round trip without a proxy:\n%s", &table)
 	}
-	if _, err := os.Stat(chart); err != nil {
-		t.Error(err)
+	if got := r.Exchanges["fermata"]; got != tls.X25519MLKEM768.String() {
+		t.Errorf("got key exchange %q, want %v", got, tls.X25519MLKEM768)
+	}
+	drawn, err := os.ReadFile(chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bars := sheettest.Shapes(t, string(drawn), "bar"); bars != len(charted) || strings.Contains(string(drawn), "not measured") {
+		t.Errorf("got %d bars, want one of Fermata in each of %d panels, and no other column:\n%s", bars, len(charted), drawn)
 	}
 }
 

@@ -82,15 +82,18 @@ const (
 	broadcastRate = 20000    // messages per second, of all clients together
 )
 
-// panel is a row's place in the chart: plain at the left, TLS beside it; 0: none.
-func panel(kind, transport string) int {
-	kinds := []string{"memory", "trip", "broadcast", "latency", "new"}
-	across := slices.Index([]string{"plain", "tls", "resumed"}, transport)
-	if across < 0 {
-		return 0
-	}
-	return 1 + slices.Index(kinds, kind)*len(transports) + across
+// charted are the rows of the chart, two a line.
+var charted = []string{
+	"memory/plain", "memory/tls", // of all idle clients
+	"trip/plain", "trip/tls",
+	"latency/plain/p99", "latency/tls/p99",
+	"broadcast/plain", "broadcast/tls",
+	"new/plain", "new/tls",
+	"new/resumed", "new/x25519",
 }
+
+// panel is a row's place in the chart, from 1 on; 0: none.
+func panel(name string) int { return 1 + slices.Index(charted, name) }
 
 // spoken is a transport as a title has it.
 func spoken(transport string) string {

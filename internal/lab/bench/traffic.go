@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"fermata/internal/lab/bench/load"
@@ -108,17 +107,18 @@ func (c *contender) pooled(p float64) float64 {
 }
 
 func (p *paired) addLatencies(c *contender) {
-	p.addLatency(c, "p50", c.percentile(0.5), 0)
-	p.addLatency(c, "p99", c.percentile(0.99), panel("latency", p.transport))
-	p.addLatency(c, "p99.9", c.pooled(0.999), 0)
+	p.addLatency(c, "p50", c.percentile(0.5))
+	p.addLatency(c, "p99", c.percentile(0.99))
+	p.addLatency(c, "p99.9", c.pooled(0.999))
 }
 
-func (p *paired) addLatency(c *contender, quantile string, latency float64, panel int) {
+func (p *paired) addLatency(c *contender, quantile string, latency float64) {
+	name := "latency/" + p.transport + "/" + quantile
 	p.report.Add(report.Row{
-		Name:  "latency/" + p.transport + "/" + quantile,
+		Name:  name,
 		Title: fmt.Sprintf("round trip %s at %d/s, %s", quantile, p.rate, spoken(p.transport)),
 		Unit:  "µs",
-		Panel: panel,
+		Panel: panel(name),
 	}, c.name, latency)
 }
 
@@ -134,12 +134,10 @@ func (p *paired) watchSchedule(c *contender, what string) {
 
 func microseconds(d time.Duration) float64 { return d.Seconds() * 1e6 }
 
-// addCPU adds a proxy's CPU time for each of a number of events. A name is
-// KIND/TRANSPORT.
+// addCPU adds a proxy's CPU time for each of a number of events.
 func (b *bench) addCPU(r *running, name, title string, cpu time.Duration, number int) {
 	if r.pids != nil {
-		kind, transport, _ := strings.Cut(name, "/")
-		b.report.Add(report.Row{Name: name, Title: title, Unit: "µs", Panel: panel(kind, transport)}, r.name, microseconds(cpu)/float64(number))
+		b.report.Add(report.Row{Name: name, Title: title, Unit: "µs", Panel: panel(name)}, r.name, microseconds(cpu)/float64(number))
 	}
 }
 
