@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -233,10 +234,20 @@ func (b *bench) open(ctx context.Context, r *running, o load.Open) (opened load.
 	o.ProxyHeader = r.name == withProxyHeaders
 	o.App, o.Addresses, o.TLS = cmp.Or(o.App, r.name), r.addresses(o.TLS), r.tls(o.TLS)
 	err = b.load.Call(ctx, "Open", o, &opened)
-	if err == nil && opened.Exchange != 0 && !o.X25519 {
-		b.report.Exchange(r.name, opened.Exchange.String())
+	if err == nil && opened.Exchange != 0 {
+		b.noteExchange(r.name, o, opened.Exchange)
 	}
 	return opened, err
+}
+
+// noteExchange reports a proxy's key exchange: it is not for us to assume.
+func (b *bench) noteExchange(name string, o load.Open, exchange tls.CurveID) {
+	switch {
+	case !o.X25519:
+		b.report.Exchange(name, exchange.String())
+	case exchange != tls.X25519:
+		b.report.Remark("%s: got key exchange %v with clients that offer X25519 first, want X25519", name, exchange)
+	}
 }
 
 // closeAll closes a proxy's clients.

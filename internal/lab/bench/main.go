@@ -81,7 +81,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	flags.SetOutput(stderr)
 	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, usual, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers; upgrade, with /plain or /new")
 	names := flags.String("proxies", "fermata,nginx,haproxy,caddy,direct", "the `NAMES` of whom to measure")
-	flags.IntVar(&b.rounds, "rounds", 3, "how often; parts about memory, which hardly varies, run once")
+	flags.IntVar(&b.rounds, "rounds", 3, "how often; usual, which takes long, runs twice at most, and parts about memory, which hardly varies, once")
 	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")
 	flags.IntVar(&b.rate, "rate", 5000, "round trips per second")
 	flags.DurationVar(&b.duration, "duration", 3*time.Second, "of each proxy's round trips in a round, in turns; broadcasts take half of it")

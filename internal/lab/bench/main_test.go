@@ -48,7 +48,7 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 	}
 	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/8", "rest/tls", "trip/plain", "latency/tls/p99",
 		"broadcast/plain", "new/plain", "new/tls", "new/x25519", "new/resumed",
-		"usual/plain/calm-new", "usual/tls/calm-new-switches", "usual/plain/storm", "usual/plain/calm-trip", "usual/tls/full-trip-p99", "edge/tls", "edge/plain", "flat/plain"} {
+		"usual/plain/calm-new", "usual/tls/calm-new-switches", "usual/tls/calm-new-x25519", "usual/tls/storm-x25519", "usual/tls/busy-trip", "usual/plain/storm", "usual/plain/calm-trip", "usual/tls/full-trip-p99", "edge/tls", "edge/plain", "flat/plain"} {
 		if row := r.Row(name); row == nil || len(row.Values["fermata"]) != 1 {
 			t.Errorf("got no value in row %s:\n%s", name, &table)
 		}

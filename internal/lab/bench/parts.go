@@ -24,6 +24,7 @@ var transports = []string{"plain", "tls"}
 
 func allParts() []part {
 	once := func(b *bench) int { return min(b.rounds, 1) }
+	twice := func(b *bench) int { return min(b.rounds, 2) }
 	every := func(b *bench) int { return b.rounds }
 	var parts []part
 	for _, t := range transports {
@@ -42,7 +43,7 @@ func allParts() []part {
 		}})
 	}
 	for _, t := range transports {
-		parts = append(parts, part{"usual/" + t, every, func(ctx context.Context, b *bench, name string) error {
+		parts = append(parts, part{"usual/" + t, twice, func(ctx context.Context, b *bench, name string) error {
 			return b.usual(ctx, name, t)
 		}})
 	}
@@ -85,9 +86,11 @@ const (
 // charted are the rows of the chart, two a line.
 var charted = []string{
 	"memory/plain", "memory/tls", // of all idle clients
+	"usual/plain/calm-trip", "usual/tls/calm-trip",
 	"trip/plain", "trip/tls",
 	"latency/plain/p99", "latency/tls/p99",
 	"broadcast/plain", "broadcast/tls",
+	"usual/plain/calm-new", "usual/tls/calm-new",
 	"new/plain", "new/tls",
 	"new/resumed", "new/x25519",
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -51,11 +52,13 @@ func (b *bench) withPaced() []rival.Program {
 
 func (p *paired) usualTrips(ctx context.Context) error {
 	calm := load.Trips{Rate: calmTrips, Number: max(1, int(turn.Seconds()*calmTrips)), Size: messageSize}
-	full := load.Trips{Rate: p.rate, Number: max(1, int(turn.Seconds()*float64(p.rate))), Size: messageSize, AtOnce: fullAtOnce}
+	busy := load.Trips{Rate: p.rate, Number: max(1, int(turn.Seconds()*float64(p.rate))), Size: messageSize}
+	full := busy
+	full.AtOnce = fullAtOnce
 	for _, of := range []struct {
 		name, title string
 		load.Trips
-	}{{"calm-trip", "round trip at 500/s", calm}, {"full-trip", "round trip, 64 at once", full}} {
+	}{{"calm-trip", "round trip at 500/s", calm}, {"busy-trip", fmt.Sprintf("round trip at %d/s", p.rate), busy}, {"full-trip", "round trip, 64 at once", full}} {
 		if err := p.usualTrip(ctx, of.Trips); err != nil {
 			return err
 		}
@@ -90,7 +93,19 @@ func (p *paired) usualNewcomers(ctx context.Context) error {
 	if err := p.usualArrivals(ctx, "calm-new", "new client at 250/s", number, calm); err != nil {
 		return err
 	}
-	return p.usualArrivals(ctx, "storm", "new client, 64 at once", 4, storm)
+	if err := p.usualArrivals(ctx, "storm", "new client, 64 at once", stormTurns/2, storm); err != nil || p.transport == "plain" {
+		return err
+	}
+	return p.usualX25519(ctx, number, calm, storm)
+}
+
+// usualX25519 has clients come who leave the proxies no choice: by then all of them do the
+// same key exchange.
+func (p *paired) usualX25519(ctx context.Context, number int, calm, storm load.Open) error {
+	calm.X25519, storm.X25519 = true, true
+	return errors.Join(
+		p.usualArrivals(ctx, "calm-new-x25519", "new client at 250/s, by X25519 alone", number, calm),
+		p.usualArrivals(ctx, "storm-x25519", "new client, 64 at once, by X25519 alone", stormTurns/2, storm))
 }
 
 // usualArrivals opens clients at all contenders in turns. They go after each turn,
@@ -123,5 +138,6 @@ func (p *paired) addUsual(c *contender, name, title, unit string, value float64)
 	if c.pids == nil && value == 0 {
 		return
 	}
-	p.report.Add(report.Row{Name: "usual/" + p.transport + "/" + name, Title: title + ", " + spoken(p.transport), Unit: unit}, c.name, value)
+	name = "usual/" + p.transport + "/" + name
+	p.report.Add(report.Row{Name: name, Title: title + ", " + spoken(p.transport), Unit: unit, Panel: panel(name)}, c.name, value)
 }
