@@ -75,11 +75,6 @@ func (b *bench) idleClients(ctx context.Context, r *running, transport string, c
 		return nil
 	}
 	b.addMemory("memory", "memory per idle client", transport, count, r, after.process-before.process)
-	if count == b.clients {
-		if err := b.rest(ctx, r, transport); err != nil {
-			return err
-		}
-	}
 	return b.afterBig(ctx, r, transport, count, before)
 }
 
@@ -112,17 +107,6 @@ func (b *bench) addKernel(r *running, transport string, count int, before, after
 	if b.kernel > 0 {
 		b.report.Add(report.Row{Name: "kernel/" + transport, Title: title, Unit: "KiB"}, r.name, each-b.kernel)
 	}
-}
-
-// rest measures the CPU time that idle clients cost.
-func (b *bench) rest(ctx context.Context, r *running, transport string) error {
-	c, err := b.measure(r, func() error { return command.Pause(ctx, b.duration*3/2) })
-	b.report.Add(report.Row{
-		Name:  "rest/" + transport,
-		Title: fmt.Sprintf("CPU at rest, %s, %d clients", spoken(transport), b.clients),
-		Unit:  "ms/s",
-	}, r.name, c.proxy.Seconds()*1000/c.wall.Seconds())
-	return err
 }
 
 // afterBig measures the memory once each client has received a big message.

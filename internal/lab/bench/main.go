@@ -79,7 +79,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	b := &bench{progress: stderr, report: new(report.Report)}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, usual, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers; upgrade, with /plain or /new")
+	only := flags.String("only", "", "the `PARTS` to run: idle, traffic, new, rest, usual, with /plain or /tls behind it or without; session, with /memory, /traffic or /moves; edge, with /tls, /proxy or /strangers; upgrade, with /plain or /new")
 	names := flags.String("proxies", "fermata,nginx,haproxy,caddy,direct", "the `NAMES` of whom to measure")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often; usual, which takes long, runs twice at most, and parts about memory, which hardly varies, once")
 	flags.IntVar(&b.clients, "clients", 9000, "idle clients; ninths of them do the rest")

@@ -46,7 +46,8 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/8", "rest/tls", "trip/plain", "latency/tls/p99",
+	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/8", "rest/plain", "rest/tls/switches", "rest/plain/threads", "rest/tls/threads",
+		"rest/plain/memory-before", "rest/tls/memory-most", "rest/plain/memory-after", "trip/plain", "latency/tls/p99",
 		"broadcast/plain", "new/plain", "new/tls", "new/x25519", "new/resumed",
 		"usual/plain/calm-new", "usual/tls/calm-new-switches", "usual/tls/calm-new-x25519", "usual/tls/storm-x25519", "usual/tls/busy-trip", "usual/plain/storm", "usual/plain/calm-trip", "usual/tls/full-trip-p99", "edge/tls", "edge/plain", "flat/plain"} {
 		if row := r.Row(name); row == nil || len(row.Values["fermata"]) != 1 {
@@ -125,7 +126,7 @@ func TestPartsAreChosenByName(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", names, got, want)
 		}
 	}
-	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls usual/plain usual/tls edge/tls edge/proxy edge/strangers session/memory session/traffic session/moves upgrade/plain upgrade/new")
+	f("", "idle/plain idle/tls traffic/plain traffic/tls new/plain new/tls rest/plain rest/tls usual/plain usual/tls edge/tls edge/proxy edge/strangers session/memory session/traffic session/moves upgrade/plain upgrade/new")
 	f("new,idle/tls", "idle/tls new/plain new/tls")
 	if _, err := partsNamed([]string{"idl"}); err == nil {
 		t.Error("got no error for a part that does not exist")

@@ -43,6 +43,11 @@ func allParts() []part {
 		}})
 	}
 	for _, t := range transports {
+		parts = append(parts, part{"rest/" + t, once, func(ctx context.Context, b *bench, name string) error {
+			return b.oneByOne(ctx, name, b.proxies, func(p rival.Program) error { return b.atRest(ctx, p, t) })
+		}})
+	}
+	for _, t := range transports {
 		parts = append(parts, part{"usual/" + t, twice, func(ctx context.Context, b *bench, name string) error {
 			return b.usual(ctx, name, t)
 		}})
@@ -69,7 +74,7 @@ func partsNamed(names []string) ([]part, error) {
 	matches := func(p part, name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"/") }
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(p part) bool { return matches(p, name) }) {
-			return nil, fmt.Errorf("got part %q, want idle, traffic, new or usual, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, edge, with /tls, /proxy or /strangers, or upgrade, with /plain or /new", name)
+			return nil, fmt.Errorf("got part %q, want idle, traffic, new, rest or usual, with /plain or /tls behind it or without, session, with /memory, /traffic or /moves, edge, with /tls, /proxy or /strangers, or upgrade, with /plain or /new", name)
 		}
 	}
 	return slices.DeleteFunc(all, func(p part) bool {
@@ -93,6 +98,8 @@ var charted = []string{
 	"usual/plain/calm-new", "usual/tls/calm-new",
 	"new/plain", "new/tls",
 	"new/resumed", "new/x25519",
+	"rest/plain", "rest/tls",
+	"rest/plain/memory-after", "rest/tls/memory-after",
 }
 
 // panel is a row's place in the chart, from 1 on; 0: none.

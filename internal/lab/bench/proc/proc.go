@@ -132,6 +132,32 @@ func Switches(pids []int) (int, error) {
 	return sum, nil
 }
 
+// Threads is how many threads processes have together.
+func Threads(pids []int) (int, error) {
+	sum := 0
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return 0, err
+		}
+		n, err := parseThreads(string(text))
+		if err != nil {
+			return 0, fmt.Errorf("process %d: %w", pid, err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+func parseThreads(text string) (int, error) {
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, "Threads:"); ok {
+			return strconv.Atoi(strings.TrimSpace(value))
+		}
+	}
+	return 0, errors.New("got no line of threads")
+}
+
 // parseSwitches adds up the two lines of a thread's status.
 func parseSwitches(text string) (int, error) {
 	sum, lines := 0, 0

@@ -97,6 +97,29 @@ func TestSwitchesOfBothKindsAreAddedUp(t *testing.T) {
 	}
 }
 
+func TestThreadsOfProcessesAreCounted(t *testing.T) {
+	var pids []int
+	for range 2 {
+		child := exec.Command("cat")
+		stdin, err := child.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer child.Wait()
+		defer stdin.Close()
+		pids = append(pids, child.Process.Pid)
+	}
+	if got, err := Threads(pids); err != nil || got != 2 {
+		t.Errorf("got %d, %v, want one thread of each of 2 processes", got, err)
+	}
+	if _, err := parseThreads("Name:\ta\n"); err == nil {
+		t.Error("got no error without a line of threads")
+	}
+}
+
 func TestThisProcessCostsSomething(t *testing.T) {
 	pids := []int{os.Getpid()}
 	if cpu, err := CPU(pids); err != nil || cpu <= 0 {
