@@ -51,13 +51,15 @@ func running(are func(stat) bool) (pids []int, err error) {
 	return pids, err
 }
 
-// stat is the beginning of /proc/PID/stat.
+// stat is what is needed of /proc/PID/stat.
 type stat struct {
-	state         byte
+	state         byte // of the first thread
 	parent, group int
+	threads       int
 }
 
-func (s stat) runs() bool { return s.state != 'Z' && s.state != 'X' }
+// runs is whether one of the threads does: it is the last one that closes the files.
+func (s stat) runs() bool { return s.threads > 1 || s.state != 'Z' && s.state != 'X' }
 
 func readStat(pid int) (stat, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -70,11 +72,16 @@ func readStat(pid int) (stat, error) {
 // parseStat takes what is after the name, which is in parentheses and may hold any
 // byte, parentheses too.
 func parseStat(text []byte) (s stat, err error) {
-	_, err = fmt.Sscanf(string(text[bytes.LastIndexByte(text, ')')+1:]), " %c %d %d", &s.state, &s.parent, &s.group)
-	if err != nil {
-		return s, fmt.Errorf("got stat %q, want a state, a parent and a group", text)
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 18 {
+		return s, fmt.Errorf("got stat %q, want a state, a parent, a group and threads", text)
 	}
-	return s, nil
+	s.state = fields[0][0]
+	for i, to := range map[int]*int{1: &s.parent, 2: &s.group, 17: &s.threads} {
+		n, convErr := strconv.Atoi(fields[i])
+		*to, err = n, errors.Join(err, convErr)
+	}
+	return s, err
 }
 
 // CPU is the user and system time of processes since they started, all their

@@ -3,8 +3,11 @@
 package proc
 
 import (
+	"errors"
+	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -12,7 +15,29 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fermata/internal/lab/child"
 )
+
+// leaderless is a child whose first thread ends before the others.
+const leaderless = "leaderless"
+
+func init() { runtime.LockOSThread() } // TestMain is on the first thread
+
+func TestMain(m *testing.M) {
+	child.Become(map[string]func() error{leaderless: loseLeader})
+	os.Exit(m.Run())
+}
+
+// loseLeader ends the first thread. Another one ends the process with its input.
+func loseLeader() error {
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
+	return errors.New("got a thread that goes on after its end")
+}
 
 func TestPSSIsReadInBytes(t *testing.T) {
 	got, err := parsePSS(strings.NewReader("55d-7ff ---p 00000000 00:00 0  [rollup]\nRss:  900 kB\nPss:    123 kB\nPss_Dirty: 5 kB\n"))
@@ -31,8 +56,8 @@ func TestTheParentIsFoundWhateverTheName(t *testing.T) {
 			t.Errorf("%q: got %+v, %v, want %+v", line, got, err, want)
 		}
 	}
-	f("12 (nginx) S 7 12 12 0", stat{'S', 7, 12})
-	f("12 (a) R 1) b) Z 34 13 12 0", stat{'Z', 34, 13})
+	f("12 (nginx) S 7 12 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 99", stat{'S', 7, 12, 1})
+	f("12 (a) R 1) b) Z 34 13 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 9 0 99", stat{'Z', 34, 13, 9})
 	if _, err := parseStat([]byte("12 (nginx)")); err == nil {
 		t.Error("got no error for a line that ends early")
 	}
@@ -60,6 +85,41 @@ func TestAProcessThatNobodyHasWaitedForDoesNotRun(t *testing.T) {
 	if group, err := Group(pid); err != nil || Runs(pid) || len(group) > 0 {
 		t.Errorf("got %v, %v, want none that runs", group, err)
 	}
+}
+
+// The last thread of a process that is killed closes its files. A lock that it had is
+// taken while thousands of sockets are closed before.
+func TestAProcessRunsUntilItsLastThreadHasEnded(t *testing.T) {
+	cmd, err := child.Command(t.Context(), leaderless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitZombie(t, cmd.Process.Pid)
+	if !Runs(cmd.Process.Pid) {
+		t.Error("got a process that has ended, want one that runs, as a thread of it does")
+	}
+	stdin.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("got %v, want no error of the child", err)
+	}
+}
+
+// awaitZombie waits until the first thread of a process has ended.
+func awaitZombie(t *testing.T, pid int) {
+	t.Helper()
+	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); runtime.Gosched() {
+		if s, err := readStat(pid); err != nil || s.state == 'Z' {
+			return
+		}
+	}
+	t.Fatal("got a first thread that runs after 30s, want its end")
 }
 
 func TestOnlySocketCachesCount(t *testing.T) {
