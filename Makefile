@@ -79,8 +79,8 @@ SINCE  ?= main
 mutate:
 	@.ci/mutate $(GREMLINS) "$(SINCE)" $(MUTATE)
 
-# What a client costs Fermata, nginx, HAProxy and Caddy, in about twelve minutes;
-# BENCH has its flags, such as -only idle/plain.
+# What a client costs Fermata, nginx, HAProxy and Caddy, in about half an hour; BENCH
+# has its flags, such as -only idle/plain.
 bench:
 	.ci/setup-bench
 	$(GO) run ./internal/lab/bench $(BENCH)

@@ -33,9 +33,9 @@ func (b *bench) idle(ctx context.Context, p rival.Program, transport string) err
 	return nil
 }
 
-// idleCounts are 1,000, 4,000 and 9,000 clients, or the same parts of fewer.
+// idleCounts are 1,000 and 9,000 clients, or the same parts of fewer.
 func (b *bench) idleCounts() []int {
-	return slices.Compact([]int{max(1, b.clients/9), max(1, b.clients*4/9), b.clients})
+	return slices.Compact([]int{max(1, b.clients/9), b.clients})
 }
 
 // memory is what a process and the kernel hold, in bytes.

@@ -86,7 +86,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	flags.IntVar(&b.rate, "rate", 5000, "round trips per second")
 	flags.DurationVar(&b.duration, "duration", 3*time.Second, "of each proxy's round trips in a round, in turns; broadcasts take half of it")
 	flags.DurationVar(&b.settle, "settle", 2*time.Second, "from the last client's coming to the memory's measurement")
-	b.Define(flags, 20*time.Minute)
+	b.Define(flags, 40*time.Minute)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

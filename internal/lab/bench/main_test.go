@@ -46,7 +46,7 @@ func TestASmallRunMeasuresEveryRow(t *testing.T) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/8", "rest/plain", "rest/tls/switches", "rest/plain/threads", "rest/tls/threads",
+	for _, name := range []string{"memory/plain/20", "memory/tls/2", "after16k/plain/2", "rest/plain", "rest/tls/switches", "rest/plain/threads", "rest/tls/threads",
 		"rest/plain/memory-before", "rest/tls/memory-most", "rest/plain/memory-after", "trip/plain", "latency/tls/p99",
 		"broadcast/plain", "new/plain", "new/tls", "new/x25519", "new/resumed",
 		"usual/plain/calm-new", "usual/tls/calm-new-switches", "usual/tls/calm-new-x25519", "usual/tls/storm-x25519", "usual/tls/busy-trip", "usual/plain/storm", "usual/plain/calm-trip", "usual/tls/full-trip-p99", "edge/tls", "edge/plain", "flat/plain"} {
