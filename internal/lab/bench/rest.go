@@ -72,7 +72,7 @@ func (b *bench) restStorm(ctx context.Context, r *running, transport string) err
 	b.addRest(r, transport, "/threads", "threads at most in a storm, 64 at once, "+spoken(transport), "", float64(most.threads))
 	b.addRestMemory(r, transport, "before", "before a storm", before.memory)
 	b.addRestMemory(r, transport, "most", "at most in it", most.memory)
-	b.addRestMemory(r, transport, "after", fmt.Sprintf("%v after all have gone, while %d talk", b.afterStorm(), talkers), after)
+	b.addRestMemory(r, transport, "after", fmt.Sprintf("%v after a storm's clients have gone, %d talk", b.afterStorm(), talkers), after)
 	return t.end()
 }
 
