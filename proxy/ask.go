@@ -16,6 +16,7 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/nodetls"
+	"fermata/proxy/relay"
 )
 
 // answer is a node's answer to an upgrade, with its connection, which whoever
@@ -68,6 +69,7 @@ func (u *upgrade) exchange(ctx context.Context, conn net.Conn) (*answer, error) 
 	})
 	a, err := u.converse(conn)
 	if !stop() {
+		relay.Aside(ctx)
 		<-interrupted
 		if !errors.Is(err, errSilent) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return nil, context.Cause(ctx)
@@ -148,7 +150,8 @@ func result(a *answer, err error) string {
 // upgradeHead is the request as the node gets it. It is written by hand, so
 // that the path and the query stay as they are.
 func upgradeHead(r *http.Request, c *client) []byte {
-	header := maps.Clone(r.Header) // its values stay as they are
+	header := make(http.Header, len(r.Header)+8) // with room for what is added
+	maps.Copy(header, r.Header)                  // its values stay as they are
 	stripHopByHop(header)
 	c.setForwarded(header, r)
 	header.Set("Connection", "Upgrade")

@@ -62,6 +62,7 @@ func (h *Handler) secure(ctx context.Context, n *balancer.Node, conn net.Conn, l
 	if config == nil {
 		return conn, nil
 	}
+	relay.Aside(ctx)
 	secure := relay.Secure(conn, config)
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

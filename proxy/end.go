@@ -28,7 +28,9 @@ func (c *client) over(end relay.End, more ...zap.Field) {
 	h, now := c.handler, time.Now()
 	h.metrics.Closed(c.pick.Node.Name(), string(end.By), now.Sub(c.live.Since))
 	c.leave(everywhere) // with a removed node's last client its metrics go too
-	h.log.Info("client closed", append(c.line(end, now), more...)...)
+	if line := h.log.Check(zap.InfoLevel, "client closed"); line != nil {
+		line.Write(append(c.line(end, now), more...)...)
+	}
 }
 
 // lost says what a client is told whose node vanished, and when: thousands

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"fermata/balancer"
+	"fermata/proxy/relay"
 )
 
 // governor paces the upgrades that each node gets, so that the clients of one
@@ -46,7 +47,7 @@ func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
 		soon, cancel := context.WithTimeout(ctx, lookAgain+rand.N(lookAgain))
 		err := turn(soon, limiter)
 		if err != nil {
-			<-soon.Done()
+			relay.Pause(soon, 2*lookAgain)
 		}
 		cancel()
 		if err == nil || ctx.Err() != nil {
@@ -82,15 +83,11 @@ func turn(ctx context.Context, limiter *rate.Limiter) error {
 		place.CancelAt(now)
 		return errTurnTooLate
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	err := relay.Pause(ctx, wait)
+	if err != nil {
 		place.Cancel()
-		return ctx.Err()
 	}
+	return err
 }
 
 // untilBeat rounds a delay up so that it ends at a beat, which is the same moment

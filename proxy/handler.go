@@ -84,7 +84,8 @@ type Deps struct {
 
 // Handler serves clients: upgrades are relayed to the node that the pool
 // picks, plain requests go to the nodes in turn. Make one with New, give its
-// ConnState to the http.Server, and end it with Stop.
+// ConnState to the http.Server, let connections come in by Newcomers, and end it with
+// Stop.
 type Handler struct {
 	pool    *balancer.Pool
 	moves   *moves.Moves

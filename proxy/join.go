@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net"
 	"net/http"
 	"time"
 
@@ -50,10 +51,15 @@ func (u *upgrade) hijack() (early []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	u.conn = conn
-	u.stay.enter(asOpen)
 	early = make([]byte, rw.Reader.Buffered())
 	rw.Read(early)
+	if b, ok := conn.(interface{ begin() (net.Conn, []byte) }); ok {
+		var unread []byte
+		conn, unread = b.begin()
+		early = append(early, unread...)
+	}
+	u.conn = conn
+	u.stay.enter(asOpen)
 	return early, nil
 }
 

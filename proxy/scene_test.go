@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,6 +63,9 @@ type scene struct {
 	address  string
 	secure   *tls.Config // nil: clients come without TLS
 
+	newcomers *Newcomers
+	left      atomic.Int64 // connections that the server has got
+
 	resettled chan *balancer.Node // that a client was given
 	// writer is what requests are answered by; nil: the server's own.
 	writer func(http.ResponseWriter) http.ResponseWriter
@@ -111,18 +115,26 @@ func (s *scene) change(f func(*Options)) {
 
 func (s *scene) serve() {
 	s.Helper()
+	s.newcomers = NewNewcomers(s.h)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
 		s.address = l.Addr().String()
-		l, err = s.engine.Listener(l, nil)
+		in := relay.Incoming{TLS: s.secure}
+		if s.writer == nil {
+			in.First = s.newcomers.First
+		}
+		l, err = s.engine.Listener(l, in)
 	}
 	if err != nil {
 		s.Fatal(err)
 	}
-	if s.secure != nil {
-		l = tls.NewListener(l, s.secure)
+	come := func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.left.Add(1)
+		}
+		s.h.ConnState(conn, state)
 	}
-	s.server = &http.Server{ConnState: s.h.ConnState, ErrorLog: zap.NewStdLog(zap.NewNop()), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.server = &http.Server{ConnState: come, ErrorLog: zap.NewStdLog(zap.NewNop()), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.writer != nil {
 			w = s.writer(w)
 		}
@@ -132,6 +144,7 @@ func (s *scene) serve() {
 	serving.Go(func() { s.server.Serve(l) })
 	s.Cleanup(func() {
 		s.server.Close()
+		s.newcomers.Close()
 		serving.Wait()
 	})
 }

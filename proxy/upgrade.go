@@ -183,7 +183,7 @@ func (u *upgrade) findNode(not ...*balancer.Node) (*answer, error) {
 		key.Tried = append(key.Tried, pick.Node)
 	}
 	if errors.Is(last, errBusy) {
-		<-ctx.Done() // a client that waits comes back later than one that is sent off
+		relay.Pause(ctx, u.options.Timeouts.Handshake) // a client that waits comes back later than one that is sent off
 	}
 	if last != nil {
 		return nil, fmt.Errorf("%w: %w", balancer.ErrNoUsableNode, last)

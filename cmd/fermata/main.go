@@ -16,11 +16,12 @@ import (
 
 	"fermata/internal/admin"
 	"fermata/internal/config"
-	"fermata/proxy/relay"
 )
 
 func main() {
-	runtime.GOMAXPROCS(relay.Processors(runtime.GOMAXPROCS(0)))
+	if runtime.GOMAXPROCS(0) == 1 {
+		runtime.GOMAXPROCS(2) // a busy shard keeps one, see relay.New
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,6 +67,7 @@ type App struct {
 	engine    relay.Engine
 	moves     *moves.Moves
 	handler   *proxy.Handler
+	newcomers *proxy.Newcomers
 	admin     *admin.Server
 	checks    *checks
 	discovery *discovery
@@ -145,7 +145,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 	a.pool.SetPanic(c.Health.PanicThreshold, patience(c.Health))
 	a.checks = newChecks(a.checked, a.found)
 	a.delivery.Delivery = health.NewDelivery(a.deliveryPlan, a.delivered)
-	a.engine = relay.New(max(1, runtime.GOMAXPROCS(0)/2)) // see relay.Processors
+	a.engine = relay.New(cores())
 	a.moves = moves.New(a.pool, moveOptions(c))
 	if a.tracer, err = a.newTracer(c); err != nil {
 		return nil, err
@@ -155,6 +155,7 @@ func New(load Loader, out *console.Queue) (*App, error) {
 		Pool: a.pool, Moves: a.moves, Engine: a.engine, Metrics: a.metrics, Log: a.log.Named("proxy"), DialFailed: a.checks.dialFailed,
 		Unanswered: a.checks.unanswered, Waiting: a.checks.waiting, Announce: a.announcer(c.Cluster), Mention: a.mentioner(c.Cluster), Tracer: a.tracer,
 	})
+	a.newcomers = proxy.NewNewcomers(a.handler)
 	metrics.Observe(a.registry, a.pool.Nodes, a.engine.Totals)
 	metrics.ObserveTallies(a.registry, a.handler.Tallies)
 	metrics.ObserveSubscriptions(a.registry, a.handler.Subscriptions)

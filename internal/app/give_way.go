@@ -92,7 +92,7 @@ func (a *App) sockets() (sockets []handover.Socket, files []*os.File, err error)
 	}
 	for _, l := range a.listeners {
 		if !l.left.Load() {
-			add(l.clients, handover.Socket{What: handover.Clients, Address: l.address})
+			add(l, handover.Socket{What: handover.Clients, Address: l.address})
 		}
 	}
 	if a.operators != nil && !a.succession.noOperators {
@@ -128,7 +128,7 @@ func (a *App) down() map[string]string {
 func (a *App) retire(conn *handover.Conn, hello handover.Hello, ready handover.Ready) (*following, handover.Yours) {
 	a.takeEnvironment()
 	for _, l := range a.listeners {
-		l.clients.Pause()
+		l.Pause()
 	}
 	s := &a.succession
 	s.gate.Pause()
@@ -163,7 +163,7 @@ func (a *App) closeLeft(socket handover.Socket) {
 	case handover.Clients:
 		for _, l := range slices.Backward(a.listeners) {
 			if l.address == socket.Address && l.left.CompareAndSwap(false, true) {
-				l.clients.Close()
+				l.Close()
 				return
 			}
 		}
@@ -192,7 +192,7 @@ func (a *App) serveAgain(ctx context.Context) {
 		a.operators.Resume()
 	}
 	for _, l := range a.listeners {
-		l.clients.Resume()
+		l.Resume()
 	}
 	a.told(a.Manager.Main(os.Getpid()))
 	a.told(a.Manager.Ready(a.status()))

@@ -26,8 +26,7 @@ import (
 
 // listener is one address where clients come in.
 type listener struct {
-	net.Listener                 // with TLS where that is configured
-	clients      relay.Listener  // below that
+	relay.Listener
 	certificates *certs.Store    // nil: no TLS
 	clientCA     *certs.ClientCA // nil: no TLS
 	address      string          // in the configuration
@@ -92,37 +91,42 @@ func (a *App) listen(path string, o config.Listen, handshakes *arrival.Handshake
 	if err != nil {
 		return listener{}, err
 	}
-	clients, err := a.engine.Listener(l, a.entry(l.Addr(), o))
-	if err != nil {
-		return listener{}, err
+	opened := listener{address: o.Address, left: new(atomic.Bool)}
+	in := relay.Incoming{Enter: a.entry(l.Addr(), o), First: a.newcomers.First}
+	if o.TLS != nil {
+		if in.TLS, err = opened.secure(a, o, handshakes); err != nil {
+			l.Close()
+			return listener{}, err
+		}
 	}
-	if o.TLS == nil {
-		return listener{Listener: clients, clients: clients, address: o.Address, left: new(atomic.Bool)}, nil
+	opened.Listener, err = a.engine.Listener(l, in)
+	return opened, err
+}
+
+// secure loads what TLS needs.
+func (l *listener) secure(a *App, o config.Listen, handshakes *arrival.Handshakes) (_ *tls.Config, err error) {
+	if l.certificates, err = certs.Load(o.TLS.Certificates, ticketSecrets(o, a.config), a.issued(o)); err != nil {
+		return nil, err
 	}
-	store, err := certs.Load(o.TLS.Certificates, ticketSecrets(o, a.config), a.issued(o))
-	if err != nil {
-		clients.Close()
-		return listener{}, err
+	if l.clientCA, err = certs.LoadClientCA(o.TLS.ClientCA, a.clientRefused); err != nil {
+		return nil, err
 	}
-	authority, err := certs.LoadClientCA(o.TLS.ClientCA, a.clientRefused)
-	if err != nil {
-		clients.Close()
-		return listener{}, err
-	}
-	secure := authority.Guard(store.Config(o.TLS.Version()))
+	secure := l.clientCA.Guard(l.certificates.Config(o.TLS.Version()))
 	handshakes.Limit(secure)
-	return listener{tls.NewListener(clients, secure), clients, store, authority, o.Address, new(atomic.Bool)}, nil
+	return secure, nil
 }
 
 // newHandshakes is how many TLS handshakes of all listeners compute at the same
 // time.
 func newHandshakes(c *config.Config) *arrival.Handshakes {
-	return arrival.NewHandshakes(cmp.Or(c.Limits.TLSHandshakes, handshakePlaces(runtime.GOMAXPROCS(0))), c.Timeouts.Header)
+	return arrival.NewHandshakes(cmp.Or(c.Limits.TLSHandshakes, handshakePlaces(cores())), c.Timeouts.Header)
 }
 
-// handshakePlaces leaves a core to clients that are connected. There are two
-// processors for each core, see relay.Processors.
-func handshakePlaces(processors int) int { return max(1, processors/2-1) }
+// cores is how many this process may use at the same time.
+func cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
+
+// handshakePlaces leaves a core to clients that are connected.
+func handshakePlaces(cores int) int { return max(1, cores-1) }
 
 // ticketSecrets are what the session tickets of a listener are keyed by.
 func ticketSecrets(o config.Listen, c *config.Config) []secret.Text {

@@ -5,7 +5,7 @@ import "testing"
 func TestHandshakesLeaveACoreToClientsThatAreConnected(t *testing.T) {
 	f := func(cores, want int) {
 		t.Helper()
-		if got := handshakePlaces(2 * cores); got != want {
+		if got := handshakePlaces(cores); got != want {
 			t.Errorf("%d cores: got %d places, want %d", cores, got, want)
 		}
 	}

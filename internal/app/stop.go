@@ -70,6 +70,7 @@ func (a *App) windUp(clients *http.Server, c *config.Config, begun time.Time) {
 	if clients.Shutdown(flush) != nil {
 		clients.Close()
 	}
+	a.newcomers.Close()
 	a.handler.Wait()
 	a.checks.wait()
 	a.discovery.wait()

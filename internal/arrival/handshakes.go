@@ -4,8 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"runtime"
 	"time"
+
+	"fermata/proxy/relay"
 )
 
 // Handshakes lets so many TLS handshakes compute at the same time, so that a storm
@@ -45,6 +46,7 @@ var errBusy = errors.New("too many TLS handshakes at the same time")
 
 // take waits for a place.
 func (h *Handshakes) take(ctx context.Context, c *Conn) error {
+	relay.Aside(ctx)
 	select {
 	case h.places <- struct{}{}:
 	default:
@@ -53,7 +55,6 @@ func (h *Handshakes) take(ctx context.Context, c *Conn) error {
 		}
 	}
 	c.place.Store(h)
-	runtime.Gosched() // the shard that has woken this goroutine goes on first, see its run
 	return nil
 }
 

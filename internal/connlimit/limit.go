@@ -4,7 +4,6 @@ package connlimit
 
 import (
 	"container/list"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -48,8 +47,8 @@ func (l *Limit) ConnState(conn net.Conn, state http.ConnState) {
 	if surplus == nil {
 		return
 	}
-	if secure, ok := surplus.(*tls.Conn); ok {
-		secure.NetConn().Close() // its own Close may wait for a peer that reads nothing
+	if over, ok := surplus.(interface{ NetConn() net.Conn }); ok {
+		over.NetConn().Close() // TLS may wait in its own Close for a peer that reads nothing
 	} else {
 		surplus.Close()
 	}

@@ -238,6 +238,7 @@ func (c *epollRelay) leave() {
 	}
 	c.ending.end(&end)
 	tellEnded(c.owner, end)
+	c.shard.woken = true
 }
 
 // survive is deferred by whatever the shard calls: a panic ends this relay, and

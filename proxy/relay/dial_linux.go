@@ -18,21 +18,28 @@ import (
 func (e *Epoll) Dial(ctx context.Context, address string) (net.Conn, error) {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || to.Addr().Zone() != "" {
+		Aside(ctx)
 		return e.dialer.DialContext(ctx, "tcp", address)
 	}
-	c, err := e.nextShard().dial(ctx, to)
+	by, s := coroutineOf(ctx), (*shard)(nil)
+	if by != nil {
+		s = by.shard
+	} else {
+		s = e.nextShard()
+	}
+	c, err := s.dial(ctx, to, by)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
 	}
 	return c, nil
 }
 
-func (s *shard) dial(ctx context.Context, to netip.AddrPort) (*netConn, error) {
+func (s *shard) dial(ctx context.Context, to netip.AddrPort, by *coroutine) (*netConn, error) {
 	fd, err := newSocket(to)
 	if err != nil {
 		return nil, err
 	}
-	c, err := unwatched(s, fd, to)
+	c, err := unwatched(s, fd, to, by)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +99,7 @@ func (c *netConn) connected(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	var err error = unix.EALREADY
 	for err == unix.EALREADY {
-		if err = c.out.wait(); err == nil {
+		if err = c.out.wait(c.waiter); err == nil {
 			err = connect(c.fd, c.remote)
 		}
 	}

@@ -14,8 +14,9 @@ import (
 //     one goroutine around one epoll instance; all that it owns is touched by
 //     that goroutine alone and so needs no lock. Start and Relay.Close reach it
 //     through its queue of tasks.
-//   - Connections of Listener and Dial belong to a shard from the beginning,
-//     see netConn, so that Start need not take them away from the net package.
+//   - Shards accept in turn. Connections of Listener and Dial belong to a shard
+//     from the beginning, see netConn, so that Start need not take them away from
+//     the net package, and what comes before it can run on the shard: see First.
 //     Of a net.TCPConn it duplicates the descriptor. Nothing of the net.Conns,
 //     and of the goroutines that had them, stays.
 //   - Epoll is level-triggered and a leg is read once per wake, into the
@@ -48,13 +49,9 @@ type Epoll struct {
 	dialer  *net.Dialer // to names
 }
 
-// Processors is how many the scheduler should have on so many cores. A busy
-// shard keeps one to itself (see poller), so there is one more for each. It is
-// for the program to set: the scheduler is the whole process's.
-func Processors(cores int) int { return 2 * cores }
-
 // New returns the engine for this system, with so many shards, that relays
-// nothing yet.
+// nothing yet. There is one for each core; the scheduler must have as many
+// processors, and two at least, as a busy shard keeps one to itself (see poller).
 func New(shards int) Engine {
 	e := &Epoll{running: newCount(), dialer: newDialer()}
 	t := newToken()
@@ -97,7 +94,12 @@ func (e *Epoll) start(p Pair) (Relay, error) {
 	c.node.fd, c.node.watched = fdNode, watchedForNetConn
 	c.client.fd, c.client.watched = fdClient, client.moveTo(s, fdClient)
 	c.client.secure, c.node.secure = from.handOver(s), to.handOver(s)
-	s.post(func() { c.start(p.Head, p.ToNode, p.ToClient) })
+	begin := func() { c.start(p.Head, p.ToNode, p.ToClient) }
+	if client.waiter.runsOn(s) {
+		s.soon = append(s.soon, begin)
+	} else {
+		s.post(begin)
+	}
 	return c, nil
 }
 

@@ -94,6 +94,7 @@ func (c *epollRelay) passes(h *hearing, text []byte) bool {
 		return true
 	}
 	pass, last := m.mover.FromNode(text)
+	c.shard.woken = true
 	m.last = last
 	return pass
 }

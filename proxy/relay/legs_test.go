@@ -191,7 +191,7 @@ func listen(t testing.TB, engine Engine, enter Enter) net.Listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err = engine.Listener(l, enter); err != nil {
+	if l, err = engine.Listener(l, Incoming{Enter: enter}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })

@@ -106,6 +106,7 @@ func (c *epollRelay) startMove(m *move) {
 	m.begun = true
 	c.beginHearing(m.maxFrame)
 	c.tellNode(m.mover.Begin())
+	c.shard.woken = true
 }
 
 // abortMove ends a move that there is no more reason for. What was held back
@@ -117,6 +118,7 @@ func (c *epollRelay) abortMove(err error) {
 	}
 	c.rare.move = nil
 	m.mover.Aborted(err)
+	c.shard.woken = true
 	c.hear()
 }
 

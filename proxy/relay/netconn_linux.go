@@ -18,19 +18,22 @@ import (
 // Its methods may be called concurrently.
 type netConn struct {
 	shard   *shard
+	waiter  *coroutine // who reads and writes, if it is one
 	handle  handle
 	remote  netip.AddrPort
 	in, out signal
 	reading sync.Mutex // held by who reads
 	writing sync.Mutex // held by who writes
 
-	mu sync.Mutex // so that no call meets a descriptor that has come back
-	fd int32      // -1: closed, or a relay's
+	mu    sync.Mutex // so that no call meets a descriptor that has come back
+	fd    int32      // -1: closed, or a relay's
+	ended bool       // the other side has, or its half of the connection
+	told  func()     // when it has; nil: nobody is, or was already
 }
 
 // newNetConn takes the descriptor over, and closes it upon an error.
 func newNetConn(s *shard, fd int32, remote netip.AddrPort) (*netConn, error) {
-	c, err := unwatched(s, fd, remote)
+	c, err := unwatched(s, fd, remote, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +45,12 @@ func newNetConn(s *shard, fd int32, remote netip.AddrPort) (*netConn, error) {
 }
 
 // unwatched is a netConn that its shard does not watch so far.
-func unwatched(s *shard, fd int32, remote netip.AddrPort) (*netConn, error) {
+func unwatched(s *shard, fd int32, remote netip.AddrPort, waiter *coroutine) (*netConn, error) {
 	if err := s.enter(); err != nil {
 		_ = closeFD(fd)
 		return nil, err
 	}
-	c := &netConn{shard: s, fd: fd, remote: remote}
+	c := &netConn{shard: s, fd: fd, remote: remote, waiter: waiter}
 	c.handle = s.await(c)
 	return c, nil
 }
@@ -85,11 +88,37 @@ func (c *netConn) watch(op int, out bool) error {
 
 // wake is told what has happened, by the shard.
 func (c *netConn) wake(events uint32) {
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.ends()
+	}
 	if events&^unix.EPOLLOUT != 0 {
-		c.in.set()
+		c.in.setOn(c.shard)
 	}
 	if events&^(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
-		c.out.set()
+		c.out.setOn(c.shard)
+	}
+}
+
+// ends is told that the other side has ended, by the shard.
+func (c *netConn) ends() {
+	c.mu.Lock()
+	told := c.told
+	c.ended, c.told = true, nil
+	c.mu.Unlock()
+	if told != nil {
+		told()
+	}
+}
+
+// tell has f called once the other side has ended, if that is to come; nil: nobody is
+// told any more.
+func (c *netConn) tell(f func()) {
+	c.mu.Lock()
+	ended := c.ended
+	c.told = f
+	c.mu.Unlock()
+	if ended && f != nil {
+		c.ends()
 	}
 }
 
@@ -98,7 +127,7 @@ func (c *netConn) Read(b []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	for {
-		if err := c.in.wait(); err != nil {
+		if err := c.in.wait(c.waiter); err != nil {
 			return 0, err
 		}
 		n, err := c.receive(b)
@@ -128,7 +157,7 @@ func (c *netConn) Write(b []byte) (written int, err error) {
 		if written += n; err != nil || written == len(b) {
 			return written, err
 		}
-		if err := c.out.wait(); err != nil {
+		if err := c.out.wait(c.waiter); err != nil {
 			return written, err
 		}
 	}

@@ -25,7 +25,7 @@ func dialed(engine Engine) (dialled, accepted net.Conn, stop func(), err error) 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if l, err = engine.Listener(l, nil); err != nil {
+	if l, err = engine.Listener(l, Incoming{}); err != nil {
 		return nil, nil, nil, err
 	}
 	defer l.Close()
@@ -66,7 +66,7 @@ func TestBothEndsKnowTheirAddresses(t *testing.T) {
 			continue
 		}
 		engine := New(1)
-		if l, err = engine.Listener(l, nil); err != nil {
+		if l, err = engine.Listener(l, Incoming{}); err != nil {
 			t.Fatal(err)
 		}
 		_, port, _ := net.SplitHostPort(l.Addr().String())
@@ -285,7 +285,7 @@ func TestAConnectionToItselfIsNobodyThatListens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := unwatched(engine.nextShard(), fd, ours)
+		c, err := unwatched(engine.nextShard(), fd, ours, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ func TestAPausedListenerLeavesClientsToAnotherProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := engine.Listener(inherited, nil)
+	other, err := engine.Listener(inherited, Incoming{})
 	if err != nil {
 		t.Fatal(err)
 	}

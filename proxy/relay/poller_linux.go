@@ -22,8 +22,10 @@ import (
 // which watches this one, a round trip costs 17 % more, and with ordinary
 // system calls alone 14 %. To wait in one of those after a signal costs more, as the
 // scheduler then looks every 20 µs and gives the P to another thread: with 500
-// round trips a second 5–18 %, and with 20 or 100 twice as much. Each waiter takes a
-// P from the others, so there must be more of them: see the shards of internal/app.
+// round trips a second 5–18 %, and with 20 or 100 twice as much. With a P that nobody
+// has, each signal would also wake a thread that looks for work: 10 %, with 500 round
+// trips a second. So there is none when all shards are busy, and other goroutines run
+// when a shard has woken them or, up to 10 ms later, when it is sent a signal.
 type poller struct {
 	fd     int
 	keeps  bool // the P when it is busy; not without those signals

@@ -117,8 +117,8 @@ func (p *Portable) forget(r *portableRelay) {
 }
 
 // Listener implements Engine.
-func (p *Portable) Listener(l net.Listener, enter Enter) (Listener, error) {
-	return &entrance{l, enter}, nil
+func (p *Portable) Listener(l net.Listener, in Incoming) (Listener, error) {
+	return &entrance{l, in}, nil
 }
 
 // Attach implements Engine.

@@ -9,7 +9,7 @@ import (
 // hands nothing over.
 type entrance struct {
 	net.Listener
-	enter Enter
+	in Incoming
 }
 
 // Accept implements net.Listener.
@@ -19,8 +19,8 @@ func (e *entrance) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if entered := e.enter.of(conn); entered != nil {
-			return entered, nil
+		if entered := e.in.Enter.of(conn); entered != nil {
+			return e.in.secure(entered), nil
 		}
 	}
 }

@@ -14,6 +14,7 @@
 //   - detached: a relay that no shard runs, on its way to another process
 //   - shard: one goroutine of Epoll, with all the relays that belong to it
 //   - netConn: a TCP connection that a shard watches, until a relay takes it
+//   - coroutine: what a shard does with a connection before there is a relay
 //   - lower: what crypto/tls reads and writes: a netConn, then a wire
 //   - wire: memory that a shard gives crypto/tls in place of a connection
 package relay
@@ -141,10 +142,10 @@ type Totals struct {
 // Engine relays any number of pairs. Its methods may be called concurrently.
 type Engine interface {
 	// Listener is where clients come in: it accepts on l, which belongs to it
-	// from then on, and whose connections the engine can take over, also from
-	// under crypto/tls. Nil for enter: all come in as they are. Whoever gets the
-	// listener closes it. With an error l is closed.
-	Listener(l net.Listener, enter Enter) (Listener, error)
+	// from then on, once Accept is called for the first time. The engine can take
+	// the connections over, also from under crypto/tls. Whoever gets the listener
+	// closes it. With an error l is closed.
+	Listener(l net.Listener, in Incoming) (Listener, error)
 	// Dial connects to a node, HOST:PORT, for the Node of a Pair. Whoever gets
 	// the connection closes it, or starts its pair. When ctx ends before that
 	// is done, the error is a timeout or ctx's cause.
@@ -167,7 +168,9 @@ type Engine interface {
 	Round(ctx context.Context) error
 	// Cut ends all relays as they are.
 	Cut()
-	// Wait returns when every relay that was started has ended.
+	// Wait returns when every relay that was started has ended, every connection is
+	// closed that the engine has accepted or dialled, and every listener is closed or
+	// paused.
 	Wait()
 }
 

@@ -28,19 +28,22 @@ type shard struct {
 	mu      sync.Mutex
 	users   int // relays and netConns that have entered and not left
 	awaited table[netConn]
-	running bool     // the goroutine, which ends without relays
-	tasks   []func() // for it to do
-	poller  *poller  // while it runs, which alone closes it
-	wakeup  int      // an eventfd that ends its wait, for tasks and the last user
+	accepts table[listener] // those that it accepts for
+	running bool            // the goroutine, which ends without relays
+	tasks   []func()        // for it to do
+	poller  *poller         // while it runs, which alone closes it
+	wakeup  int             // an eventfd that ends its wait, for tasks and the last user
 
 	// All below is the goroutine's.
 	relays           table[epollRelay]
 	detached         map[*epollRelay]*meanwhile
 	wheel            wheel
-	started          time.Time // of the wheel's time
-	clock            ticks     // 0: not looked at in this round
-	woken            bool      // somebody was, in this round
-	toNode, toClient passed    // becomes public after each round
+	started          time.Time  // of the wheel's time
+	clock            ticks      // 0: not looked at in this round
+	woken            bool       // somebody was, or may have been, in this round
+	toNode, toClient passed     // becomes public after each round
+	carriers         []*carrier // without work
+	soon             []func()   // to be called in this round
 	wire             wire
 	loan             loan
 	space            *space
@@ -101,6 +104,25 @@ func (s *shard) awaitedAt(h handle) *netConn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.awaited.get(h)
+}
+
+// accept has l told of those who come until acceptNoMore.
+func (s *shard) accept(l *listener) handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepts.add(l)
+}
+
+func (s *shard) acceptNoMore(h handle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepts.remove(h)
+}
+
+func (s *shard) listenerAt(h handle) *listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepts.get(h)
 }
 
 // wakeupHandle is the handle of the eventfd.
@@ -175,13 +197,21 @@ func (s *shard) run() {
 		for _, event := range s.poller.wait(s.nextTick()) {
 			s.dispatch(event.Events, handle{uint32(event.Fd), uint32(event.Pad)})
 		}
+		s.runSoon()
 		s.turnWheel()
 		s.publish()
 		if s.woken {
 			s.woken = false
-			runtime.Gosched() // those who were woken have no P but this
+			giveWay()
 		}
 	}
+}
+
+// giveWay lets those run who were woken: they may have no P but this. The scheduler takes
+// one goroutine in 61 out of turn, and that is the shard then, so once is not enough.
+func giveWay() {
+	runtime.Gosched()
+	runtime.Gosched()
 }
 
 // inUse reports whether there are relays, and closes the shard if not.
@@ -195,6 +225,7 @@ func (s *shard) inUse() bool {
 		return true
 	}
 	s.running, s.tasks = false, nil
+	s.endCarriers()
 	_ = s.close()
 	return false
 }
@@ -217,12 +248,15 @@ func (s *shard) time() ticks {
 
 func (s *shard) dispatch(events uint32, of handle) {
 	switch of.kind() {
-	case kindWakeup:
+	case kindOwn:
 		s.runTasks()
+	case kindListener:
+		if l := s.listenerAt(of.base()); l != nil {
+			l.come(s)
+		}
 	case kindAwaited:
 		if c := s.awaitedAt(of.base()); c != nil {
 			c.wake(events)
-			s.woken = true
 		}
 	default:
 		if c := s.relays.get(of.base()); c != nil {
@@ -238,7 +272,18 @@ func (s *shard) runTasks() {
 	s.mu.Unlock()
 	for _, f := range tasks {
 		f()
+		s.woken = true
 	}
+}
+
+// runSoon calls what its coroutines have left to it.
+func (s *shard) runSoon() {
+	for i := 0; i < len(s.soon); i++ {
+		s.soon[i]()
+		s.soon[i] = nil
+		s.woken = true
+	}
+	s.soon = s.soon[:0]
 }
 
 func (s *shard) turnWheel() {
@@ -276,15 +321,16 @@ func (s *shard) watch(l *leg, leg handle, events uint32) error {
 	return s.poller.watch(op, l.fd, events, leg)
 }
 
-// What is watched is named by the handle of its relay, or of its netConn, with
+// What is watched is named by the handle of its relay, netConn or listener, with
 // what it is in the lowest bits of the index.
 const (
 	kindClient = iota // a relay's leg
 	kindNode          // the other one
 	kindAwaited
-	kindWakeup
+	kindListener
+	kindOwn = 7 // of the shard itself
 )
 
-func (h handle) of(kind uint32) handle { return handle{h.index<<2 | kind, h.generation} }
-func (h handle) kind() uint32          { return h.index & 3 }
-func (h handle) base() handle          { return handle{h.index >> 2, h.generation} }
+func (h handle) of(kind uint32) handle { return handle{h.index<<3 | kind, h.generation} }
+func (h handle) kind() uint32          { return h.index & 7 }
+func (h handle) base() handle          { return handle{h.index >> 3, h.generation} }

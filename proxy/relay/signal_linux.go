@@ -13,7 +13,8 @@ type signal struct {
 	mu       sync.Mutex
 	happened bool          // since the last wait
 	by       time.Time     // zero: never
-	woken    chan struct{} // has one for who waits; nil: nobody has waited so far
+	sleeper  *coroutine    // that waits; nil: none does
+	woken    chan struct{} // has one for another who waits; nil: nobody has waited so far
 	timer    *time.Timer   // for by; nil: nobody has waited for that so far
 }
 
@@ -23,6 +24,29 @@ func (s *signal) set() {
 	defer s.mu.Unlock()
 	s.happened = true
 	s.wake()
+}
+
+// setOn is set on a shard, whose own coroutine goes on at once.
+func (s *signal) setOn(shard *shard) {
+	if c := s.setBut(shard); c != nil {
+		c.run()
+	} else {
+		shard.woken = true
+	}
+}
+
+// setBut is set, but for a coroutine of this shard, which it returns.
+func (s *signal) setBut(shard *shard) *coroutine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.happened = true
+	c := s.sleeper
+	if c == nil || c.shard != shard {
+		s.wake()
+		return nil
+	}
+	s.sleeper = nil
+	return c
 }
 
 // limit sets the deadline, also of a wait that has begun.
@@ -35,6 +59,11 @@ func (s *signal) limit(by time.Time) {
 
 // wake has who waits look again. mu is held.
 func (s *signal) wake() {
+	if c := s.sleeper; c != nil {
+		s.sleeper = nil
+		c.wake()
+		return
+	}
 	select {
 	case s.woken <- struct{}{}: // never while it is nil
 	default:
@@ -49,8 +78,9 @@ func (s *signal) timeUp() {
 }
 
 // wait returns nil when something may have happened, and
-// os.ErrDeadlineExceeded once it is too late for that.
-func (s *signal) wait() error {
+// os.ErrDeadlineExceeded once it is too late for that. c is the coroutine that waits;
+// nil: it is none.
+func (s *signal) wait(c *coroutine) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !s.late() {
@@ -58,7 +88,7 @@ func (s *signal) wait() error {
 			s.happened = false
 			return nil
 		}
-		s.sleep()
+		s.sleep(c)
 	}
 	return os.ErrDeadlineExceeded
 }
@@ -74,13 +104,18 @@ func (s *signal) isLate() bool {
 }
 
 // sleep waits until woken, or the deadline. mu is held, but not meanwhile.
-func (s *signal) sleep() {
-	if s.woken == nil {
-		s.woken = make(chan struct{}, 1)
-	}
+func (s *signal) sleep(c *coroutine) {
 	if !s.by.IsZero() {
 		s.startTimer(time.Until(s.by))
 		defer s.timer.Stop()
+	}
+	if c != nil && !c.over {
+		s.sleeper = c
+		c.wait(&s.mu)
+		return
+	}
+	if s.woken == nil {
+		s.woken = make(chan struct{}, 1)
 	}
 	s.mu.Unlock()
 	<-s.woken

@@ -84,7 +84,7 @@ func TestAListenerThatIsNotOfTCPIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err := newBest().Listener(under, nil); l != nil || err == nil {
+	if l, err := newBest().Listener(under, Incoming{}); l != nil || err == nil {
 		t.Errorf("got %v, %v, want an error", l, err)
 	}
 	if _, err := under.Accept(); !errors.Is(err, net.ErrClosed) {

@@ -1,0 +1,183 @@
+package proxy
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// judge is an http.Server that is shown one head after the other.
+type judge struct {
+	conns chan net.Conn
+	got   chan *judged
+}
+
+// judged is what the server has made of a head.
+type judged struct {
+	r    *http.Request
+	rest []byte // what is behind it
+}
+
+func newJudge(t testing.TB) *judge {
+	j := &judge{conns: make(chan net.Conn), got: make(chan *judged, 1)}
+	server := &http.Server{Handler: j, MaxHeaderBytes: DefaultLimits().MaxHeaderBytes}
+	var serving sync.WaitGroup
+	serving.Go(func() { server.Serve(j) })
+	t.Cleanup(func() {
+		close(j.conns)
+		server.Close()
+		serving.Wait()
+	})
+	return j
+}
+
+func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	rest, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	j.got <- &judged{r, rest}
+}
+
+// Accept implements net.Listener.
+func (j *judge) Accept() (net.Conn, error) {
+	conn, ok := <-j.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+// Close implements net.Listener.
+func (j *judge) Close() error { return nil }
+
+// Addr implements net.Listener.
+func (j *judge) Addr() net.Addr { return &net.TCPAddr{} }
+
+// ask is what the server makes of the bytes; nil: it refuses them, or wants more.
+func (j *judge) ask(all []byte) *judged {
+	c := &shown{all: bytes.NewReader(all), closed: make(chan struct{})}
+	j.conns <- c
+	<-c.closed
+	select {
+	case got := <-j.got:
+		return got
+	default:
+		return nil
+	}
+}
+
+// shown is a connection from which the bytes come at once, and then its end.
+type shown struct {
+	net.Conn // nil: all that is used is here
+	all      *bytes.Reader
+	closed   chan struct{}
+	once     sync.Once
+}
+
+func (s *shown) Read(b []byte) (int, error)       { return s.all.Read(b) }
+func (s *shown) Write(b []byte) (int, error)      { return len(b), nil }
+func (s *shown) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (s *shown) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (s *shown) SetDeadline(time.Time) error      { return nil }
+func (s *shown) SetReadDeadline(time.Time) error  { return nil }
+func (s *shown) SetWriteDeadline(time.Time) error { return nil }
+
+func (s *shown) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+// upgradeHeads are heads and what may stand in them.
+var upgradeHeads = []string{
+	"GET /app/key?protocol=7 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:1\r\nPragma: no-cache\r\nconnection:  keep-alive, Upgrade \r\nupgrade:\twebsocket\r\nCookie: a=b\r\nCookie: c=d\r\n\r\nearly",
+	"GET //a HTTP/1.1\r\nHost:\r\nUpgrade: websocket\r\n\r\n",
+	"GET http://b/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET /%zz HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nUpgrade: websocket\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a b\r\nUpgrade: websocket\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade : websocket\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n b: c\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nX: a\x00b\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\nX: b\n\nPOST /x HTTP/1.1\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhello",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nExpect: 100-continue\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nTrailer: X\r\n\r\n",
+	"GET / HTTP/1.0\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET / HTTP/1.1 \r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET  / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"\r\nGET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n: b\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nb\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nX: \r\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nX: " + strings.Repeat("x", 5000) + "\r\n\r\n",
+}
+
+func readUpgrade(all []byte) (*http.Request, []byte) {
+	b := newHeadBuffer()
+	r, rest := b.upgrade(copy(b.bytes[:], all))
+	return r, bytes.Clone(rest)
+}
+
+// Whatever is served on the shard, an http.Server would serve, as the same request.
+func FuzzUpgradesAreWhatAnHTTPServerTakesThemFor(f *testing.F) {
+	for _, head := range upgradeHeads {
+		f.Add([]byte(head))
+	}
+	j := newJudge(f)
+	f.Fuzz(func(t *testing.T, all []byte) {
+		r, rest := readUpgrade(all)
+		if r == nil {
+			return
+		}
+		all = all[:min(len(all), len(headBuffer{}.bytes))]
+		want := j.ask(all)
+		if want == nil {
+			t.Fatalf("%q: taken, want it refused as by an http.Server", all)
+		}
+		if got, want := essence(r), essence(want.r); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: got %#v, want %#v", all, got, want)
+		}
+		if !bytes.Equal(rest, want.rest) {
+			t.Errorf("%q: got %q behind it, want %q", all, rest, want.rest)
+		}
+	})
+}
+
+// essence is what a handler can see of a request.
+func essence(r *http.Request) map[string]any {
+	return map[string]any{
+		"method": r.Method, "url": *r.URL, "target": r.RequestURI, "proto": r.Proto, "major": r.ProtoMajor, "minor": r.ProtoMinor,
+		"header": r.Header, "host": r.Host, "length": r.ContentLength, "coding": len(r.TransferEncoding), "close": r.Close, "trailer": r.Trailer,
+		"body": r.Body == http.NoBody,
+	}
+}
+
+func TestOnlyPlainUpgradesAreServedOnTheShard(t *testing.T) {
+	for i, head := range upgradeHeads {
+		if r, rest := readUpgrade([]byte(head)); (r != nil) != (i < 2) {
+			t.Errorf("%.200q: got %v and %q behind it, want it taken: %v", head, r, rest, i < 2)
+		}
+	}
+	if r, rest := readUpgrade([]byte(upgradeHeads[1])); r == nil || string(rest) != "early" || r.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("got %v and %q behind it, want the request and what is early", r, rest)
+	}
+	for n := range len(upgradeHeads[0]) {
+		if r, rest := readUpgrade([]byte(upgradeHeads[0][:n])); r != nil || string(rest) != upgradeHeads[0][:n] {
+			t.Fatalf("%d bytes: got %v and %q, want nothing taken of what is not whole", n, r, rest)
+		}
+	}
+}
