@@ -21,12 +21,6 @@ func TestBodiesThatAreNeverWholeLeaveRoomForThoseThatAre(t *testing.T) {
 	for range 30 {
 		strangers = append(strangers, s.Wire(halfPost))
 	}
-	for range 20 {
-		r, body := s.Wire(apptest.SignedPost(apptest.Event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(apptest.Event)) + apptest.Event).Answer()
-		if r.StatusCode != 200 {
-			t.Errorf("a signed POST that comes at once: got %d %s, want 200", r.StatusCode, body)
-		}
-	}
 	turnedAway := make(chan *http.Response, len(strangers))
 	for _, w := range strangers {
 		go func() {
@@ -37,6 +31,12 @@ func TestBodiesThatAreNeverWholeLeaveRoomForThoseThatAre(t *testing.T) {
 	for range len(strangers) - 4 {
 		if r := <-turnedAway; r == nil || r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
 			t.Fatalf("a half-sent body too many: got %v, want 503 and Retry-After", r)
+		}
+	}
+	for range 20 {
+		r, body := s.Wire(apptest.SignedPost(apptest.Event) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(apptest.Event)) + apptest.Event).Answer()
+		if r.StatusCode != 200 {
+			t.Errorf("a signed POST that comes at once: got %d %s, want 200", r.StatusCode, body)
 		}
 	}
 	if line := s.Logs.Wait(t, "requests turned away"); line["status"] != 503.0 || line["path"] != "/apps/1/events" {
