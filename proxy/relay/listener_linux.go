@@ -196,6 +196,7 @@ func (l *listener) admit(s *shard, n newcomer) error {
 	outer := l.in.secure(&lower{entered})
 	if l.in.First == nil {
 		l.pass(outer)
+		s.woken = true
 		return nil
 	}
 	err = s.begin(conn, func(ctx context.Context) {
