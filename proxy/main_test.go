@@ -1,9 +1,14 @@
 package proxy
 
 import (
+	"runtime"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Each busy shard keeps a processor, and the tests have clients of their own.
+func TestMain(m *testing.M) {
+	runtime.GOMAXPROCS(2 * runtime.NumCPU())
+	goleak.VerifyTestMain(m)
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Become()
+	runtime.GOMAXPROCS(2 * runtime.NumCPU()) // each busy shard keeps one, and the tests have clients of their own
 	// certmagic limits its rate of orders by a goroutine of the process, one per CA and account
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"))
 }

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The tests have as many Ps as Fermata would: each busy shard keeps one.
+// Each busy shard keeps a processor, and the tests have peers of their own.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
 	goleak.VerifyTestMain(m)
