@@ -104,7 +104,8 @@ func TestWhatWaitsForASlowReaderIsHandedOver(t *testing.T) {
 		if !mask {
 			from, to = to, from
 		}
-		stream := bytes.Repeat(binaryOf(mask, 5000), 4000)
+		const messages = 10_000 // more than the kernel takes for four sockets
+		stream := bytes.Repeat(binaryOf(mask, 5000), messages)
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
@@ -121,8 +122,8 @@ func TestWhatWaitsForASlowReaderIsHandedOver(t *testing.T) {
 		<-sent
 		r.client.Close()
 		r.node.Close()
-		if end := r.end(); end.MessagesToNode+end.MessagesToClient != 4000 {
-			t.Errorf("got %+v, want 4000 messages", end)
+		if end := r.end(); end.MessagesToNode+end.MessagesToClient != messages {
+			t.Errorf("got %+v, want %d messages", end, messages)
 		}
 	}
 }
