@@ -16,7 +16,6 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/nodetls"
-	"fermata/proxy/relay"
 )
 
 // answer is a node's answer to an upgrade, with its connection, which whoever
@@ -38,7 +37,7 @@ const (
 // ask sends the upgrade to a node and reads the head of its answer, which is
 // there with errSilent, too.
 func (u *upgrade) ask(ctx context.Context, n *balancer.Node) (a *answer, err error) {
-	conn, err := u.h.dial(ctx, n, u.options.Timeouts)
+	conn, err := u.h.dial(ctx, u.by, n, u.options.Timeouts)
 	if err != nil {
 		return nil, err
 	}
@@ -58,22 +57,18 @@ func (u *upgrade) ask(ctx context.Context, n *balancer.Node) (a *answer, err err
 	return a, nil
 }
 
-// exchange asks on a connection. If ctx ends before the answer is there, the
-// error is its cause. With errSilent there is an answer.
+// exchange asks on a connection, which is of no further use with an error but errSilent:
+// with that there is an answer. If ctx ends before the answer is there, the error is
+// its cause.
 func (u *upgrade) exchange(ctx context.Context, conn net.Conn) (*answer, error) {
-	conn.SetDeadline(time.Now().Add(u.options.Timeouts.Answer))
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(interrupted)
-		conn.SetDeadline(time.Unix(1, 0))
-	})
+	conn.SetDeadline(earlier(u.by, time.Now().Add(u.options.Timeouts.Answer)))
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	a, err := u.converse(conn)
-	if !stop() {
-		relay.Aside(ctx)
-		<-interrupted
-		if !errors.Is(err, errSilent) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return nil, context.Cause(ctx)
-		}
+	switch {
+	case !stop():
+		return nil, context.Cause(ctx)
+	case a == nil && errors.Is(err, os.ErrDeadlineExceeded) && u.isLate():
+		return nil, context.DeadlineExceeded // the node had not all its time
 	}
 	conn.SetDeadline(time.Time{})
 	return a, err
@@ -129,7 +124,7 @@ func result(a *answer, err error) string {
 		return "ok"
 	case err == nil:
 		return "refused"
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errStopping):
 		return "client_gone"
 	case errors.As(err, &insecure) && !errors.Is(err, os.ErrDeadlineExceeded):
 		return "tls"

@@ -26,11 +26,11 @@ func (e *dialError) Error() string { return fmt.Sprintf("dial node %s: %v", e.no
 func (e *dialError) Unwrap() error { return e.err }
 
 // dial connects to a node, with TLS where its URL says so, and tells of a failure.
-// The error is a *dialError.
-func (h *Handler) dial(ctx context.Context, n *balancer.Node, limits Timeouts) (net.Conn, error) {
+// Nobody needs the connection after that time. The error is a *dialError.
+func (h *Handler) dial(ctx context.Context, by time.Time, n *balancer.Node, limits Timeouts) (net.Conn, error) {
 	conn, err := h.connect(ctx, n, limits.Dial)
 	if err == nil {
-		conn, err = h.secure(ctx, n, conn, limits.Answer)
+		conn, err = h.secure(ctx, by, n, conn, limits.Answer)
 	}
 	if err != nil {
 		return nil, &dialError{n.Name(), err}
@@ -57,14 +57,14 @@ func (h *Handler) connect(ctx context.Context, n *balancer.Node, limit time.Dura
 
 // secure shakes hands with a node that speaks TLS. It is the node's loop that does its
 // part of it, so that it may take as long as an answer.
-func (h *Handler) secure(ctx context.Context, n *balancer.Node, conn net.Conn, limit time.Duration) (net.Conn, error) {
+func (h *Handler) secure(ctx context.Context, by time.Time, n *balancer.Node, conn net.Conn, limit time.Duration) (net.Conn, error) {
 	config := h.pool.Secure(n)
 	if config == nil {
 		return conn, nil
 	}
 	relay.Aside(ctx)
 	secure := relay.Secure(conn, config)
-	bounded, cancel := context.WithTimeout(ctx, limit)
+	bounded, cancel := context.WithDeadline(ctx, earlier(by, time.Now().Add(limit)))
 	defer cancel()
 	err := nodetls.Handshake(bounded, secure)
 	if err == nil {
@@ -72,13 +72,20 @@ func (h *Handler) secure(ctx context.Context, n *balancer.Node, conn net.Conn, l
 	}
 	conn.Close()
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, !time.Now().Before(by): // it had not all its time
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		h.tell(h.unanswered, n)
 	case h.dialFailed != nil:
 		h.dialFailed(n.Name(), err)
 	}
 	return nil, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // until is a context with a deadline that nobody can cancel: package net starts

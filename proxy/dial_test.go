@@ -28,7 +28,7 @@ func TestADialThatFailsByOurOwnFaultIsNotTheNodes(t *testing.T) {
 		h.dialFailed, h.metrics = func(string, error) { told++ }, metrics.New(registry)
 		h.engine = deadEnd{err: cause}
 		var failed *dialError
-		_, err := h.dial(t.Context(), h.pool.Nodes()[0].Node, h.options.Load().Timeouts)
+		_, err := h.dial(t.Context(), inTime(), h.pool.Nodes()[0].Node, h.options.Load().Timeouts)
 		if !errors.As(err, &failed) || !errors.Is(err, cause) {
 			t.Errorf("got %v, want a dial error of %v", err, cause)
 		}
@@ -82,7 +82,7 @@ func TestAClientThatLeavesWhileDiallingIsNotTheNodesFault(t *testing.T) {
 	h.dialFailed = func(string, error) { told++ }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.dial(ctx, h.pool.Nodes()[0].Node, h.options.Load().Timeouts); err == nil || told != 0 {
+	if _, err := h.dial(ctx, inTime(), h.pool.Nodes()[0].Node, h.options.Load().Timeouts); err == nil || told != 0 {
 		t.Errorf("got %v, told %d times, want an error and 0", err, told)
 	}
 }
@@ -107,5 +107,5 @@ func TestAClientThatLeavesDuringTheHandshakeIsCountedAsGone(t *testing.T) {
 // asking is a client that asks, and gives a node so long for its answer.
 func asking(r *http.Request, answer time.Duration) *upgrade {
 	c := &client{options: &Options{Timeouts: Timeouts{Answer: answer}}}
-	return &upgrade{client: c, r: r, head: []byte("x")}
+	return &upgrade{client: c, r: r, head: []byte("x"), by: inTime()}
 }

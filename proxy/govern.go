@@ -32,9 +32,9 @@ type allowance struct {
 	answer  time.Duration // the smoothed time that it takes to answer
 }
 
-// wait returns when the node may get another upgrade. The error says that
-// this cannot be before ctx ends.
-func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
+// wait returns when the node may get another upgrade. The error says that this
+// cannot be before that time, or before ctx ends.
+func (g *governor) wait(ctx context.Context, by time.Time, n *balancer.Node, l Limits) error {
 	g.ask(n)
 	if l.UpgradesPerSecond == 0 {
 		return nil
@@ -42,15 +42,11 @@ func (g *governor) wait(ctx context.Context, n *balancer.Node, l Limits) error {
 	for {
 		limiter, faster := g.limiter(n, l, time.Now())
 		if !faster {
-			return turn(ctx, limiter)
+			return turn(ctx, by, limiter)
 		}
-		soon, cancel := context.WithTimeout(ctx, lookAgain+rand.N(lookAgain))
-		err := turn(soon, limiter)
-		if err != nil {
-			relay.Pause(soon, 2*lookAgain)
-		}
-		cancel()
-		if err == nil || ctx.Err() != nil {
+		soon := earlier(by, time.Now().Add(lookAgain+rand.N(lookAgain)))
+		err := turn(ctx, soon, limiter)
+		if err == nil || relay.Pause(ctx, time.Until(soon)) != nil || soon == by {
 			return err
 		}
 	}
@@ -67,9 +63,9 @@ const beat = 20 * time.Millisecond
 // errTurnTooLate is a turn that comes after the client has to be answered.
 var errTurnTooLate = errors.New("its turn would come too late")
 
-// turn waits for the client's turn. The error says that this cannot be before ctx
-// ends.
-func turn(ctx context.Context, limiter *rate.Limiter) error {
+// turn waits for the client's turn. The error says that this cannot be before that
+// time, or before ctx ends.
+func turn(ctx context.Context, by time.Time, limiter *rate.Limiter) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -79,7 +75,7 @@ func turn(ctx context.Context, limiter *rate.Limiter) error {
 	if wait == 0 {
 		return nil
 	}
-	if by, ok := ctx.Deadline(); ok && now.Add(wait).After(by) {
+	if now.Add(wait).After(by) {
 		place.CancelAt(now)
 		return errTurnTooLate
 	}

@@ -186,7 +186,7 @@ func (h *Handler) Share(n *balancer.Node, part float64) (asked int) { return h.g
 // Forget drops what is known of a node that is gone for good.
 func (h *Handler) Forget(n *balancer.Node) {
 	h.govern.forget(n)
-	h.waits.end(n)
+	h.GiveUp(n)
 	h.losses.forget(n)
 	h.tallies.forget(n.Name())
 }

@@ -67,7 +67,7 @@ func TestTheAddressThatTookAConnectionIsDialledFirst(t *testing.T) {
 			conn, _ := net.Pipe()
 			return conn, nil
 		}}
-		if conn, err := h.dial(t.Context(), n, Timeouts{Dial: time.Second}); err == nil {
+		if conn, err := h.dial(t.Context(), inTime(), n, Timeouts{Dial: time.Second}); err == nil {
 			conn.Close()
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"fermata/internal/arrival"
-	"fermata/proxy/relay"
 )
 
 // Newcomers are the connections that have come in and whose first request has not been
@@ -158,9 +157,6 @@ func (c *newcomer) request() *http.Request {
 // answer has the Handler answer the request, as an http.Server does.
 func (c *newcomer) answer(ctx context.Context, r *http.Request) {
 	ctx = context.WithValue(arrival.Note(ctx, c.conn), http.LocalAddrContextKey, localAddress{c.conn})
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	relay.Gone(ctx, cancel)
 	r = r.WithContext(ctx)
 	r.RemoteAddr = c.conn.RemoteAddr().String()
 	if secure, ok := c.conn.(*tls.Conn); ok {

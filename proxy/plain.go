@@ -126,7 +126,8 @@ type attempt struct {
 type attemptKey struct{}
 
 func (a *attempt) dial(ctx context.Context, h *Handler) (net.Conn, error) {
-	conn, err := h.dial(ctx, a.node, h.options.Load().Timeouts)
+	limits := h.options.Load().Timeouts
+	conn, err := h.dial(ctx, time.Now().Add(limits.Response), a.node, limits)
 	a.connected.Store(err == nil)
 	return conn, err
 }

@@ -20,6 +20,7 @@ var errStopping = errors.New("stopping")
 // they find nobody if they are refused.
 func (h *Handler) Stop(how moves.Move) {
 	h.stop()
+	h.waits.end(errStopping, func(one *wait) bool { return one.upgrade })
 	gone := h.moves.Stop(how)
 	h.cutFrom(how.Deadline, gone)
 	<-gone

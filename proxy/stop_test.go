@@ -29,7 +29,7 @@ func TestClientsThatWaitForTheirTurnAtANodeAreSentOffAtOnceByAStop(t *testing.T)
 		o.Limits = Limits{MaxClients: 10, MaxHeaderBytes: 1000, UpgradesPerSecond: 1}
 		o.NoUsableNode = NoNode503
 		h.SetOptions(o)
-		if err := h.govern.wait(t.Context(), h.pool.Nodes()[0].Node, o.Limits); err != nil { // the turn of this second
+		if err := h.govern.wait(t.Context(), inTime(), h.pool.Nodes()[0].Node, o.Limits); err != nil { // the turn of this second
 			t.Fatal(err)
 		}
 		var clients sync.WaitGroup

@@ -69,6 +69,8 @@ type upgrade struct {
 	conn, node net.Conn // the client's once it is hijacked, and its node's; nil: not so far
 	taken      bool     // by a relay or by a goroutine, which ends the client
 
+	by time.Time // when it has to be answered
+
 	session *sessionClient  // which the client is a part of; nil: it can have no session
 	reason  balancer.Reason // of its pick, where that is not the pool's to say; empty: it is
 }
@@ -122,7 +124,7 @@ func (u *upgrade) admit() bool {
 func (u *upgrade) serve() {
 	answer, err := u.findNode()
 	switch {
-	case err != nil && u.r.Context().Err() != nil:
+	case err != nil && u.hasGone():
 		refuse(u.w, http.StatusRequestTimeout, hasGone)
 	case err != nil:
 		u.turnAway(err)
@@ -158,12 +160,10 @@ func (u *upgrade) closeBoth() {
 // the client counted there. A node that fails costs the client nothing but
 // time. The error is the last node's, wrapped in balancer.ErrNoUsableNode.
 func (u *upgrade) findNode(not ...*balancer.Node) (*answer, error) {
-	ctx, cancel := context.WithTimeout(u.r.Context(), u.options.Timeouts.Handshake)
-	defer cancel()
-	defer context.AfterFunc(u.h.stopping, cancel)() // clients that wait go at once
+	u.by = time.Now().Add(u.options.Timeouts.Handshake)
 	key := balancer.Key{IP: u.ip, Pins: u.h.pinsOf(u.r), Tried: not}
 	var last error
-	for ctx.Err() == nil {
+	for !u.isInVain() {
 		pick, err := u.h.pool.Acquire(key)
 		if err != nil {
 			break
@@ -171,24 +171,42 @@ func (u *upgrade) findNode(not ...*balancer.Node) (*answer, error) {
 		pick.Reason = cmp.Or(u.reason, pick.Reason)
 		u.settle(pick)
 		u.tries++
-		answer, err := u.try(ctx, key.Tried, last)
+		answer, err := u.try(key.Tried, last)
 		if err == nil {
 			return answer, nil
 		}
 		u.leave(atNode)
-		if u.r.Context().Err() != nil {
-			return nil, err // the client has gone; its node has not failed
+		if u.hasGone() {
+			return nil, err // its node has not failed
 		}
 		last = err
 		key.Tried = append(key.Tried, pick.Node)
 	}
 	if errors.Is(last, errBusy) {
-		relay.Pause(ctx, u.options.Timeouts.Handshake) // a client that waits comes back later than one that is sent off
+		u.waitToTheEnd() // a client that waits comes back later than one that is sent off
 	}
 	if last != nil {
 		return nil, fmt.Errorf("%w: %w", balancer.ErrNoUsableNode, last)
 	}
 	return nil, balancer.ErrNoUsableNode
+}
+
+// hasGone is whether nobody wants the answer any more.
+func (u *upgrade) hasGone() bool {
+	ctx := u.r.Context()
+	return ctx.Err() != nil || relay.HasGone(ctx)
+}
+
+// isInVain is whether no node is to be asked any more.
+func (u *upgrade) isInVain() bool { return u.hasGone() || u.h.stopping.Err() != nil || u.isLate() }
+
+func (u *upgrade) isLate() bool { return !time.Now().Before(u.by) }
+
+// waitToTheEnd waits until a search is in vain.
+func (u *upgrade) waitToTheEnd() {
+	ctx, over := u.waitFor(nil)
+	defer over()
+	relay.Pause(ctx, time.Until(u.by))
 }
 
 // errBusy is a node that gets as many upgrades as it may for longer than the
@@ -197,10 +215,10 @@ var errBusy = errors.New("busy with upgrades")
 
 // try asks the node that was picked, and tells what came of it. The nodes that
 // were tried before failed, the last of them with that error.
-func (u *upgrade) try(ctx context.Context, tried []*balancer.Node, last error) (*answer, error) {
+func (u *upgrade) try(tried []*balancer.Node, last error) (*answer, error) {
 	n := u.pick.Node
-	ctx, span := u.h.tracedNode(ctx, u.pick)
-	a, err := u.tryWhileUp(ctx, n)
+	_, span := u.h.tracedNode(u.r.Context(), u.pick)
+	a, err := u.tryWhileUp(n)
 	if errors.Is(err, errSilent) {
 		u.h.noteSilent(n, u.client)
 		a, err = u.h.orSilence(a, err, n, tried, last)
@@ -212,33 +230,32 @@ func (u *upgrade) try(ctx context.Context, tried []*balancer.Node, last error) (
 	case err == nil:
 		u.h.metrics.Picked(n.Name(), string(u.pick.Reason))
 		u.explain(a.Header)
-	case !errors.Is(err, errBusy) && u.r.Context().Err() == nil:
+	case !errors.Is(err, errBusy) && !u.hasGone():
 		u.h.log.Debug("node failed a client, trying the next", zap.String("node", n.Name()), zap.Stringer("client", u.ip), u.requestField(), zap.NamedError("err", err))
 	}
 	return a, err
 }
 
-// tryWhileUp asks the node, unless it goes down before it has answered. With
-// errSilent there is an answer.
-func (u *upgrade) tryWhileUp(ctx context.Context, n *balancer.Node) (*answer, error) {
-	ctx, stop := u.h.whileUp(ctx, n)
-	defer stop()
+// tryWhileUp asks the node, unless that becomes in vain before it has answered, as
+// when it goes down. With errSilent there is an answer.
+func (u *upgrade) tryWhileUp(n *balancer.Node) (*answer, error) {
+	ctx, over := u.waitFor(n)
+	defer over()
 	a, err := u.tryPaced(ctx, n)
-	if err != nil && a == nil && errors.Is(context.Cause(ctx), errNodeDown) {
-		return nil, fmt.Errorf("node %s: %w", n.Name(), errNodeDown)
+	if err != nil && a == nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("node %s: %w", n.Name(), context.Cause(ctx))
 	}
 	return a, err
 }
 
 // tryPaced asks the node, as soon as that may get another upgrade.
 func (u *upgrade) tryPaced(ctx context.Context, n *balancer.Node) (*answer, error) {
-	if err := u.h.govern.wait(ctx, n, u.options.Limits); err != nil {
+	if err := u.h.govern.wait(ctx, u.by, n, u.options.Limits); err != nil {
 		return nil, fmt.Errorf("node %s: %w: %w", n.Name(), errBusy, err)
 	}
 	asked := time.Now()
 	a, err := u.ask(ctx, n)
-	var dial *dialError
-	if u.r.Context().Err() == nil && !errors.As(err, &dial) && !errors.Is(err, errSilent) {
+	if _, undialled := errors.AsType[*dialError](err); !undialled && !u.hasGone() && !errors.Is(err, errSilent) {
 		u.h.govern.answered(n, time.Since(asked))
 		u.h.noteUnanswered(n, err)
 	}

@@ -133,8 +133,8 @@ func TestAClientThatLeavesWhileItWaitsForANodeIsNotTheNodesFailure(t *testing.T)
 	h := handlerOf(poolOf(1))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	u := &upgrade{client: &client{options: &Options{Limits: Limits{UpgradesPerSecond: 1}}}, h: h}
-	_, err := u.tryWhileUp(gone, h.pool.Nodes()[0].Node)
+	u := &upgrade{client: &client{options: &Options{Limits: Limits{UpgradesPerSecond: 1}}}, h: h, r: read(t, "GET / HTTP/1.1", "Host: a").WithContext(gone), by: inTime()}
+	_, err := u.tryWhileUp(h.pool.Nodes()[0].Node)
 	if got := result(nil, err); got != "client_gone" {
 		t.Errorf("got %s for %v, want client_gone", got, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/proxy/relay"
 )
 
 // errNodeDown is a node that went down while a client waited for its answer.
@@ -17,61 +18,79 @@ var errNodeDown = errors.New("the node went down before it answered")
 // time.
 var errNoAnswer = errors.New("no answer")
 
-// waits are the clients that wait for an answer, by node. The zero value is
-// ready. Its methods may be called concurrently.
+// waits are all that wait for a node: for their turn there, or for its answer. The
+// zero value is ready. Its methods may be called concurrently.
 type waits struct {
-	mu    sync.Mutex
-	nodes map[*balancer.Node]wait
+	mu  sync.Mutex
+	all map[*wait]struct{}
 }
 
-// wait ends when its node goes down.
+// wait is one of them.
 type wait struct {
-	context.Context
-	end context.CancelFunc
+	node    *balancer.Node          // nil: any
+	end     context.CancelCauseFunc // of its context
+	upgrade bool                    // which a stop ends
 }
 
-// on is what ends when the node goes down for the next time.
-func (w *waits) on(n *balancer.Node) context.Context {
+func (w *waits) enter(one *wait) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	current, ok := w.nodes[n]
-	if !ok {
-		current.Context, current.end = context.WithCancel(context.Background())
-		if w.nodes == nil {
-			w.nodes = make(map[*balancer.Node]wait)
-		}
-		w.nodes[n] = current
+	if w.all == nil {
+		w.all = make(map[*wait]struct{})
 	}
-	return current
+	w.all[one] = struct{}{}
 }
 
-// end ends all waits for the node, or only forgets a node that has none.
-func (w *waits) end(n *balancer.Node) {
+func (w *waits) leave(one *wait) {
 	w.mu.Lock()
-	current, ok := w.nodes[n]
-	delete(w.nodes, n)
+	defer w.mu.Unlock()
+	delete(w.all, one)
+}
+
+// end ends those of which that is so.
+func (w *waits) end(why error, of func(*wait) bool) {
+	var ends []*wait
+	w.mu.Lock()
+	for one := range w.all {
+		if of(one) {
+			ends = append(ends, one)
+		}
+	}
 	w.mu.Unlock()
-	if ok {
-		current.end()
+	for _, one := range ends {
+		one.end(why)
 	}
 }
 
-// GiveUp ends all waits for the answer of a node that is down: upgrades try the
-// next node, and plain requests are answered.
-func (h *Handler) GiveUp(n *balancer.Node) { h.waits.end(n) }
+// GiveUp ends all waits for a node that is down: upgrades try the next node, and
+// plain requests are answered.
+func (h *Handler) GiveUp(n *balancer.Node) {
+	h.waits.end(errNodeDown, func(one *wait) bool { return one.node == n })
+}
 
-// whileUp is ctx, and ends with errNodeDown if the node is given up before stop
-// is called.
-func (h *Handler) whileUp(ctx context.Context, n *balancer.Node) (_ context.Context, stop func() bool) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, context.AfterFunc(h.waits.on(n), func() { cancel(errNodeDown) })
+// waitFor begins a wait for the node, or for any: nil. Its context ends with why the
+// wait is in vain, which is context.Canceled when the client has gone.
+func (u *upgrade) waitFor(n *balancer.Node) (ctx context.Context, over func()) {
+	ctx, end := context.WithCancelCause(u.r.Context())
+	relay.Gone(ctx, func() { end(context.Canceled) })
+	one := &wait{n, end, true}
+	u.h.waits.enter(one)
+	if u.h.stopping.Err() != nil { // and may have ended all waits before
+		end(errStopping)
+	}
+	return ctx, func() {
+		u.h.waits.leave(one)
+		end(nil)
+	}
 }
 
 // send sends a plain request to a node. One that waits for as long as an upgrade
 // may is a reason to look at the node; most often the answer just takes long.
 func (t *nodes) send(r *http.Request, n *balancer.Node) (*http.Response, error) {
-	ctx, stop := t.h.whileUp(r.Context(), n)
-	defer stop()
+	ctx, end := context.WithCancelCause(r.Context())
+	one := &wait{node: n, end: end}
+	t.h.waits.enter(one)
+	defer t.h.waits.leave(one)
 	slow := time.AfterFunc(t.h.options.Load().Timeouts.Answer, func() { t.h.tell(t.h.waiting, n) })
 	defer slow.Stop()
 	a := &attempt{node: n}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"fermata/balancer"
+	"fermata/proxy/moves"
+	"fermata/proxy/relay"
 )
 
 // ask has a node say that, and then nothing, and returns how the upgrade ends.
@@ -47,6 +49,59 @@ func TestOnlyANodeThatSendsNothingInItsTimeHasNotAnswered(t *testing.T) {
 	})
 }
 
+// A node that had less than its own time is only looked at, see noteUnanswered.
+func TestANodeHasNotFailedAnUpgradeThatCanWaitNoLonger(t *testing.T) {
+	f := func(says string, want error) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			ours, node := net.Pipe()
+			defer ours.Close()
+			defer node.Close()
+			go func() {
+				node.Read(make([]byte, 1))
+				node.Write([]byte(says))
+			}()
+			r := read(t, "GET /app/key HTTP/1.1", "Host: a", "Sec-WebSocket-Key: "+goodKey)
+			u := asking(r, time.Minute)
+			u.options.AwaitGreeting, u.by = true, time.Now().Add(time.Second)
+			began := time.Now()
+			a, err := u.exchange(t.Context(), ours)
+			if !errors.Is(err, want) || errors.Is(err, errNoAnswer) || (a != nil) != (want == errSilent) || time.Since(began) != time.Second {
+				t.Errorf("%q: got %v, %v after %v, want %v after a second", says, a, err, time.Since(began), want)
+			}
+		})
+	}
+	f("", context.DeadlineExceeded)
+	f("HTTP/1.1 101 Switching", context.DeadlineExceeded)
+	f("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: "+acceptKey(goodKey)+"\r\n\r\n", errSilent)
+}
+
+func TestAnUpgradeThatBeginsToWaitAfterAStopDoesNotWait(t *testing.T) {
+	h := handlerOf(poolOf(1))
+	h.Stop(moves.Move{By: relay.ByShutdown, Code: 4100})
+	u := &upgrade{client: &client{}, h: h, r: read(t, "GET / HTTP/1.1", "Host: a")}
+	ctx, over := u.waitFor(nil)
+	defer over()
+	if got := context.Cause(ctx); !errors.Is(got, errStopping) {
+		t.Errorf("got %v, want %v", got, errStopping)
+	}
+}
+
+func TestWhoWaitsForAnotherNodeWaitsOn(t *testing.T) {
+	h := handlerOf(poolOf(2))
+	u := &upgrade{client: &client{}, h: h, r: read(t, "GET / HTTP/1.1", "Host: a")}
+	nodes := h.pool.Nodes()
+	ctx, over := u.waitFor(nodes[0].Node)
+	h.GiveUp(nodes[1].Node)
+	if ctx.Err() != nil {
+		t.Errorf("got %v, want a wait", context.Cause(ctx))
+	}
+	over()
+	if got := len(h.waits.all); got != 0 {
+		t.Errorf("got %d waits, want none", got)
+	}
+}
+
 func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := handlerOf(poolOf(1))
@@ -54,12 +109,12 @@ func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
 		o := *h.options.Load()
 		o.Limits.UpgradesPerSecond = 1
 		n := h.pool.Nodes()[0].Node
-		u := &upgrade{client: &client{options: &o}, h: h, r: read(t, "GET / HTTP/1.1", "Host: a")}
-		u.tryWhileUp(t.Context(), n) // takes the turn of this second
+		u := &upgrade{client: &client{options: &o}, h: h, r: read(t, "GET / HTTP/1.1", "Host: a"), by: inTime()}
+		u.tryWhileUp(n) // takes the turn of this second
 		began := time.Now()
 		ended := make(chan error)
 		go func() {
-			_, err := u.tryWhileUp(t.Context(), n)
+			_, err := u.tryWhileUp(n)
 			ended <- err
 		}()
 		synctest.Wait()
@@ -71,7 +126,7 @@ func TestAnUpgradeThatWaitsForItsTurnGoesOnWhenItsNodeGoesDown(t *testing.T) {
 		if got := result(nil, err); got != "timeout" {
 			t.Errorf("got %s, want timeout", got)
 		}
-		_, err = u.tryWhileUp(t.Context(), n)
+		_, err = u.tryWhileUp(n)
 		if !errors.As(err, new(*dialError)) {
 			t.Errorf("the next one: got %v, want that it is tried", err)
 		}

@@ -123,6 +123,13 @@ func Gone(ctx context.Context, f func()) {
 	}
 }
 
+// HasGone is whether the client of a First has ended its connection, or its half of it.
+// After Leave, and elsewhere, it is not known to have.
+func HasGone(ctx context.Context) bool {
+	c := coroutineOf(ctx)
+	return c != nil && c.conn.hasEnded()
+}
+
 // Pause waits for so long, or until ctx ends, whose error it returns then. In a First
 // the shard goes on meanwhile.
 func Pause(ctx context.Context, long time.Duration) error {

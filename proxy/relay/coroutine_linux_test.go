@@ -171,16 +171,23 @@ func TestAFirstIsToldThatItsClientHasGone(t *testing.T) {
 		conn.Read(b)
 		if b[0] == 'l' {
 			_, _ = io.ReadAll(conn)
+		} else if HasGone(ctx) {
+			t.Error("got a client that has gone, want one that is there")
+		} else {
+			conn.Write(b)
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		Gone(ctx, cancel)
-		gone <- Pause(ctx, patience) != nil
+		gone <- Pause(ctx, patience) != nil && HasGone(ctx)
 		return nil
 	})
 	accepting(l)
 	for _, text := range []string{"a", "l"} {
 		far := dialTo(t, l)
 		io.WriteString(far, text)
+		if text == "a" {
+			io.ReadFull(far, make([]byte, 1))
+		}
 		far.(*net.TCPConn).CloseWrite()
 		if !within(t, "the end", gone) {
 			t.Errorf("%q: not told in %s", text, patience)

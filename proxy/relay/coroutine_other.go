@@ -16,6 +16,9 @@ func Leave(context.Context) {}
 // Gone does nothing on this system.
 func Gone(context.Context, func()) {}
 
+// HasGone is never known on this system.
+func HasGone(context.Context) bool { return false }
+
 // Pause waits for so long, or until ctx ends, whose error it returns then.
 func Pause(ctx context.Context, long time.Duration) error {
 	timer := time.NewTimer(long)

@@ -122,6 +122,13 @@ func (c *netConn) tell(f func()) {
 	}
 }
 
+// hasEnded is whether the other side has.
+func (c *netConn) hasEnded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
 // Read implements net.Conn.
 func (c *netConn) Read(b []byte) (int, error) {
 	c.reading.Lock()
