@@ -6,7 +6,7 @@ import (
 )
 
 // A begunConn is a connection of which something was read that whoever has it now is to
-// read first. It stands in the connection's place for an http.Server alone.
+// read first. It stands in the connection's place until a relay has that.
 type begunConn struct {
 	net.Conn
 	unread []byte

@@ -43,9 +43,8 @@ func (w *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.fate = takenOver
 	w.h.ConnState(w.conn, http.StateHijacked)
 	relay.Leave(w.ctx)
-	in := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(w.rest), w.conn), len(w.rest))
-	in.Peek(len(w.rest))
-	return w.conn, bufio.NewReadWriter(in, bufio.NewWriterSize(w.conn, 1)), nil
+	conn := begun(w.conn, w.rest)
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, 1), bufio.NewWriterSize(conn, 1)), nil
 }
 
 // send sends the answer, unless somebody has taken the connection.
