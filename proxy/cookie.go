@@ -15,17 +15,17 @@ func (h *Handler) pinsOf(r *http.Request) []string {
 	return pins
 }
 
-// pinCookie is the cookie that pins the client to its node, or nil if the
-// client has that already or is not pinned by cookie.
-func (h *Handler) pinCookie(r *http.Request, c *client) *http.Cookie {
+// pinCookie is the Set-Cookie that pins the client to its node. It is empty if the
+// client has that cookie already or is not pinned by cookie.
+func (h *Handler) pinCookie(r *http.Request, c *client) string {
 	pin := h.pool.Pin(c.pick.Node)
 	sent := h.pinsOf(r)
 	if pin == "" || (len(sent) > 0 && sent[0] == pin) {
-		return nil
+		return ""
 	}
 	o := h.pool.Cookie()
 	secure := o.Secure == "always" || (o.Secure == "auto" && c.secure)
-	return &http.Cookie{
+	cookie := http.Cookie{
 		Name:        o.Name,
 		Value:       pin,
 		Path:        o.Path,
@@ -36,6 +36,7 @@ func (h *Handler) pinCookie(r *http.Request, c *client) *http.Cookie {
 		SameSite:    sameSite(o),
 		Partitioned: o.Partitioned && secure, // without it, browsers drop the cookie
 	}
+	return cookie.String()
 }
 
 func sameSite(o balancer.CookieOptions) http.SameSite {

@@ -9,24 +9,41 @@ import (
 // errHead is a plain request whose head is more than a node may get.
 var errHead = errors.New("the head is too large")
 
-// fit leaves out fields that Fermata adds to a request of that size, the least
-// important first, where the request is too large for a node with them and not
-// without. It returns the size then.
-func (c *client) fit(h http.Header, size int, added ...string) int {
-	limit, least := c.options.Limits.MaxHeaderBytes, size
-	for _, name := range added {
-		least -= fieldSize(h, name)
-	}
-	if least > limit {
-		return size // it goes as it is to a node that takes more
-	}
-	for _, name := range added {
-		if size > limit {
-			size -= fieldSize(h, name)
-			delete(h, name)
+// surplus is how many of the fields that Fermata adds are left out of a request that is
+// so many bytes too large for a node, the first ones first. It is none if that would not
+// be enough: then the request goes as it is, to a node that takes more.
+func surplus(over, added int, size func(i int) int) (n int) {
+	for ; over > 0; n++ {
+		if n == added {
+			return 0
 		}
+		over -= size(n)
 	}
-	return size
+	return n
+}
+
+// fitUpgrade leaves out some of what is added to a head of that size.
+func (c *client) fitUpgrade(added []field, size int) []field {
+	for _, f := range added {
+		size += f.size()
+	}
+	return added[surplus(size-c.options.Limits.MaxHeaderBytes, len(added), func(i int) int { return added[i].size() }):]
+}
+
+// fitPlain fits a plain request into what a node takes as a whole: Reverb
+// counts the body too. The error is errHead.
+func (c *client) fitPlain(r *http.Request) error {
+	limit, head := c.options.Limits.MaxHeaderBytes, plainHead(r)
+	added := []string{string(c.options.Headers.RequestID), "Connection", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Via"}
+	size := func(i int) int { return fieldSize(r.Header, added[i]) }
+	for _, name := range added[:surplus(head+int(r.ContentLength)-limit, len(added), size)] {
+		head -= fieldSize(r.Header, name)
+		delete(r.Header, name)
+	}
+	if head > limit {
+		return errHead
+	}
+	return nil
 }
 
 // fieldSize is how many bytes the field has in a request.
@@ -35,22 +52,6 @@ func fieldSize(h http.Header, name string) (size int) {
 		size += len(name) + len(": \r\n") + len(value)
 	}
 	return size
-}
-
-// fitUpgrade fits an upgrade, whose head has that size.
-func (c *client) fitUpgrade(h http.Header, size int) int {
-	return c.fit(h, size, string(c.options.Headers.RequestID), "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Via")
-}
-
-// fitPlain fits a plain request into what a node takes as a whole: Reverb
-// counts the body too. The error is errHead.
-func (c *client) fitPlain(r *http.Request) error {
-	whole := c.fit(r.Header, plainHead(r)+int(r.ContentLength),
-		string(c.options.Headers.RequestID), "Connection", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Via")
-	if whole-int(r.ContentLength) > c.options.Limits.MaxHeaderBytes {
-		return errHead
-	}
-	return nil
 }
 
 // plainHead is how many bytes the head has that http.Transport writes.

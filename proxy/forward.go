@@ -1,44 +1,78 @@
 package proxy
 
 import (
+	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// hopByHop are the header fields that concern one connection only (RFC 9110
-// section 7.6.1), and Expect, which Reverb does not know.
-var hopByHop = []string{
-	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect",
+// isHopByHop is whether a field concerns one connection only (RFC 9110 section
+// 7.6.1), as those do that Connection has named. Expect does, since Reverb does not
+// know it.
+func isHopByHop(name string, named []string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect":
+		return true
+	}
+	return slices.Contains(named, name)
 }
 
-// stripHopByHop removes the fields of one connection, those that Connection
-// names too.
+// namedByConnection are the fields that Connection names, but for those that are
+// hop-by-hop anyway.
+func namedByConnection(h http.Header) (named []string) {
+	for token := range tokens(h["Connection"]) {
+		if name := canonical(token); !isHopByHop(name, named) {
+			named = append(named, name)
+		}
+	}
+	return named
+}
+
+// stripHopByHop removes the fields of one connection.
 func stripHopByHop(h http.Header) {
-	for _, name := range tokens(h["Connection"]) {
-		h.Del(name)
-	}
-	for _, name := range hopByHop {
-		delete(h, name)
-	}
+	named := namedByConnection(h)
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return isHopByHop(name, named) })
 }
 
-// setForwarded tells the node about the client and its request. What the client
-// itself says about that counts only if it is a trusted proxy.
-func (c *client) setForwarded(h http.Header, r *http.Request) {
-	from, host := c.forwardedFor(r), c.forwardedHost(r)
+// passes is whether a field of the client's reaches a node: not those that Fermata
+// sets itself, nor what a stranger says about itself, however it is spelled; nor odd
+// spellings from trusted proxies, which only pass them on.
+func (c *client) passes(name string) bool {
+	switch name {
+	case "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", string(c.options.Headers.RequestID):
+		return false
+	}
+	return !isClaim(name) || c.trusted && !hasOdd(name)
+}
+
+// added are the fields in which Fermata tells a node about the client and its request,
+// the least important first; one without a value is none. What the client itself says
+// about that counts only if it is a trusted proxy.
+func (c *client) added(r *http.Request) [5]field {
 	proto := "http"
 	if c.secure {
 		proto = "https"
 	}
-	stripClaims(h, c.trusted)
-	h.Del("Forwarded")
-	h.Set("X-Forwarded-For", from)
-	h.Set("X-Forwarded-Proto", proto)
-	h.Set("X-Forwarded-Host", host)
-	c.setRequestID(h)
-	c.setVia(h)
+	return [...]field{
+		{string(c.options.Headers.RequestID), c.request.String()},
+		{"X-Forwarded-Host", c.forwardedHost(r)},
+		{"X-Forwarded-Proto", proto},
+		{"X-Forwarded-For", c.forwardedFor(r)},
+		{"Via", c.options.via}, // after those of other proxies
+	}
+}
+
+// setForwarded has a plain request tell a node what it gets to know of the client.
+func (c *client) setForwarded(h http.Header, r *http.Request) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return !c.passes(name) })
+	for _, f := range c.added(r) {
+		if f.value != "" {
+			h[f.name] = append(slices.Clip(h[f.name]), f.value)
+		}
+	}
 }
 
 // requestTarget is the path and query as the client wrote them.
@@ -58,20 +92,23 @@ func requestTarget(r *http.Request) string {
 }
 
 // tokens are the items of a comma-separated header field.
-func tokens(values []string) []string {
-	var all []string
-	for _, value := range values {
-		for token := range strings.SplitSeq(value, ",") {
-			if token = strings.TrimSpace(token); token != "" {
-				all = append(all, token)
+func tokens(values []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, value := range values {
+			for token := range strings.SplitSeq(value, ",") {
+				if token = strings.TrimSpace(token); token != "" && !yield(token) {
+					return
+				}
 			}
 		}
 	}
-	return all
 }
 
 func hasToken(values []string, want string) bool {
-	return slices.ContainsFunc(tokens(values), func(token string) bool {
-		return strings.EqualFold(token, want)
-	})
+	for token := range tokens(values) {
+		if strings.EqualFold(token, want) {
+			return true
+		}
+	}
+	return false
 }

@@ -48,7 +48,7 @@ func isTaken(name string) bool {
 		"Server", "Set-Cookie", "User-Agent", "Vary", "Via",
 	}
 	prefixes := []string{"Accept-", "Access-", "Content-", "Sec-", "X-Forwarded-"}
-	return slices.Contains(taken, name) || slices.Contains(hopByHop, name) ||
+	return slices.Contains(taken, name) || isHopByHop(name, nil) ||
 		slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 

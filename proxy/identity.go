@@ -108,10 +108,11 @@ func hopAddr(text string) (netip.Addr, bool) {
 
 // forwardedFor is X-Forwarded-For for the node.
 func (c *client) forwardedFor(r *http.Request) string {
+	if !c.trusted {
+		return c.ip.String()
+	}
 	peer := remoteIP(r)
 	switch {
-	case !c.trusted:
-		return peer.String()
 	case c.options.Headers.Client == XForwardedFor || c.options.Headers.Client == "":
 		return strings.Join(append(slices.Clone(r.Header["X-Forwarded-For"]), peer.String()), ", ")
 	case c.ip == peer:

@@ -15,13 +15,6 @@ import (
 // 7.6.3) in what nodes get, so that it knows a request that comes back to it.
 func newVia() string { return "1.1 fermata-" + rand.Text()[:13] }
 
-// setVia tells the node through whom the request has come.
-func (c *client) setVia(h http.Header) {
-	if via := c.options.via; via != "" {
-		h["Via"] = append(slices.Clip(h["Via"]), via)
-	}
-}
-
 // isLoop is whether the request has passed through this process before: a
 // node's url leads back here.
 func isLoop(r *http.Request, o *Options) bool {

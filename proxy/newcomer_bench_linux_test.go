@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,7 +13,6 @@ import (
 
 	"fermata/balancer"
 	"fermata/internal/arrival"
-	"fermata/internal/lab/devnode"
 	"fermata/internal/metrics"
 	"fermata/proxy/moves"
 	"fermata/proxy/relay"
@@ -66,20 +64,6 @@ func benchFront(b *testing.B, node net.Addr) (at *unix.SockaddrInet4) {
 	to := netip.MustParseAddrPort(l.Addr().String())
 	return &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
 }
-
-// benchHead is what Chrome sends for pusher-js.
-var benchHead = []byte("GET /app/" + devnode.DefaultAppKey + "?protocol=7&client=js&version=8.4.0&flash=false HTTP/1.1\r\n" +
-	"Host: ws.example.com\r\nConnection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n" +
-	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n" +
-	"Upgrade: websocket\r\nOrigin: https://app.example.com\r\nSec-WebSocket-Version: 13\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n" +
-	"Accept-Language: en-US,en;q=0.9\r\nSec-WebSocket-Key: " + goodKey + "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n")
-
-// benchAnswer is what Reverb answers to that.
-var benchAnswer = func() []byte {
-	const greeting = `{"event":"pusher:connection_established","data":"{\"socket_id\":\"123456789.987654321\",\"activity_timeout\":30}"}`
-	return fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"+
-		"X-Powered-By: Laravel Reverb\r\n\r\n\x81%c%s", acceptKey(goodKey), len(greeting), greeting)
-}()
 
 // benchSocket is a client's, which blocks.
 type benchSocket int

@@ -1,74 +1,72 @@
 package proxy
 
 import (
-	"bufio"
 	"bytes"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
 
-// headBuffer is what a newcomer's head is read into and read from.
-type headBuffer struct {
-	bytes  [4 << 10]byte // browsers' heads are of a quarter of that
-	source bytes.Reader
-	reader *bufio.Reader
-}
-
-func newHeadBuffer() *headBuffer { return &headBuffer{reader: bufio.NewReaderSize(nil, 1<<10)} }
-
-var endOfHead = []byte("\r\n\r\n")
+// headBuffer is what a newcomer's head is read into.
+type headBuffer [4 << 10]byte // browsers' heads are of a quarter of that
 
 // upgrade is the request that the first n bytes are, if they are one for a WebSocket
 // that an http.Server would take, too, and the rest of them. Nil: they are not, or not
 // that alone, and the rest is all of them.
 func (b *headBuffer) upgrade(n int) (r *http.Request, rest []byte) {
-	all := b.bytes[:n]
-	end := bytes.Index(all, endOfHead) + len(endOfHead)
-	if end < len(endOfHead) || !bytes.HasPrefix(all, []byte("GET /")) || hasBareLF(all[:end]) {
-		return nil, all
+	head, rest := cutHead(b[:n])
+	if r = readUpgrade(string(head)); r == nil {
+		return nil, b[:n]
 	}
-	b.source.Reset(all[:end])
-	b.reader.Reset(&b.source)
-	r, err := http.ReadRequest(b.reader)
-	if err != nil || !isUsual(r) {
-		return nil, all
-	}
-	return r, all[end:]
+	return r, rest
 }
 
-// hasBareLF is whether a line ends without CR: there the head could end sooner for others.
-func hasBareLF(head []byte) bool {
-	return bytes.Count(head, []byte("\n")) != bytes.Count(head, []byte("\r\n"))
-}
-
-// isUsual is whether it is an upgrade in which nothing is unusual, and that passes what
-// an http.Server looks at after http.ReadRequest.
-func isUsual(r *http.Request) bool {
-	return r.Proto == "HTTP/1.1" && r.Method == http.MethodGet && wantsUpgrade(r) &&
-		r.Body == http.NoBody && len(r.TransferEncoding) == 0 && !hasAny(r.Header, "Content-Length", "Trailer", "Expect") &&
-		r.Host != "" && httpguts.ValidHostHeader(r.Host) && hasValidFields(r.Header)
-}
-
-func hasAny(h http.Header, names ...string) bool {
-	for _, name := range names {
-		if _, ok := h[name]; ok {
-			return true
-		}
+// cutHead is a head without the empty line at its end, and what comes after that.
+// Without an end there is none.
+func cutHead(b []byte) (head, rest []byte) {
+	end := bytes.Index(b, []byte("\r\n\r\n"))
+	if end < 0 {
+		return nil, b
 	}
-	return false
+	return b[:end+2], b[end+4:]
 }
 
-func hasValidFields(h http.Header) bool {
-	for name, values := range h {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return false
-		}
-		for _, value := range values {
-			if !httpguts.ValidHeaderFieldValue(value) {
-				return false
-			}
-		}
+// readUpgrade is the request for a WebSocket that a head is, as an http.Server reads it.
+// Nil: it is none, or there is something unusual in it. The request keeps the text.
+func readUpgrade(head string) *http.Request {
+	line, text, _ := strings.Cut(head, "\r\n")
+	u, target := readTarget(line)
+	if u == nil {
+		return nil
 	}
-	return true
+	h := readFields(text)
+	host := h["Host"]
+	if len(host) != 1 || host[0] == "" || !httpguts.ValidHostHeader(host[0]) || !isUsual(h) {
+		return nil
+	}
+	delete(h, "Host")
+	r := &http.Request{
+		Method: http.MethodGet, URL: u, RequestURI: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: http.NoBody, Host: host[0],
+	}
+	if !wantsUpgrade(r) {
+		return nil
+	}
+	return r
+}
+
+// readTarget is the target of a GET of a path; nil: the line is something else.
+func readTarget(line string) (u *url.URL, target string) {
+	target, version := strings.CutSuffix(line, " HTTP/1.1")
+	target, get := strings.CutPrefix(target, "GET ")
+	if !version || !get || !strings.HasPrefix(target, "/") || strings.Contains(target, " ") {
+		return nil, ""
+	}
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return nil, ""
+	}
+	return u, target
 }

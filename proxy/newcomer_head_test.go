@@ -5,10 +5,15 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
+
+	"fermata/proxy/session"
 )
 
 // judge is an http.Server that is shown one head after the other.
@@ -95,10 +100,23 @@ func (s *shown) Close() error {
 	return nil
 }
 
-// upgradeHeads are heads and what may stand in them.
-var upgradeHeads = []string{
+// usualHeads are served on the shard.
+var usualHeads = []string{
 	"GET /app/key?protocol=7 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-	"GET / HTTP/1.1\r\nHost: a:1\r\nPragma: no-cache\r\nconnection:  keep-alive, Upgrade \r\nupgrade:\twebsocket\r\nCookie: a=b\r\nCookie: c=d\r\n\r\nearly",
+	"GET / HTTP/1.1\r\nHost: a:1\r\nCache-Control: max-age=0\r\nPragma: no-cache\r\nconnection:  keep-alive, Upgrade \r\nupgrade:\twebsocket\r\nCookie: a=b\r\nCookie: c=d\r\n\r\nearly",
+	string(benchHead),
+	"GET / HTTP/1.1\r\n" + strings.ToLower(string(benchHead[bytes.Index(benchHead, []byte("Host:")):])),
+	"GET /%61//b/../*?%zz&é#c HTTP/1.1\r\nHost: [::1]:80\r\nUPGRADE: x, WebSocket\r\nEmpty:\r\nx_odd~!: é\r\nX_Odd~!: \t \r\nDnt: 1\r\nDNT: 0\r\n\r\n\r\n",
+}
+
+// unusualHeads are left to an http.Server.
+var unusualHeads = []string{
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nPragma: no-cache\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n",
+	"GET /a b HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET /\x7f HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET * HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+	"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
 	"GET //a HTTP/1.1\r\nHost:\r\nUpgrade: websocket\r\n\r\n",
 	"GET http://b/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
 	"GET /%zz HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
@@ -126,24 +144,24 @@ var upgradeHeads = []string{
 	"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nX: " + strings.Repeat("x", 5000) + "\r\n\r\n",
 }
 
-func readUpgrade(all []byte) (*http.Request, []byte) {
-	b := newHeadBuffer()
-	r, rest := b.upgrade(copy(b.bytes[:], all))
+func readBuffered(all []byte) (*http.Request, []byte) {
+	b := new(headBuffer)
+	r, rest := b.upgrade(copy(b[:], all))
 	return r, bytes.Clone(rest)
 }
 
 // Whatever is served on the shard, an http.Server would serve, as the same request.
 func FuzzUpgradesAreWhatAnHTTPServerTakesThemFor(f *testing.F) {
-	for _, head := range upgradeHeads {
+	for _, head := range slices.Concat(usualHeads, unusualHeads) {
 		f.Add([]byte(head))
 	}
 	j := newJudge(f)
 	f.Fuzz(func(t *testing.T, all []byte) {
-		r, rest := readUpgrade(all)
+		r, rest := readBuffered(all)
 		if r == nil {
 			return
 		}
-		all = all[:min(len(all), len(headBuffer{}.bytes))]
+		all = all[:min(len(all), len(headBuffer{}))]
 		want := j.ask(all)
 		if want == nil {
 			t.Fatalf("%q: taken, want it refused as by an http.Server", all)
@@ -157,27 +175,63 @@ func FuzzUpgradesAreWhatAnHTTPServerTakesThemFor(f *testing.F) {
 	})
 }
 
-// essence is what a handler can see of a request.
+// essence is all that a handler can see of a request, but for its connection.
 func essence(r *http.Request) map[string]any {
-	return map[string]any{
-		"method": r.Method, "url": *r.URL, "target": r.RequestURI, "proto": r.Proto, "major": r.ProtoMajor, "minor": r.ProtoMinor,
-		"header": r.Header, "host": r.Host, "length": r.ContentLength, "coding": len(r.TransferEncoding), "close": r.Close, "trailer": r.Trailer,
-		"body": r.Body == http.NoBody,
+	all := map[string]any{}
+	for field, value := range reflect.ValueOf(r).Elem().Fields() {
+		if field.IsExported() && field.Name != "RemoteAddr" {
+			all[field.Name] = value.Interface()
+		}
+	}
+	return all
+}
+
+func TestOnlyUsualUpgradesAreServedOnTheShard(t *testing.T) {
+	for _, head := range usualHeads {
+		if r, rest := readBuffered([]byte(head)); r == nil {
+			t.Errorf("%.200q: got it left to an http.Server, %q after it, want it taken", head, rest)
+		}
+	}
+	for _, head := range unusualHeads {
+		if r, _ := readBuffered([]byte(head)); r != nil {
+			t.Errorf("%.200q: got %v, want it left to an http.Server", head, r)
+		}
 	}
 }
 
-func TestOnlyPlainUpgradesAreServedOnTheShard(t *testing.T) {
-	for i, head := range upgradeHeads {
-		if r, rest := readUpgrade([]byte(head)); (r != nil) != (i < 2) {
-			t.Errorf("%.200q: got %v and %q behind it, want it taken: %v", head, r, rest, i < 2)
-		}
+func TestWhatAClientSendsAfterItsHeadIsKept(t *testing.T) {
+	if r, rest := readBuffered([]byte(usualHeads[1])); r == nil || string(rest) != "early" {
+		t.Errorf("got %v and %q after it, want the request and what is early", r, rest)
 	}
-	if r, rest := readUpgrade([]byte(upgradeHeads[1])); r == nil || string(rest) != "early" || r.Header.Get("Cache-Control") != "no-cache" {
-		t.Errorf("got %v and %q behind it, want the request and what is early", r, rest)
-	}
-	for n := range len(upgradeHeads[0]) {
-		if r, rest := readUpgrade([]byte(upgradeHeads[0][:n])); r != nil || string(rest) != upgradeHeads[0][:n] {
+	whole := usualHeads[0]
+	for n := range len(whole) {
+		if r, rest := readBuffered([]byte(whole[:n])); r != nil || string(rest) != whole[:n] {
 			t.Fatalf("%d bytes: got %v and %q, want nothing taken of what is not whole", n, r, rest)
 		}
 	}
+}
+
+// A client may stay for days, and any piece of its head would keep the whole.
+func TestAClientKeepsNothingOfItsHead(t *testing.T) {
+	o := trusting(t, "192.0.2.0/24")
+	o.Headers, o.Apps = DefaultHeaders(), []session.App{knownApp}
+	gone := make(chan struct{})
+	come := func() *sessionClient {
+		r := readUpgrade(strings.Clone("GET " + appTarget + "?protocol=7 HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: websocket\r\n" +
+			"Origin: https://app.example.com\r\nX-Forwarded-For: 203.0.113.9\r\nX-Request-Id: given\r\n"))
+		runtime.AddCleanup(unsafe.StringData(r.RequestURI), func(gone chan struct{}) { close(gone) }, gone)
+		r.RemoteAddr = "192.0.2.1:5000"
+		return newSessionClient(r, o)
+	}
+	s := come()
+	if s == nil || s.request.given != "given" {
+		t.Fatalf("got %v, want a client with a session and the id that it was given", s)
+	}
+	runtime.GC()
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Error("got the head in memory, want it gone")
+	}
+	runtime.KeepAlive(s)
 }

@@ -32,7 +32,7 @@ type Newcomers struct {
 // NewNewcomers returns none. Close ends it.
 func NewNewcomers(h *Handler) *Newcomers {
 	n := &Newcomers{h: h, here: make(map[net.Conn]struct{})}
-	n.buffers.New = func() any { return newHeadBuffer() }
+	n.buffers.New = func() any { return new(headBuffer) }
 	return n
 }
 
@@ -142,7 +142,7 @@ func (c *newcomer) shakeHands(ctx context.Context, within time.Duration) error {
 func (c *newcomer) request() *http.Request {
 	b := c.buffers.Get().(*headBuffer)
 	defer c.buffers.Put(b)
-	n, err := c.conn.Read(b.bytes[:])
+	n, err := c.conn.Read(b[:])
 	if n == 0 && err != nil {
 		return nil
 	}

@@ -112,8 +112,9 @@ func acceptAndClose(conn net.Conn, key, told string) {
 
 // acceptKey is RFC 6455 section 4.2.2's answer to a key.
 func acceptKey(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
+	var b [64]byte // has room for a key, as they are, and what is added to it
+	sum := sha1.Sum(append(append(b[:0], key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))
+	return string(base64.StdEncoding.AppendEncode(b[:0], sum[:]))
 }
 
 // noteTurnedAway writes one line a second at the most, with the latest client,

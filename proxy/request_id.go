@@ -1,7 +1,8 @@
 package proxy
 
 import (
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -33,7 +34,11 @@ func (id requestID) String() string {
 	if id.own == 0 {
 		return id.given
 	}
-	return fmt.Sprintf("%016x", id.own)
+	var b [8]byte
+	var text [2 * len(b)]byte
+	binary.BigEndian.PutUint64(b[:], id.own)
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // isID is whether an id from elsewhere can stand in the log and in a header: a
@@ -54,13 +59,6 @@ func isIDByte(b byte) bool {
 		return true
 	}
 	return '0' <= b && b <= '9' || 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z'
-}
-
-// setRequestID tells a node the id, in place of what the client may have sent.
-func (c *client) setRequestID(h http.Header) {
-	if id := c.request.String(); id != "" {
-		h[string(c.options.Headers.RequestID)] = []string{id}
-	}
 }
 
 // requestField is the id for the log.

@@ -28,7 +28,7 @@ func wantsUpgrade(r *http.Request) bool {
 // checkUpgrade refuses what RFC 6455 section 4.2.1 does not allow. Reverb
 // would refuse it too, but leave the connection open.
 func checkUpgrade(r *http.Request) (status int, wrong string) {
-	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	version, key := r.Header.Get("Sec-Websocket-Version"), r.Header.Get("Sec-Websocket-Key")
 	switch {
 	case !r.ProtoAtLeast(1, 1):
 		return http.StatusHTTPVersionNotSupported, fmt.Sprintf("got %s, want HTTP/1.1", r.Proto)
@@ -36,12 +36,12 @@ func checkUpgrade(r *http.Request) (status int, wrong string) {
 		return http.StatusMethodNotAllowed, fmt.Sprintf("got method %s, want GET", r.Method)
 	case !hasToken(r.Header["Connection"], "upgrade"):
 		return http.StatusBadRequest, fmt.Sprintf("got Connection: %q, want Upgrade", cut(r.Header.Get("Connection")))
-	case namesHandshake(r.Header["Connection"]):
+	case namesHandshake(r.Header):
 		return http.StatusBadRequest, fmt.Sprintf("got Connection: %q, which takes away what the upgrade needs, want Upgrade", cut(strings.Join(r.Header["Connection"], ", ")))
-	case r.Header.Get("Sec-WebSocket-Version") != "13":
-		return http.StatusUpgradeRequired, fmt.Sprintf("got Sec-WebSocket-Version: %q, want 13", cut(r.Header.Get("Sec-WebSocket-Version")))
-	case err != nil || len(key) != 16 || len(r.Header["Sec-Websocket-Key"]) != 1:
-		return http.StatusBadRequest, fmt.Sprintf("got Sec-WebSocket-Key: %q, want one of 16 bytes in base64", cut(r.Header.Get("Sec-WebSocket-Key")))
+	case version != "13":
+		return http.StatusUpgradeRequired, fmt.Sprintf("got Sec-WebSocket-Version: %q, want 13", cut(version))
+	case !isKey(key) || len(r.Header["Sec-Websocket-Key"]) != 1:
+		return http.StatusBadRequest, fmt.Sprintf("got Sec-WebSocket-Key: %q, want one of 16 bytes in base64", cut(key))
 	case r.ContentLength != 0:
 		return http.StatusBadRequest, "got an upgrade with a body, want none"
 	}
@@ -50,11 +50,17 @@ func checkUpgrade(r *http.Request) (status int, wrong string) {
 
 // namesHandshake is whether Connection names fields of the handshake, Origin
 // among them, which are then for Fermata alone: a node would not see them.
-func namesHandshake(connection []string) bool {
-	return slices.ContainsFunc(tokens(connection), func(name string) bool {
-		name = strings.ToLower(name)
-		return strings.HasPrefix(name, "sec-websocket-") || name == "host" || name == "origin"
+func namesHandshake(h http.Header) bool {
+	return slices.ContainsFunc(namedByConnection(h), func(name string) bool {
+		return strings.HasPrefix(name, "Sec-Websocket-") || name == "Host" || name == "Origin"
 	})
+}
+
+// isKey is whether it is 16 bytes in base64.
+func isKey(text string) bool {
+	var decoded, encoded [24]byte
+	n, err := base64.StdEncoding.Decode(decoded[:], encoded[:copy(encoded[:], text)])
+	return len(text) == len(encoded) && err == nil && n == 16
 }
 
 // upgrade is a client that asks for a WebSocket, until it has one: what is needed
