@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
@@ -186,6 +187,6 @@ func (s *sessionClient) again() *http.Request {
 	}
 	return &http.Request{
 		Method: http.MethodGet, URL: u, RequestURI: target, Host: s.host.Value(), Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: s.ip.String() + ":0",
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: netip.AddrPortFrom(s.ip, 0).String(),
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -46,5 +47,15 @@ func TestTheNextNodeIsAskedAsTheClientHasAskedTheFirst(t *testing.T) {
 	}
 	if r := upgradeTo(t, target).again(); r.Header["Origin"] != nil {
 		t.Errorf("got the origin %q, want none", r.Header["Origin"])
+	}
+}
+
+func TestTheNextNodeIsToldTheAddressOfAnIPv6Client(t *testing.T) {
+	s := upgradeTo(t, appTarget)
+	s.ip = netip.MustParseAddr("2001:db8::1")
+	r := s.again()
+	const want = "\r\nX-Forwarded-For: 2001:db8::1\r\n"
+	if head := upgradeHead(r, newClient(r, s.options)); !strings.Contains(string(head), want) {
+		t.Errorf("got %q, want %q in it", head, want)
 	}
 }
