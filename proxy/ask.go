@@ -194,10 +194,9 @@ func upgradeHead(r *http.Request, c *client) []byte {
 // switching are the fields by which two peers agree on a WebSocket.
 const switching = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
-// head is the 101 as the client gets it: the node's, without what concerns
+// appendHead appends the 101 as the client gets it: the node's, without what concerns
 // the node's connection, and with the pin's cookie, unless that is empty.
-func (a *answer) head(cookie string) []byte {
-	b := make([]byte, 0, 512) // most fit, with the greeting after them
+func (a *answer) appendHead(b []byte, cookie string) []byte {
 	b = append(b, status101+switching...)
 	b = appendFields(b, a.Header, httpguts.ValidHeaderFieldName) // http.ReadResponse takes names with spaces
 	b = field{"Set-Cookie", cookie}.appendTo(b)

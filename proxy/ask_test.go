@@ -95,7 +95,7 @@ func FuzzA101ReachesTheClientAsOne(f *testing.F) {
 		if err != nil || from.StatusCode != http.StatusSwitchingProtocols {
 			return
 		}
-		head := string((&answer{Response: from}).head("fermata=pin"))
+		head := string((&answer{Response: from}).appendHead(nil, "fermata=pin"))
 		to, err := http.ReadResponse(bufio.NewReader(strings.NewReader(head)), nil)
 		if err != nil || !strings.HasSuffix(head, "\r\n\r\n") || strings.Count(head, "\r\n\r\n") != 1 {
 			t.Fatalf("%q: client got %q, which cannot be read: %v", text, head, err)

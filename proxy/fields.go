@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/textproto"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -53,16 +54,16 @@ func appendFields(b []byte, h http.Header, passes func(name string) bool) []byte
 // with CRLF. The names and values are pieces of the text. Nil: there is one in it that
 // is different.
 func readFields(text string) http.Header {
-	most := strings.Count(text, "\r\n")
+	most := strings.Count(text, "\n")
 	h, all := make(http.Header, most), make([]string, 0, most) // one slice for all values
 	for text != "" {
-		line, rest, _ := strings.Cut(text, "\r\n")
+		line, rest, _ := strings.Cut(text, "\n")
+		line, whole := strings.CutSuffix(line, "\r")
 		name, value, found := strings.Cut(line, ":")
-		value = strings.Trim(value, " \t")
-		if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+		if !whole || !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 			return nil
 		}
-		text, name = rest, canonical(name)
+		text, name, value = rest, canonical(name), textproto.TrimString(value)
 		if values, again := h[name]; again {
 			h[name] = append(values, value)
 			continue

@@ -22,7 +22,7 @@ func (u *upgrade) join(a *answer) {
 	pair := relay.Pair{
 		Client:   u.conn,
 		Node:     a.conn,
-		Head:     a.head(h.pinCookie(u.r, c)),
+		Head:     a.appendHead(u.head[:0], h.pinCookie(u.r, c)), // the node has had what was there
 		ToNode:   early,
 		ToClient: a.early(),
 		Options:  relayOptions(c.options),

@@ -26,7 +26,7 @@ func TestANodeGetsTheNamesOfTheHandshakeAsTheRFCSpellsThem(t *testing.T) {
 
 func TestAClientGetsTheNamesOfTheHandshakeAsTheRFCSpellsThem(t *testing.T) {
 	response := &http.Response{Header: http.Header{"Sec-Websocket-Accept": {"a"}, "Sec-Websocket-Protocol": {"b"}, "X-Other": {"c"}}}
-	head := string((&answer{Response: response}).head(""))
+	head := string((&answer{Response: response}).appendHead(nil, ""))
 	for _, field := range []string{"Sec-WebSocket-Accept: a", "Sec-WebSocket-Protocol: b", "X-Other: c", "Connection: Upgrade"} {
 		if strings.Count(head, "\r\n"+field+"\r\n") != 1 {
 			t.Errorf("want %q once, got %q", field, head)
