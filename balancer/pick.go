@@ -100,7 +100,8 @@ func score(hash uint64, weight int) float64 {
 // address and the first 64 bits of an IPv6 one, unless the configuration says
 // otherwise. The zero Addr, a client without an address, has none.
 func (p *Pool) appendNetwork(buf []byte, ip netip.Addr) []byte {
-	return append(buf, p.network(ip).Addr().AsSlice()...)
+	buf, _ = p.network(ip).Addr().AppendBinary(buf) // never fails
+	return buf
 }
 
 // network is the part of an address that counts. mu is held.

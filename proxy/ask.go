@@ -147,10 +147,13 @@ func checkAnswer(a *http.Response, r *http.Request) error {
 	return nil
 }
 
+func isA[E error](err error) bool {
+	_, is := errors.AsType[E](err)
+	return is
+}
+
 // result names the outcome of an upgrade for the metric.
 func result(a *answer, err error) string {
-	var dial *dialError
-	var insecure *nodetls.Error
 	switch {
 	case err == nil && a.StatusCode == http.StatusSwitchingProtocols:
 		return "ok"
@@ -158,9 +161,9 @@ func result(a *answer, err error) string {
 		return "refused"
 	case errors.Is(err, context.Canceled), errors.Is(err, errStopping):
 		return "client_gone"
-	case errors.As(err, &insecure) && !errors.Is(err, os.ErrDeadlineExceeded):
+	case isA[*nodetls.Error](err) && !errors.Is(err, os.ErrDeadlineExceeded):
 		return "tls"
-	case errors.As(err, &dial):
+	case isA[*dialError](err):
 		return "dial"
 	case errors.Is(err, errBusy):
 		return "busy"

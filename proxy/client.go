@@ -55,8 +55,8 @@ func (c *client) fill(r *http.Request, o *Options) {
 // remoteIP is the address that the connection comes from; by the PROXY protocol,
 // if it came by that.
 func remoteIP(r *http.Request) netip.Addr {
-	if client := arrival.Of(r.Context()).Client(); client.IsValid() {
-		return client
+	if from := arrival.Of(r.Context()).From(); from.IsValid() {
+		return from
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

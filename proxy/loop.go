@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"fermata/internal/arrival"
 )
 
 // newVia is what this process, and no other, adds to Via (RFC 9110 section
@@ -33,6 +35,9 @@ func (h *Handler) refuseLoop(w http.ResponseWriter, r *http.Request, c *client) 
 
 // localAddr is the listener's address that the client has connected to.
 func localAddr(r *http.Request) net.Addr {
+	if conn := arrival.Of(r.Context()); conn != nil {
+		return conn.LocalAddr()
+	}
 	addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return addr
 }

@@ -18,13 +18,18 @@ import (
 type reply struct {
 	*newcomer
 	ctx    context.Context
-	header http.Header
-	status int // 0: none so far
+	header http.Header // nil: nobody has asked for it
+	status int         // 0: none so far
 	body   bytes.Buffer
 }
 
 // Header implements http.ResponseWriter.
-func (w *reply) Header() http.Header { return w.header }
+func (w *reply) Header() http.Header {
+	if w.header == nil {
+		w.header = make(http.Header)
+	}
+	return w.header
+}
 
 // WriteHeader implements http.ResponseWriter.
 func (w *reply) WriteHeader(status int) { w.status = cmp.Or(w.status, status) }
@@ -52,7 +57,7 @@ func (w *reply) send() {
 	if w.fate == takenOver {
 		return
 	}
-	if w.header.Get("Date") == "" {
+	if w.Header().Get("Date") == "" {
 		w.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}
 	answer := http.Response{

@@ -156,14 +156,16 @@ func (c *newcomer) request() *http.Request {
 
 // answer has the Handler answer the request, as an http.Server does.
 func (c *newcomer) answer(ctx context.Context, r *http.Request) {
-	ctx = context.WithValue(arrival.Note(ctx, c.conn), http.LocalAddrContextKey, localAddress{c.conn})
+	ctx = arrival.Note(ctx, c.conn)
 	r = r.WithContext(ctx)
-	r.RemoteAddr = c.conn.RemoteAddr().String()
+	if arrival.Of(ctx) == nil { // which knows the address without a text
+		r.RemoteAddr = c.conn.RemoteAddr().String()
+	}
 	if secure, ok := c.conn.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		r.TLS = &state
 	}
-	w := &reply{newcomer: c, ctx: ctx, header: make(http.Header)}
+	w := &reply{newcomer: c, ctx: ctx}
 	c.h.ServeHTTP(w, r)
 	w.send()
 }
@@ -190,12 +192,3 @@ func (c *newcomer) settle() (left net.Conn) {
 	}
 	return nil
 }
-
-// localAddress is asked for only when somebody wants to know: that is a system call.
-type localAddress struct{ conn net.Conn }
-
-// Network implements net.Addr.
-func (a localAddress) Network() string { return a.conn.LocalAddr().Network() }
-
-// String implements net.Addr.
-func (a localAddress) String() string { return a.conn.LocalAddr().String() }

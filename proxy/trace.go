@@ -48,6 +48,9 @@ func (w statusNoting) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // noteStatus is for a span of the server's side, where a client's mistake is no error.
 func noteStatus(span trace.Span, status int) {
+	if !span.IsRecording() {
+		return
+	}
 	span.SetAttributes(attribute.Int("http.response.status_code", status))
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
@@ -77,7 +80,7 @@ func nodeAttribute(n *balancer.Node) attribute.KeyValue {
 
 // endSpan ends a span with what came of it; result is empty where err says all.
 func endSpan(span trace.Span, result string, err error) {
-	if result != "" {
+	if result != "" && span.IsRecording() {
 		span.SetAttributes(attribute.String("fermata.result", result))
 	}
 	if err != nil {

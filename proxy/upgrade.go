@@ -261,7 +261,7 @@ func (u *upgrade) tryPaced(ctx context.Context, n *balancer.Node) (*answer, erro
 	}
 	asked := time.Now()
 	a, err := u.ask(ctx, n)
-	if _, undialled := errors.AsType[*dialError](err); !undialled && !u.hasGone() && !errors.Is(err, errSilent) {
+	if !isA[*dialError](err) && !errors.Is(err, errSilent) && !u.hasGone() {
 		u.h.govern.answered(n, time.Since(asked))
 		u.h.noteUnanswered(n, err)
 	}

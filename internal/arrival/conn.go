@@ -58,12 +58,17 @@ func (e *Entry) Enter(conn net.Conn) net.Conn {
 }
 
 func peerOf(conn net.Conn) netip.Addr {
+	if short, ok := conn.(interface{ RemoteAddrPort() netip.AddrPort }); ok {
+		return plain(short.RemoteAddrPort())
+	}
 	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}
 	}
-	return tcp.AddrPort().Addr().Unmap().WithZone("")
+	return plain(tcp.AddrPort())
 }
+
+func plain(at netip.AddrPort) netip.Addr { return at.Addr().Unmap().WithZone("") }
 
 func contains(networks []netip.Prefix, a netip.Addr) bool {
 	for _, network := range networks {
@@ -164,14 +169,17 @@ func (c *Conn) close(why error) error {
 	return &net.OpError{Op: "read", Net: "tcp", Err: why}
 }
 
-// Client is the address that the header has named; not valid: there was no
-// header, or it named none, as those of a load balancer's own checks do. Nil has
-// none.
-func (c *Conn) Client() netip.Addr {
-	if c == nil {
+// From is the client's address that the header has named or, where there was no header,
+// or one that named none, as those of a load balancer's own checks do, the peer's. Nil
+// has none.
+func (c *Conn) From() netip.Addr {
+	switch {
+	case c == nil:
 		return netip.Addr{}
+	case c.header.client.IsValid():
+		return c.header.client
 	}
-	return c.header.client
+	return c.peer
 }
 
 // Secure is whether the client itself uses TLS, by the header. Where that says

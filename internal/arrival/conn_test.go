@@ -50,8 +50,8 @@ func TestAHeaderFromAPeerThatIsNoProxyIsToldAndPassesAsItIs(t *testing.T) {
 	version := 0
 	e := &Entry{Unexpected: func(_ netip.Addr, v int) { version = v }}
 	c := e.Enter(&wired{parts: []string{v2client}, end: io.EOF}).(*Conn)
-	if got, err := io.ReadAll(c); err != nil || string(got) != v2client || version != 2 || c.Client().IsValid() {
-		t.Errorf("got %q, %v, version %d, client %v, want it as it is, version 2 and no client", got, err, version, c.Client())
+	if got, err := io.ReadAll(c); err != nil || string(got) != v2client || version != 2 || c.header.client.IsValid() {
+		t.Errorf("got %q, %v, version %d, client %v, want it as it is, version 2 and no client", got, err, version, c.header.client)
 	}
 }
 
@@ -60,7 +60,20 @@ func TestTheConnectionOfARequestIsFoundBelowTLS(t *testing.T) {
 	if got := Of(Note(context.Background(), tls.Server(c, nil))); got != c {
 		t.Errorf("got %v, want the connection", got)
 	}
-	if got := Of(Note(context.Background(), &wired{})); got != nil || got.Client().IsValid() || !got.Secure(true) {
+	if got := Of(Note(context.Background(), &wired{})); got != nil || got.From().IsValid() || !got.Secure(true) {
 		t.Errorf("got %v, want none", got)
 	}
+}
+
+func TestAConnectionIsFromWhomItsHeaderNamesOrElseFromItsPeer(t *testing.T) {
+	f := func(first, want string) {
+		t.Helper()
+		c := (&Entry{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}}).Enter(&wired{parts: []string{first + "rest"}, end: io.EOF}).(*Conn)
+		io.ReadAll(c)
+		if got := c.From().String(); got != want {
+			t.Errorf("%q: got %s, want %s", first, got, want)
+		}
+	}
+	f(v2local, "10.0.0.1")
+	f("PROXY TCP4 198.51.100.7 192.0.2.2 56324 443\r\n", "198.51.100.7")
 }

@@ -81,8 +81,8 @@ func TestAHeaderSaysWhoseTheConnectionIsAndIsNotRead(t *testing.T) {
 			if client != "" {
 				want = netip.MustParseAddr(client)
 			}
-			if c.Client() != want || c.Secure(over) != secure {
-				t.Errorf("%q: got client %v, secure %v, want %v, %v", header, c.Client(), c.Secure(over), want, secure)
+			if c.header.client != want || c.Secure(over) != secure {
+				t.Errorf("%q: got client %v, secure %v, want %v, %v", header, c.header.client, c.Secure(over), want, secure)
 			}
 			if c.held != nil {
 				t.Errorf("%q: %d bytes are still held", header, len(c.held))

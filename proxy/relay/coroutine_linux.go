@@ -13,13 +13,14 @@ import (
 //
 // It belongs to its shard, except between Aside and its next wait.
 type coroutine struct {
-	shard   *shard
-	conn    *netConn // that has come in
-	f       func(context.Context)
-	carrier *carrier
-	held    *sync.Mutex // for whoever runs it to unlock, when it waits
-	aside   bool        // it runs on a goroutine of its own
-	over    bool        // it waits as others do
+	context.Context // of f, which knows it
+	shard           *shard
+	conn            *netConn // that has come in
+	f               func(context.Context)
+	carrier         *carrier
+	held            *sync.Mutex // for whoever runs it to unlock, when it waits
+	aside           bool        // it runs on a goroutine of its own
+	over            bool        // it waits as others do
 }
 
 type coroutineKey struct{}
@@ -39,7 +40,7 @@ func (s *shard) begin(conn *netConn, f func(context.Context)) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	c := &coroutine{shard: s, conn: conn, f: f, carrier: s.carrier()}
+	c := &coroutine{Context: context.Background(), shard: s, conn: conn, f: f, carrier: s.carrier()}
 	c.carrier.work = c
 	conn.waiter = c
 	c.run()
@@ -50,7 +51,15 @@ func (s *shard) begin(conn *netConn, f func(context.Context)) error {
 func (c *coroutine) runsOn(s *shard) bool { return c != nil && c.shard == s && !c.aside }
 
 // work is what the carrier does for it.
-func (c *coroutine) work() { c.f(context.WithValue(context.Background(), coroutineKey{}, c)) }
+func (c *coroutine) work() { c.f(c) }
+
+// Value implements context.Context.
+func (c *coroutine) Value(key any) any {
+	if key == (coroutineKey{}) {
+		return c
+	}
+	return nil
+}
 
 // run goes on with it until it waits, has to run aside, or ends. It must be called by
 // the shard, or by the goroutine beside it.

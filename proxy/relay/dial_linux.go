@@ -56,20 +56,21 @@ func newSocket(to netip.AddrPort) (fd int32, err error) {
 	if to.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	s, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
-	if err != nil {
-		return -1, os.NewSyscallError("socket", err)
+	s, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
+	if errno != 0 {
+		return -1, os.NewSyscallError("socket", errno)
 	}
+	fd = int32(s)
 	err = cmp.Or(
-		unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-		unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
-		unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(nodeSilence.Seconds())),
+		setOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		setOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		setOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(nodeSilence.Seconds())),
 	)
 	if err != nil {
-		_ = closeFD(int32(s))
+		_ = closeFD(fd)
 		return -1, os.NewSyscallError("setsockopt", err)
 	}
-	return int32(s), nil
+	return fd, nil
 }
 
 // connect returns once the node has accepted.

@@ -94,7 +94,8 @@ func (e *Epoll) start(p Pair) (Relay, error) {
 	c.node.fd, c.node.watched = fdNode, watchedForNetConn
 	c.client.fd, c.client.watched = fdClient, client.moveTo(s, fdClient)
 	c.client.secure, c.node.secure = from.handOver(s), to.handOver(s)
-	begin := func() { c.start(p.Head, p.ToNode, p.ToClient) }
+	head, toNode, toClient := p.Head, p.ToNode, p.ToClient
+	begin := func() { c.start(head, toNode, toClient) }
 	if client.waiter.runsOn(s) {
 		s.soon = append(s.soon, begin)
 	} else {

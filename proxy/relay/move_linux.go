@@ -125,7 +125,9 @@ func (c *epollRelay) abortMove(err error) {
 // abandonMove is for a relay that has ended by a panic, maybe the mover's.
 func (c *epollRelay) abandonMove() {
 	defer c.survive()
-	c.abortMove(c.endedBy())
+	if c.moving() != nil {
+		c.abortMove(c.endedBy())
+	}
 }
 
 func (c *epollRelay) endedBy() error {

@@ -255,6 +255,9 @@ func (c *netConn) SetWriteDeadline(t time.Time) error {
 // RemoteAddr implements net.Conn.
 func (c *netConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
 
+// RemoteAddrPort is RemoteAddr for less.
+func (c *netConn) RemoteAddrPort() netip.AddrPort { return c.remote }
+
 // LocalAddr implements net.Conn.
 func (c *netConn) LocalAddr() net.Addr {
 	c.mu.Lock()

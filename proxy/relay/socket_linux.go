@@ -63,6 +63,17 @@ func poll(fd int, events []unix.EpollEvent) int {
 	return int(n)
 }
 
+// setOption sets an option of a socket.
+func setOption(fd int32, level, option, value int) error {
+	v := int32(value)
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
+		uintptr(unsafe.Pointer(&v)), unsafe.Sizeof(v), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // connect begins to connect, or tells how far that has come: EINPROGRESS, and
 // then EALREADY, is not yet.
 func connect(fd int32, to netip.AddrPort) error {
