@@ -3,7 +3,6 @@
 package connlimit
 
 import (
-	"container/list"
 	"net"
 	"net/http"
 	"sync"
@@ -22,15 +21,8 @@ type Limit struct {
 
 	mu     sync.Mutex
 	open   int
-	states [http.StateIdle + 1]list.List // of *place, the one that is in its state for longest first
+	queues [http.StateIdle + 1]queue // by state
 	places map[net.Conn]*place
-}
-
-// place is where a connection stands.
-type place struct {
-	conn  net.Conn
-	state http.ConnState
-	at    *list.Element
 }
 
 // New returns a Limit of as many connections as most says when one comes. With
@@ -85,14 +77,16 @@ func (l *Limit) note(conn net.Conn, state http.ConnState, most int) (surplus net
 	switch state {
 	case http.StateNew:
 		l.open++
-		l.put(&place{conn: conn, state: state})
+		p := &place{conn: conn}
+		l.places[conn] = p
+		l.queues[state].add(p)
 		if l.open > most {
 			return l.evict(conn)
 		}
 	case http.StateActive, http.StateIdle:
-		if p := l.take(conn); p != nil {
-			p.state = state
-			l.put(p)
+		if p := l.places[conn]; p != nil {
+			p.leave()
+			l.queues[state].add(p)
 		}
 	case http.StateHijacked:
 		l.take(conn)
@@ -104,17 +98,12 @@ func (l *Limit) note(conn net.Conn, state http.ConnState, most int) (surplus net
 	return nil
 }
 
-func (l *Limit) put(p *place) {
-	l.places[p.conn] = p
-	p.at = l.states[p.state].PushBack(p)
-}
-
 // take returns nil for a connection that was cut.
 func (l *Limit) take(conn net.Conn) *place {
 	p := l.places[conn]
 	if p != nil {
 		delete(l.places, conn)
-		l.states[p.state].Remove(p.at)
+		p.leave()
 	}
 	return p
 }
@@ -123,11 +112,11 @@ func (l *Limit) take(conn net.Conn) *place {
 func (l *Limit) evict(newest net.Conn) net.Conn {
 	surplus := newest
 	for _, state := range [...]http.ConnState{http.StateNew, http.StateIdle, http.StateActive} {
-		first := l.states[state].Front()
-		if first == nil || first.Value.(*place).conn == newest || state == http.StateActive && !l.requests {
+		first := l.queues[state].first
+		if first == nil || first.conn == newest || state == http.StateActive && !l.requests {
 			continue
 		}
-		surplus = first.Value.(*place).conn
+		surplus = first.conn
 		break
 	}
 	l.take(surplus)
