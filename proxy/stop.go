@@ -67,6 +67,7 @@ func (h *Handler) Answered(ctx context.Context) {
 // Wait returns when nothing of any client is left. It is to be called once no
 // request is being served any more.
 func (h *Handler) Wait() {
+	h.engine.Wait() // for newcomers on shards, who may still be hijacked
 	h.hijacked.Wait()
 	h.engine.Wait()
 	h.restored.running.Wait()
