@@ -41,8 +41,9 @@ func (k *carrier) resume() why {
 // pause switches back.
 func (k *carrier) pause(w why) { k.yield(w) }
 
-// mostCarriers is how many stay with a shard that has nothing for them.
-const mostCarriers = 16
+// mostCarriers is how many stay with a shard that has nothing for them, for the next
+// clients that come together. The garbage collector takes most of their stacks.
+const mostCarriers = 64
 
 // carrier is one without a coroutine.
 func (s *shard) carrier() *carrier {

@@ -198,6 +198,32 @@ func TestAFirstIsToldThatItsClientHasGone(t *testing.T) {
 	engine.Wait()
 }
 
+func TestAFirstReadsUntilItsDeadline(t *testing.T) {
+	ends := make(chan error, 4)
+	l, engine := first(t, func(ctx context.Context, conn net.Conn) net.Conn {
+		defer conn.Close()
+		for i := range cap(ends) {
+			if i == cap(ends)-1 {
+				Aside(ctx)
+			}
+			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+			_, err := conn.Read(make([]byte, 1))
+			ends <- err
+		}
+		return nil
+	})
+	accepting(l)
+	far := dialTo(t, l)
+	for i := range cap(ends) {
+		if err := within(t, "the deadline", ends); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("read %d: got %v, want %v", i, err, os.ErrDeadlineExceeded)
+		}
+	}
+	over(t, "client", far)
+	l.Close()
+	engine.Wait()
+}
+
 func TestAFirstAsksANodeAndRelays(t *testing.T) {
 	node := listening(t)
 	go func() {

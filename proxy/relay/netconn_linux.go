@@ -20,6 +20,7 @@ type netConn struct {
 	shard   *shard
 	waiter  *coroutine // who reads and writes, if it is one
 	handle  handle
+	wakes   ticks // when the shard's wheel does, which the shard alone looks at; 0: never
 	remote  netip.AddrPort
 	in, out signal
 	reading sync.Mutex // held by who reads
@@ -51,6 +52,7 @@ func unwatched(s *shard, fd int32, remote netip.AddrPort, waiter *coroutine) (*n
 		return nil, err
 	}
 	c := &netConn{shard: s, fd: fd, remote: remote, waiter: waiter}
+	c.in.conn, c.out.conn = c, c
 	c.handle = s.await(c)
 	return c, nil
 }
@@ -97,6 +99,21 @@ func (c *netConn) wake(events uint32) {
 	if events&^(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
 		c.out.setOn(c.shard)
 	}
+}
+
+// wakeAt has the shard's wheel wake it in time for a deadline. It must be called on the shard.
+func (c *netConn) wakeAt(deadline time.Time) {
+	now := c.shard.time()
+	if at := now.later(time.Until(deadline)); at.earlier(c.wakes) != c.wakes {
+		c.wakes = c.shard.wheel.add(c.handle.of(kindAwaited), now, at)
+	}
+}
+
+// timeUp is told when the wheel has come to a deadline, or to what was one.
+func (c *netConn) timeUp() {
+	c.wakes = 0
+	c.in.timeUp()
+	c.out.timeUp()
 }
 
 // ends is told that the other side has ended, by the shard.

@@ -235,7 +235,7 @@ func (s *shard) nextTick() time.Time {
 	if s.wheel.empty() {
 		return time.Time{}
 	}
-	return s.started.Add(time.Duration(s.wheel.now+1) * tick)
+	return s.started.Add(time.Duration(s.wheel.next) * tick)
 }
 
 // time is the present, as of this round.
@@ -291,7 +291,11 @@ func (s *shard) turnWheel() {
 		return
 	}
 	s.wheel.advance(s.time(), func(h handle) {
-		if c := s.relays.get(h); c != nil {
+		if h.kind() == kindAwaited {
+			if c := s.awaitedAt(h.base()); c != nil {
+				c.timeUp()
+			}
+		} else if c := s.relays.get(h.base()); c != nil {
 			c.expire(s.wheel.now)
 		}
 	})

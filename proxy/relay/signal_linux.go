@@ -10,12 +10,13 @@ import (
 // happened, and no longer than until a deadline. One may wait at a time. The
 // zero value is that nothing has happened, and no deadline.
 type signal struct {
+	conn     *netConn // whose it is; nil: nobody's
 	mu       sync.Mutex
 	happened bool          // since the last wait
 	by       time.Time     // zero: never
 	sleeper  *coroutine    // that waits; nil: none does
 	woken    chan struct{} // has one for another who waits; nil: nobody has waited so far
-	timer    *time.Timer   // for by; nil: nobody has waited for that so far
+	timer    *time.Timer   // for by; nil: nobody has waited for that so far, but on a shard
 }
 
 // set ends the wait, or the next one.
@@ -70,7 +71,7 @@ func (s *signal) wake() {
 	}
 }
 
-// timeUp is called by the timer.
+// timeUp is called by the timer, or when a wheel has come to a deadline.
 func (s *signal) timeUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +106,11 @@ func (s *signal) isLate() bool {
 
 // sleep waits until woken, or the deadline. mu is held, but not meanwhile.
 func (s *signal) sleep(c *coroutine) {
-	if !s.by.IsZero() {
+	switch {
+	case s.by.IsZero():
+	case s.conn != nil && c.runsOn(s.conn.shard) && !c.over:
+		s.conn.wakeAt(s.by)
+	default:
 		s.startTimer(time.Until(s.by))
 		defer s.timer.Stop()
 	}

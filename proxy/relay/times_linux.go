@@ -75,7 +75,7 @@ func (c *epollRelay) pingDue() {
 func (c *epollRelay) arm() {
 	next := c.closeBy.earlier(c.idleBy).earlier(c.pingBy).earlier(c.heldBy).earlier(c.answerBy).earlier(c.stallBy(&c.client)).earlier(c.stallBy(&c.node))
 	if next != 0 && next.earlier(c.wakes) != c.wakes {
-		c.wakes = c.shard.wheel.add(c.handle, c.shard.time(), next)
+		c.wakes = c.shard.wheel.add(c.handle.of(kindClient), c.shard.time(), next)
 	}
 }
 

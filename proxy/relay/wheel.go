@@ -35,7 +35,8 @@ const wheelSize = 512
 type wheel struct {
 	slots   [wheelSize][]handle
 	now     ticks
-	waiting int // handles
+	next    ticks // when it wakes somebody, while anybody waits
+	waiting int   // handles
 }
 
 // add wakes h at the time at or, where that is more than a turn of the wheel
@@ -47,14 +48,17 @@ func (w *wheel) add(h handle, now, at ticks) ticks {
 	at = min(max(at, w.now+1), w.now+wheelSize-1)
 	slot := &w.slots[at%wheelSize]
 	*slot = append(*slot, h)
+	if w.waiting == 0 || at < w.next {
+		w.next = at
+	}
 	w.waiting++
 	return at
 }
 
 // advance goes on to the time to, and wakes those whose time has come.
 func (w *wheel) advance(to ticks, wake func(handle)) {
-	for w.waiting > 0 && w.now < to {
-		w.now++
+	for w.waiting > 0 && w.next <= to {
+		w.now = w.next
 		slot := &w.slots[w.now%wheelSize]
 		due := *slot
 		*slot = nil
@@ -62,7 +66,19 @@ func (w *wheel) advance(to ticks, wake func(handle)) {
 		for _, h := range due {
 			wake(h)
 		}
+		w.next = w.following()
 	}
+	w.now = max(w.now, to)
+}
+
+// following is the first time after now at which somebody is woken; with nobody, it is a
+// turn away.
+func (w *wheel) following() ticks {
+	at := w.now + 1
+	for at < w.now+wheelSize && len(w.slots[at%wheelSize]) == 0 {
+		at++
+	}
+	return at
 }
 
 func (w *wheel) empty() bool { return w.waiting == 0 }

@@ -56,6 +56,26 @@ func TestAWheelThatNobodyTurnedWhileItWasEmptyGoesOn(t *testing.T) {
 	}
 }
 
+func TestAWheelTellsWhenItWakesNext(t *testing.T) {
+	var w wheel
+	f := func(what string, want ticks) {
+		t.Helper()
+		if w.next != want {
+			t.Errorf("%s: got %d next, want %d", what, w.next, want)
+		}
+	}
+	w.add(handle{1, 0}, 0, 300)
+	f("one", 300)
+	w.add(handle{2, 0}, 0, 100)
+	f("an earlier one", 100)
+	w.add(handle{3, 0}, 0, 200)
+	f("one in between", 100)
+	woken(&w, 150)
+	f("the first has been woken", 200)
+	woken(&w, 200)
+	f("and the second", 300)
+}
+
 func TestWhoeverWakesMayAskAgain(t *testing.T) {
 	var w wheel
 	w.add(handle{}, 0, 1)
