@@ -8,20 +8,22 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// field is a header field with one value.
+// field is a header field with one value. Without a name or a value it is none.
 type field struct{ name, value string }
+
+func (f field) isNone() bool { return f.name == "" || f.value == "" }
 
 // size is how many bytes the field has in a head.
 func (f field) size() int {
-	if f.value == "" {
+	if f.isNone() {
 		return 0
 	}
 	return len(f.name) + len(": \r\n") + len(f.value)
 }
 
-// appendTo appends the field to a head, unless it says nothing.
+// appendTo appends the field to a head.
 func (f field) appendTo(b []byte) []byte {
-	if f.value == "" {
+	if f.isNone() {
 		return b
 	}
 	return appendField(b, f.name, f.value)

@@ -49,8 +49,8 @@ func (c *client) passes(name string) bool {
 }
 
 // added are the fields in which Fermata tells a node about the client and its request,
-// the least important first; one without a value is none. What the client itself says
-// about that counts only if it is a trusted proxy.
+// the least important first. What the client itself says about that counts only if it is
+// a trusted proxy.
 func (c *client) added(r *http.Request) [5]field {
 	proto := "http"
 	if c.secure {
@@ -69,7 +69,7 @@ func (c *client) added(r *http.Request) [5]field {
 func (c *client) setForwarded(h http.Header, r *http.Request) {
 	maps.DeleteFunc(h, func(name string, _ []string) bool { return !c.passes(name) })
 	for _, f := range c.added(r) {
-		if f.value != "" {
+		if !f.isNone() {
 			h[f.name] = append(slices.Clip(h[f.name]), f.value)
 		}
 	}

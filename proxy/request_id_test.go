@@ -62,6 +62,16 @@ func TestWithoutAHeaderForItThereIsNoRequestID(t *testing.T) {
 	}
 }
 
+// A reload can take the header away while the client stays, whose session then moves.
+func TestAnIDWithoutAHeaderForItIsNotSent(t *testing.T) {
+	c := newClient(read(t, "GET / HTTP/1.1", "Host: a"), &Options{Headers: DefaultHeaders()})
+	c.options = new(Options)
+	r := read(t, "GET / HTTP/1.1", "Host: a", "Upgrade: websocket")
+	if head := string(upgradeHead(r, c)); strings.Contains(head, c.request.String()) {
+		t.Errorf("got %q, want no id in it", head)
+	}
+}
+
 func TestAClientCannotStripTheRequestID(t *testing.T) {
 	r := read(t, "GET / HTTP/1.1", "Host: a", "Connection: Upgrade, X-Request-Id", "Upgrade: websocket")
 	c := newClient(r, &Options{Headers: DefaultHeaders()})
