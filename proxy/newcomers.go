@@ -23,28 +23,19 @@ import (
 type Newcomers struct {
 	h       *Handler
 	buffers sync.Pool // of *headBuffer, for those whose head is being read
-
-	mu     sync.Mutex
-	closed bool
-	here   map[net.Conn]struct{}
 }
 
 // NewNewcomers returns none. Close ends it.
 func NewNewcomers(h *Handler) *Newcomers {
-	n := &Newcomers{h: h, here: make(map[net.Conn]struct{})}
+	n := &Newcomers{h: h}
 	n.buffers.New = func() any { return new(headBuffer) }
 	return n
 }
 
 // First is for relay.Incoming.
 func (n *Newcomers) First(ctx context.Context, conn net.Conn) (left net.Conn) {
-	if !n.enter(conn) {
-		conn.Close()
-		return nil
-	}
 	c := &newcomer{h: n.h, conn: conn, buffers: &n.buffers}
 	defer func() {
-		n.leave(conn)
 		c.survive(recover())
 		left = c.settle()
 	}()
@@ -52,44 +43,9 @@ func (n *Newcomers) First(ctx context.Context, conn net.Conn) (left net.Conn) {
 	return nil
 }
 
-// enter is false for one that comes after Close.
-func (n *Newcomers) enter(conn net.Conn) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.closed {
-		n.here[conn] = struct{}{}
-	}
-	return !n.closed
-}
-
-func (n *Newcomers) leave(conn net.Conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.here, conn)
-}
-
-// Close closes the connections of all newcomers, and of those who still come.
-func (n *Newcomers) Close() {
-	n.mu.Lock()
-	n.closed = true
-	all := make([]net.Conn, 0, len(n.here))
-	for conn := range n.here {
-		all = append(all, conn)
-	}
-	n.mu.Unlock()
-	for _, conn := range all {
-		below(conn).Close()
-	}
-}
-
-// below is what a connection's TLS is over: TLS waits, when it is closed, for a peer that
-// reads nothing.
-func below(conn net.Conn) net.Conn {
-	if secure, ok := conn.(*tls.Conn); ok {
-		return secure.NetConn()
-	}
-	return conn
-}
+// Close closes the connections of all newcomers, and of those who still come. It does so
+// with all connections that came in by the Handler's ConnState, but hijacked ones.
+func (n *Newcomers) Close() { n.h.open.Close() }
 
 // newcomer is one of them.
 type newcomer struct {

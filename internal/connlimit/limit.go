@@ -3,8 +3,10 @@
 package connlimit
 
 import (
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -21,6 +23,7 @@ type Limit struct {
 
 	mu     sync.Mutex
 	open   int
+	closed bool
 	queues [http.StateIdle + 1]queue // by state
 	places map[net.Conn]*place
 }
@@ -39,13 +42,33 @@ func (l *Limit) ConnState(conn net.Conn, state http.ConnState) {
 	if surplus == nil {
 		return
 	}
-	if over, ok := surplus.(interface{ NetConn() net.Conn }); ok {
-		over.NetConn().Close() // TLS may wait in its own Close for a peer that reads nothing
-	} else {
-		surplus.Close()
-	}
+	closeBelow(surplus)
 	if l.cut != nil {
 		l.cut(surplus)
+	}
+}
+
+// closeBelow closes what TLS is over, which may wait in its own Close for a peer that
+// reads nothing.
+func closeBelow(conn net.Conn) {
+	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = over.NetConn()
+	}
+	conn.Close()
+}
+
+// Close closes all connections that are not hijacked, and those that still come.
+func (l *Limit) Close() {
+	l.mu.Lock()
+	l.closed = true
+	all := slices.Collect(maps.Keys(l.places))
+	for _, conn := range all {
+		l.take(conn)
+		l.open--
+	}
+	l.mu.Unlock()
+	for _, conn := range all {
+		closeBelow(conn)
 	}
 }
 
@@ -80,7 +103,7 @@ func (l *Limit) note(conn net.Conn, state http.ConnState, most int) (surplus net
 		p := &place{conn: conn}
 		l.places[conn] = p
 		l.queues[state].add(p)
-		if l.open > most {
+		if l.open > most || l.closed {
 			return l.evict(conn)
 		}
 	case http.StateActive, http.StateIdle:

@@ -176,3 +176,34 @@ func TestAHijackedConnectionCountsUntilItHasLeft(t *testing.T) {
 		t.Errorf("got %d open and %d known, want 1 of each", l.open, len(l.places))
 	}
 }
+
+func TestAfterACloseNobodyIsThereButWhoWasHijacked(t *testing.T) {
+	l := New(func() int { return 10 }, false, nil)
+	come := func(states ...http.ConnState) (peer net.Conn) {
+		t.Helper()
+		conn, peer := net.Pipe()
+		t.Cleanup(func() { peer.Close() })
+		for _, state := range states {
+			l.ConnState(conn, state)
+		}
+		return peer
+	}
+	wantCut := func(what string, peer net.Conn, want bool) {
+		t.Helper()
+		_ = peer.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := peer.Read(make([]byte, 1)); errors.Is(err, io.EOF) != want {
+			t.Errorf("%s: got %v, want it cut: %v", what, err, want)
+		}
+	}
+	silent, active := come(http.StateNew), come(http.StateNew, http.StateActive)
+	idle, hijacked := come(http.StateNew, http.StateActive, http.StateIdle), come(http.StateNew, http.StateActive, http.StateHijacked)
+	l.Close()
+	wantCut("one that says nothing", silent, true)
+	wantCut("one that is answered", active, true)
+	wantCut("one that is idle", idle, true)
+	wantCut("one that is hijacked", hijacked, false)
+	wantCut("one that comes later", come(http.StateNew), true)
+	if got := l.Open(); got != 1 {
+		t.Errorf("got %d connections, want the one that is hijacked", got)
+	}
+}
