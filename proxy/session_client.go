@@ -107,8 +107,11 @@ func clientOf(r *http.Request, o *Options) (c *client, s *sessionClient) {
 // newSessionClient is nil unless the client asks for a WebSocket of an app that is
 // known, and in words that can be kept.
 func newSessionClient(r *http.Request, o *Options) *sessionClient {
-	app, target, origin := o.appOf(r.URL.Path), requestTarget(r), r.Header.Get("Origin")
-	if app == nil || !wantsUpgrade(r) || len(target) > mostKept || len(origin) > mostKept || cut(r.Host) != r.Host {
+	if o.appOf(r.URL.Path) == nil || !wantsUpgrade(r) {
+		return nil
+	}
+	target, origin := requestTarget(r), r.Header.Get("Origin")
+	if len(target) > mostKept || len(origin) > mostKept || cut(r.Host) != r.Host {
 		return nil
 	}
 	s := &sessionClient{target: unique.Make(target), origin: unique.Make(origin)}
