@@ -24,6 +24,9 @@ func isHopByHop(name string, named []string) bool {
 // hop-by-hop anyway.
 func namedByConnection(h http.Header) (named []string) {
 	for token := range tokens(h["Connection"]) {
+		if strings.EqualFold(token, "Upgrade") || strings.EqualFold(token, "Keep-Alive") {
+			continue // these are in almost every head, and their canonical form costs memory
+		}
 		if name := canonical(token); !isHopByHop(name, named) {
 			named = append(named, name)
 		}
