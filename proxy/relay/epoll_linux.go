@@ -26,9 +26,9 @@ import (
 //   - What a leg does not take at once stays in its queue, and as long as it
 //     is there the other leg is not read, so no queue outgrows a few reads.
 //   - TLS is crypto/tls, driven by a wire in place of its socket.
-//   - Deadlines are counted in ticks and wait in one wheel per shard, which
-//     turns only while somebody waits. They are rounded up, by two ticks at
-//     most.
+//   - Deadlines, also those of coroutines, are counted in ticks and wait in one
+//     wheel per shard, which turns only when somebody's time has come. They are
+//     rounded up, by two ticks at most.
 //   - A move holds the client by not reading it, so nothing is buffered; only a
 //     TLS client that is stopped behind a large frame leaves a rest. What few
 //     relays need, moves too, is behind one pointer.
