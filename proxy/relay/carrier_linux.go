@@ -43,7 +43,7 @@ func (k *carrier) pause(w why) { k.yield(w) }
 
 // mostCarriers is how many stay with a shard that has nothing for them, for the next
 // clients that come together. The garbage collector takes most of their stacks.
-const mostCarriers = 64
+const mostCarriers = 32
 
 // carrier is one without a coroutine.
 func (s *shard) carrier() *carrier {
