@@ -106,7 +106,7 @@ func (e *Epoll) start(p Pair) (Relay, error) {
 
 // adoptBoth is for two connections or none.
 func (e *Epoll) adoptBoth(a, b net.Conn) (ours, theirs *netConn, err error) {
-	theirs, err = e.nextShard().adopt(b)
+	theirs, err = e.shardOf(b).adopt(b)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,6 +136,14 @@ func closeOther(original net.Conn, adopted *netConn) {
 	if original != net.Conn(adopted) {
 		original.Close()
 	}
+}
+
+// shardOf is a connection's shard, or the next one for a connection without.
+func (e *Epoll) shardOf(conn net.Conn) *shard {
+	if c, ok := conn.(*netConn); ok {
+		return c.shard
+	}
+	return e.nextShard()
 }
 
 func (e *Epoll) nextShard() *shard { return e.shards[int(e.next.Add(1))%len(e.shards)] }
