@@ -8,7 +8,7 @@ import "testing"
 func BenchmarkPass(b *testing.B) {
 	f := func(name string, mask bool, change func(*epollRelay)) {
 		b.Run(name, func(b *testing.B) {
-			s := newShard(newCount(), newToken())
+			s := newShard(newCount(), newPace(), newToken())
 			c := newEpollRelay(s, Pair{Owner: new(owner), Options: Options{Stall: patience, Close: patience}})
 			c.client.refuses, c.node.refuses = true, true // no system calls
 			change(c)

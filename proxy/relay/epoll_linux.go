@@ -51,13 +51,14 @@ type Epoll struct {
 
 // New returns the engine for this system, with so many shards, that relays
 // nothing yet. There is one for each core; the scheduler must have as many
-// processors, and two at least, as a busy shard keeps one to itself (see poller).
+// processors, and two at least, as a busy shard keeps one to itself (see pace).
 func New(shards int) Engine {
 	e := &Epoll{running: newCount(), dialer: newDialer()}
-	t := newToken()
+	t, p := newToken(), newPace()
 	for range shards {
-		e.shards = append(e.shards, newShard(e.running, t))
+		e.shards = append(e.shards, newShard(e.running, p, t))
 	}
+	p.shards = e.shards
 	return e
 }
 

@@ -7,30 +7,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestAPollerThatHasNothingToDoGivesItsProcessorAwayAfterAWhile(t *testing.T) {
+func TestAShardHasWhatCameWhileItDidNotWait(t *testing.T) {
+	p, fd := pollerOfEventfd(t)
+	for _, wait := range []func() []unix.EpollEvent{p.wait, func() []unix.EpollEvent { return p.park(time.Time{}) }} {
+		signalEventfd(fd)
+		if got := wait(); len(got) != 1 {
+			t.Errorf("got %d events, want 1", len(got))
+		}
+	}
+}
+
+func TestAShardWaitsNoLongerThanItMay(t *testing.T) {
+	p, _ := pollerOfEventfd(t)
+	if got := p.wait(); len(got) != 0 {
+		t.Errorf("got %d events within a slice, want none", len(got))
+	}
+	for _, long := range []time.Duration{time.Millisecond, -time.Second, 2 * time.Millisecond} {
+		until := time.Now().Add(long)
+		if p.park(until); time.Now().Before(until) {
+			t.Errorf("got an end of the wait %v before its time", time.Until(until))
+		}
+	}
+}
+
+func TestAParkedShardIsWoken(t *testing.T) {
+	p, fd := pollerOfEventfd(t)
+	go signalEventfd(fd)
+	if got := p.park(time.Time{}); len(got) != 1 {
+		t.Errorf("got %d events, want 1", len(got))
+	}
+}
+
+// pollerOfEventfd tells of each write to fd.
+func pollerOfEventfd(t *testing.T) (p *poller, fd int) {
 	p, err := newPoller()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.close()
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
+	t.Cleanup(func() { _ = p.close() })
+	if fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
-	if err := p.watch(unix.EPOLL_CTL_ADD, int32(fd), unix.EPOLLIN|unix.EPOLLET, wakeupHandle); err != nil {
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := p.watchOwn(fd); err != nil {
 		t.Fatal(err)
 	}
-	signalEventfd(fd)
-	if got := p.wait(time.Time{}); len(got) != 1 || p.keep != busy {
-		t.Errorf("got %d events, and the processor for %d signals more, want 1 and %d", len(got), p.keep, busy)
-	}
-	for left := busy - 1; left >= 0; left-- { // each is ended by a signal of the scheduler
-		if got := p.wait(time.Time{}); len(got) != 0 || p.keep != left {
-			t.Errorf("got %d events, and the processor for %d signals more, want 0 and %d", len(got), p.keep, left)
-		}
-	}
-	if got := p.wait(time.Now()); len(got) != 0 || p.keep != 0 {
-		t.Errorf("got %d events, and the processor for %d signals more, want none", len(got), p.keep)
-	}
+	return p, fd
 }

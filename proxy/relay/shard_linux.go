@@ -19,6 +19,7 @@ const rawSize = 32 << 10
 // shard relays its relays on one goroutine, which runs while there are any.
 type shard struct {
 	engine *count // of running shards
+	pace   *pace  // of all of them
 	token  token
 	public struct {
 		bytesToNode, bytesToClient       atomic.Int64
@@ -41,6 +42,8 @@ type shard struct {
 	started          time.Time  // of the wheel's time
 	clock            ticks      // 0: not looked at in this round
 	woken            bool       // somebody was, or may have been, in this round
+	hadWork          bool       // in the last round
+	gaveWay          time.Time  // to others, the last time
 	toNode, toClient passed     // becomes public after each round
 	carriers         []*carrier // without work
 	soon             []func()   // to be called in this round
@@ -56,9 +59,9 @@ type space struct {
 	text   [bufferSize]byte // a client's message for its tap
 }
 
-func newShard(engine *count, t token) *shard {
+func newShard(engine *count, p *pace, t token) *shard {
 	return &shard{
-		engine: engine, token: t, started: time.Now().Add(-tick),
+		engine: engine, pace: p, token: t, started: time.Now().Add(-tick),
 		loan: newLoan(), space: new(space), detached: make(map[*epollRelay]*meanwhile),
 	}
 }
@@ -125,8 +128,8 @@ func (s *shard) listenerAt(h handle) *listener {
 	return s.accepts.get(h)
 }
 
-// wakeupHandle is the handle of the eventfd.
-var wakeupHandle = handle{index: math.MaxUint32}
+// ownHandle is the handle of what only ends a wait.
+var ownHandle = handle{index: math.MaxUint32}
 
 func (s *shard) open() (err error) {
 	if s.poller, err = newPoller(); err != nil {
@@ -136,8 +139,7 @@ func (s *shard) open() (err error) {
 		_ = s.poller.close()
 		return os.NewSyscallError("eventfd", err)
 	}
-	// Edge-triggered, it is told of at each write and need not be read.
-	if err = s.poller.watch(unix.EPOLL_CTL_ADD, int32(s.wakeup), unix.EPOLLIN|unix.EPOLLET, wakeupHandle); err != nil {
+	if err = s.poller.watchOwn(s.wakeup); err != nil {
 		_ = s.close()
 		return err
 	}
@@ -172,6 +174,15 @@ func (s *shard) surely(f func()) error {
 	return nil
 }
 
+// rouse ends the goroutine's wait.
+func (s *shard) rouse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running {
+		signalEventfd(s.wakeup)
+	}
+}
+
 // round has done called by the goroutine, or at once if that does not run.
 func (s *shard) round(done func()) {
 	s.mu.Lock()
@@ -194,17 +205,29 @@ func (s *shard) run() {
 	defer s.engine.end()
 	for s.inUse() {
 		s.clock = 0
-		for _, event := range s.poller.wait(s.nextTick()) {
+		events := s.wait()
+		for _, event := range events {
 			s.dispatch(event.Events, handle{uint32(event.Fd), uint32(event.Pad)})
 		}
+		s.hadWork = len(events) > 0
 		s.runSoon()
 		s.turnWheel()
 		s.publish()
-		if s.woken {
-			s.woken = false
-			giveWay()
-		}
 	}
+}
+
+// wait returns what has happened; that may be nothing.
+func (s *shard) wait() []unix.EpollEvent {
+	now := time.Now()
+	if !s.pace.next(now, s.hadWork) {
+		s.woken = false // they have a P, or get that of the shard
+		return s.poller.park(s.nextTick())
+	}
+	if s.woken || now.Sub(s.gaveWay) >= slice {
+		s.woken, s.gaveWay = false, now
+		giveWay()
+	}
+	return s.poller.wait()
 }
 
 // giveWay lets those run who were woken: they may have no P but this. The scheduler takes

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +14,7 @@ import (
 
 // The calls that a shard makes all the time go to the kernel directly: those
 // of package syscall tell the scheduler first, which costs a tenth of the time
-// of a relay, in case that they block. These do not, but for poll, which says
-// why it may.
+// of a relay, in case that they block. These do not, but for poll: see pace.
 
 // recvfrom reads what the socket has, and os.ErrDeadlineExceeded is nothing.
 func recvfrom(fd int32, b []byte) (int, error) {
@@ -52,11 +52,10 @@ func sendto(fd int32, b []byte) (int, error) {
 
 func again(errno syscall.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
 
-// poll is epoll_wait, for as long as no signal comes.
-func poll(fd int, events []unix.EpollEvent) int {
-	const forever = ^uintptr(0)
+// poll is epoll_wait, for so long or until a signal comes.
+func poll(fd int, events []unix.EpollEvent, long time.Duration) int {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), forever, 0, 0)
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(long.Milliseconds()), 0, 0)
 	if errno != 0 {
 		return 0
 	}
@@ -180,6 +179,11 @@ func control(epoll, op int, fd int32, event *unix.EpollEvent) error {
 		return errno
 	}
 	return nil
+}
+
+// setTimer sets a timerfd.
+func setTimer(fd int, to *unix.ItimerSpec) {
+	_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), 0, uintptr(unsafe.Pointer(to)), 0, 0, 0)
 }
 
 // signalEventfd wakes the goroutine that waits for an eventfd.

@@ -20,7 +20,7 @@ func FuzzAttach(f *testing.F) {
 	f.Add([]byte(`{"pings": {"owed": 255, "asked": 200, "token": "AAECAwQFBgc="}, "said": {"frames": "AA==", "ago_ms": -9}}`), pong([]byte("\x00\x01\x02\x03\x04\x05\x06\x07")))
 	f.Add([]byte(`{"to_node": {"left": 5, "message": 50000, "first": 2}, "client": {"queued": "gQA=", "stall_left_ms": 9223372036854775807}}`), text(masked, "x"))
 	f.Fuzz(func(t *testing.T, b, next []byte) {
-		s := newShard(newCount(), newToken())
+		s := newShard(newCount(), newPace(), newToken())
 		c := newEpollRelay(s, Pair{
 			Owner:   tapped{new(owner), deaf{}},
 			Options: Options{Stall: patience, Close: patience, Idle: patience, Ping: patience, MaxMessage: 100_000},

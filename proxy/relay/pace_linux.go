@@ -1,0 +1,59 @@
+package relay
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// pace is how often the shards of an engine have something to do, and so how they wait.
+//
+// While that is often, each keeps its P, without which no goroutine runs, through the
+// wait: so waking up costs what it costs a program in C. All do so, as with a P
+// that nobody has, each goroutine that is woken would wake a thread, too. So the other
+// goroutines have none; they run when a shard has woken them, or has kept its P for a
+// slice: then it gives way. Without that the scheduler would send it a signal.
+//
+// Otherwise they are parked in the runtime's poller, which watches theirs. That costs
+// some system calls more each time, but no P, and lets the scheduler sleep, which
+// otherwise looks every 10 ms.
+type pace struct {
+	shards []*shard
+	began  time.Time
+	since  atomic.Int64 // began, in nanoseconds: the stretch whose rounds are counted
+	rounds atomic.Int64 // that had something to do
+	busy   atomic.Bool
+}
+
+const (
+	stretch = 20 * time.Millisecond
+	many    = 6 // rounds in a stretch are often, and so are
+	few     = 2 // once they were
+	slice   = 8 * time.Millisecond
+)
+
+func newPace() *pace { return &pace{began: time.Now()} }
+
+// next counts a round and is whether the shards are busy.
+func (p *pace) next(now time.Time, hadWork bool) bool {
+	if hadWork {
+		p.rounds.Add(1)
+	}
+	since := p.since.Load()
+	took := now.Sub(p.began) - time.Duration(since)
+	if took >= stretch && p.since.CompareAndSwap(since, since+int64(took)) {
+		p.change(p.rounds.Swap(0) * int64(stretch) / int64(took))
+	}
+	return p.busy.Load()
+}
+
+// change is for so many rounds in a stretch.
+func (p *pace) change(rounds int64) {
+	was := p.busy.Load()
+	is := rounds >= many || was && rounds >= few
+	p.busy.Store(is)
+	if is && !was {
+		for _, s := range p.shards {
+			s.rouse()
+		}
+	}
+}

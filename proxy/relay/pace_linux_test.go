@@ -1,0 +1,49 @@
+package relay
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+func TestShardsAreBusyWhileTheyOftenHaveSomethingToDo(t *testing.T) {
+	p := newPace()
+	now := p.began
+	for _, c := range []struct {
+		what   string
+		rounds int
+		long   time.Duration
+		busy   bool
+	}{
+		{"little comes", many - 1, stretch, false},
+		{"much comes", many, stretch, true},
+		{"less comes, which is not worth a change", few, stretch, true},
+		{"little comes", few - 1, stretch, false},
+		{"less comes, which is not worth a change", many - 1, stretch, false},
+		{"much came in a long time", 5 * many, 10 * stretch, false},
+	} {
+		for range c.rounds {
+			p.next(now, true)
+		}
+		now = now.Add(c.long)
+		if busy := p.next(now, false); busy != c.busy {
+			t.Errorf("%s: got busy %t after %d rounds in %v, want %t", c.what, busy, c.rounds, c.long, c.busy)
+		}
+	}
+}
+
+func TestAShardThatIsParkedNoticesThatOthersAreBusy(t *testing.T) {
+	e := New(2).(*Epoll)
+	for _, s := range e.shards {
+		if err := s.enter(); err != nil {
+			t.Fatal(err)
+		}
+		defer s.leave()
+	}
+	p := e.shards[0].pace
+	p.rounds.Store(0)
+	p.change(many)
+	for p.rounds.Load() < 2 { // each has had a round, as both were woken
+		runtime.Gosched()
+	}
+}
