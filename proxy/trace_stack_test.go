@@ -166,6 +166,7 @@ func TestADrainIsATraceWithTheMovesOfItsSessions(t *testing.T) {
 	s := apptest.New(t, 2, strings.Replace(c.tracing(), "sample: 1", "sample: 0", 1)+known)
 	a := subscribe(t, s, "room")
 	s.DrainWhole(a.Node, admin.DrainRequest{})
+	s.Logs.Wait(t, "drained") // its span has ended by then, and is what it was
 	s.Stop()
 	drain, move := c.one("drain"), c.one("move")
 	c.wants(drain, "fermata.node="+a.Node, "fermata.clients=1", "fermata.moved=1", "fermata.closed=0")
