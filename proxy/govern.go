@@ -42,10 +42,10 @@ func (g *governor) wait(ctx context.Context, by time.Time, n *balancer.Node, l L
 	for {
 		limiter, faster := g.limiter(n, l, time.Now())
 		if !faster {
-			return turn(ctx, by, limiter)
+			return g.turn(ctx, by, limiter)
 		}
 		soon := earlier(by, time.Now().Add(lookAgain+rand.N(lookAgain)))
-		err := turn(ctx, soon, limiter)
+		err := g.turn(ctx, soon, limiter)
 		if err == nil || relay.Pause(ctx, time.Until(soon)) != nil || soon == by {
 			return err
 		}
@@ -65,25 +65,37 @@ var errTurnTooLate = errors.New("its turn would come too late")
 
 // turn waits for the client's turn. The error says that this cannot be before that
 // time, or before ctx ends.
-func turn(ctx context.Context, by time.Time, limiter *rate.Limiter) error {
+func (g *governor) turn(ctx context.Context, by time.Time, limiter *rate.Limiter) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	now := time.Now()
-	place := limiter.ReserveN(now, 1)
-	wait := untilBeat(now, place.DelayFrom(now))
+	place, wait := g.place(limiter, time.Now(), by)
+	if place == nil {
+		return errTurnTooLate
+	}
 	if wait == 0 {
 		return nil
-	}
-	if now.Add(wait).After(by) {
-		place.CancelAt(now)
-		return errTurnTooLate
 	}
 	err := relay.Pause(ctx, wait)
 	if err != nil {
 		place.Cancel()
 	}
 	return err
+}
+
+// place takes a place, and is how long its turn is away; nil: that would be too late. All
+// that is done under the lock, as a place that is given back when others were taken
+// behind it is lost.
+func (g *governor) place(limiter *rate.Limiter, now, by time.Time) (place *rate.Reservation, wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	place = limiter.ReserveN(now, 1)
+	wait = untilBeat(now, place.DelayFrom(now))
+	if wait > 0 && now.Add(wait).After(by) {
+		place.CancelAt(now)
+		return nil, 0
+	}
+	return place, wait
 }
 
 // untilBeat rounds a delay up so that it ends at a beat, which is the same moment
