@@ -51,6 +51,12 @@ func (r *reader) lines() []string {
 // told makes a drop a line, as the log does.
 func told(q *Queue) { q.OnDrop(func(count int) { fmt.Fprintf(q, "dropped %d\n", count) }) }
 
+// closeToTheEnd waits for lines that a slow machine takes longer for than Close waits.
+func closeToTheEnd(q *Queue) {
+	q.Close()
+	<-q.done
+}
+
 func TestLinesComeOutWholeAndInOrder(t *testing.T) {
 	var r reader
 	q := StartQueue(&r)
@@ -59,7 +65,7 @@ func TestLinesComeOutWholeAndInOrder(t *testing.T) {
 		copy(line, fmt.Sprintf("%010d", i))
 		q.Write(line) // whose buffer is used again
 	}
-	q.Close()
+	closeToTheEnd(q)
 	got := r.lines()
 	if len(got) != 20_000 || q.Dropped() != 0 {
 		t.Fatalf("got %d lines and %d dropped, want 20000 and none", len(got), q.Dropped())
@@ -86,7 +92,7 @@ func TestWhoeverLogsDoesNotWaitForAReaderThatIsStopped(t *testing.T) {
 		t.Errorf("got %d lines dropped, want %d", got, written-fit)
 	}
 	r.stopped.Unlock()
-	q.Close()
+	closeToTheEnd(q)
 	got := r.lines()
 	if want := fmt.Sprintf("dropped %d", written-fit); len(got) != fit+1 || !strings.Contains(strings.Join(got, "\n"), want) {
 		t.Errorf("got %d lines, want %d and %q", len(got), fit, want)
