@@ -13,12 +13,12 @@ import (
 )
 
 // An accept needs a descriptor for the connection and, when there is nothing else for
-// its shard, two for that. Nobody is lost by it.
+// its shard, three for that. Nobody is lost by it.
 func TestAnAcceptWithoutDescriptorsIsTriedAgain(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	for spare := range 3 {
+	for spare := range 4 {
 		engine := New(1)
 		l := listen(t, engine, nil)
 		far := dialTo(t, l)
@@ -60,7 +60,7 @@ func TestAServerOutOfDescriptorsServesAgainWhenThereAreSome(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	for spare := range 3 {
+	for spare := range 4 {
 		engine := New(1)
 		l := listen(t, engine, nil)
 		failed := make(chan string, 100)

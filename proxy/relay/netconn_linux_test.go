@@ -249,7 +249,7 @@ func TestWithoutDescriptorsADialFailsAndNothingLeaks(t *testing.T) {
 		return
 	}
 	l := listening(t)
-	for spare := range 3 {
+	for spare := range 4 {
 		engine := New(1)
 		before := openFiles()
 		leaveDescriptors(t, spare)

@@ -37,14 +37,21 @@ func newPoller() (*poller, error) {
 		p.ready = poll(p.fd, p.events[:], 0)
 		return p.ready > 0
 	}
-	p.raw, err = p.file.SyscallConn()
-	if err == nil {
-		err = p.watchOwn(timer)
-	}
-	if err != nil {
+	if err := p.begin(); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
+}
+
+// begin has the runtime's poller watch it, and it the timer.
+func (p *poller) begin() (err error) {
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		return err
+	}
+	if err = p.file.SetReadDeadline(time.Time{}); err != nil { // nobody watches it, and a park would not wait
+		return err
+	}
+	return p.watchOwn(p.timer)
 }
 
 // wait returns what is ready. Without anything it waits, with its P, for a slice at the

@@ -40,7 +40,7 @@ func TestWithoutDescriptorsAClientIsSentAwayAndNothingLeaks(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	for spare := range 4 {
+	for spare := range 5 {
 		before := openFiles()
 		r := legs{newEngine: func() Engine { return New(1) }}.start(t, func(*Pair) { leaveDescriptors(t, spare) })
 		raiseDescriptors(t)
