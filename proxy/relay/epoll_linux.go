@@ -50,8 +50,8 @@ type Epoll struct {
 }
 
 // New returns the engine for this system, with so many shards, that relays
-// nothing yet. There is one for each core; the scheduler must have as many
-// processors, and two at least, as a busy shard keeps one to itself (see pace).
+// nothing yet. There is one for each core, and for each processor of the scheduler: a
+// busy shard keeps one to itself, and one that is left over costs (see pace).
 func New(shards int) Engine {
 	e := &Epoll{running: newCount(), dialer: newDialer()}
 	t, p := newToken(), newPace()
