@@ -19,8 +19,8 @@ import (
 type pace struct {
 	shards []*shard
 	began  time.Time
-	since  atomic.Int64 // began, in nanoseconds: the stretch whose rounds are counted
-	rounds atomic.Int64 // that had something to do
+	since  atomic.Int64 // when the stretch began that is counted, in nanoseconds after began
+	rounds atomic.Int64 // of that stretch, those that had something to do
 	busy   atomic.Bool
 }
 

@@ -34,16 +34,18 @@ func TestShardsAreBusyWhileTheyOftenHaveSomethingToDo(t *testing.T) {
 
 func TestAShardThatIsParkedNoticesThatOthersAreBusy(t *testing.T) {
 	e := New(2).(*Epoll)
+	p := e.shards[0].pace
+	p.since.Store(int64(time.Hour)) // no stretch ends meanwhile, however slow the machine is
 	for _, s := range e.shards {
 		if err := s.enter(); err != nil {
 			t.Fatal(err)
 		}
 		defer s.leave()
 	}
-	p := e.shards[0].pace
-	p.rounds.Store(0)
 	p.change(many)
-	for p.rounds.Load() < 2 { // each has had a round, as both were woken
-		runtime.Gosched()
+	for end := time.Now().Add(patience); p.rounds.Load() < 2; runtime.Gosched() { // each has one, as both were woken
+		if time.Now().After(end) {
+			t.Fatalf("got %d shards that were woken, want 2", p.rounds.Load())
+		}
 	}
 }
