@@ -15,17 +15,25 @@ import (
 	"fermata/proxy/relay"
 )
 
-// ask has a node say that, and then nothing, and returns how the upgrade ends.
-func askNode(t *testing.T, ctx context.Context, says string) error {
+// nodeSaying is the connection to a node that says that, once it is asked, and then nothing.
+func nodeSaying(t *testing.T, says string) net.Conn {
 	t.Helper()
 	ours, node := net.Pipe()
-	defer ours.Close()
-	defer node.Close()
+	t.Cleanup(func() {
+		ours.Close()
+		node.Close()
+	})
 	go func() {
 		node.Read(make([]byte, 1))
 		node.Write([]byte(says))
 	}()
-	_, err := asking(read(t, "GET / HTTP/1.1", "Host: a"), time.Second).exchange(ctx, ours)
+	return ours
+}
+
+// askNode has a node say that, and then nothing, and returns how the upgrade ends.
+func askNode(t *testing.T, ctx context.Context, says string) error {
+	t.Helper()
+	_, err := asking(read(t, "GET / HTTP/1.1", "Host: a"), time.Second).exchange(ctx, nodeSaying(t, says))
 	return err
 }
 
@@ -54,18 +62,11 @@ func TestANodeHasNotFailedAnUpgradeThatCanWaitNoLonger(t *testing.T) {
 	f := func(says string, want error) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
-			ours, node := net.Pipe()
-			defer ours.Close()
-			defer node.Close()
-			go func() {
-				node.Read(make([]byte, 1))
-				node.Write([]byte(says))
-			}()
 			r := read(t, "GET /app/key HTTP/1.1", "Host: a", "Sec-WebSocket-Key: "+goodKey)
 			u := asking(r, time.Minute)
 			u.options.AwaitGreeting, u.by = true, time.Now().Add(time.Second)
 			began := time.Now()
-			a, err := u.exchange(t.Context(), ours)
+			a, err := u.exchange(t.Context(), nodeSaying(t, says))
 			if !errors.Is(err, want) || errors.Is(err, errNoAnswer) || (a != nil) != (want == errSilent) || time.Since(began) != time.Second {
 				t.Errorf("%q: got %v, %v after %v, want %v after a second", says, a, err, time.Since(began), want)
 			}
