@@ -29,7 +29,7 @@ func TestTheManualHasEveryCommandAndEveryFlag(t *testing.T) {
 func TestTheManualIsFormattedWithoutAWarning(t *testing.T) {
 	groff, err := exec.LookPath("groff")
 	if err != nil {
-		t.Skip("SKIPPED: there is no groff to format the manual with")
+		t.Skip("SKIPPED: there is no groff to format the manual with; .ci/setup installs it")
 	}
 	format := exec.CommandContext(t.Context(), groff, "-Kutf8", "-man", "-Tutf8", "-ww", "-b")
 	format.Stdin = strings.NewReader(fermata(t.Context(), "man").out)
