@@ -25,9 +25,9 @@ type answer struct {
 	*http.Response
 	conn    net.Conn
 	rest    *bufio.Reader
-	bounded *io.LimitedReader // under rest
-	refusal []byte            // the body of an answer other than 101
-	greeted bool              // by the node, as a client of an app
+	bounded io.LimitedReader // under rest
+	refusal []byte           // the body of an answer other than 101
+	greeted bool             // by the node, as a client of an app
 }
 
 const (
@@ -79,23 +79,23 @@ func (u *upgrade) converse(conn net.Conn) (*answer, error) {
 	if _, err := conn.Write(u.head); err != nil {
 		return nil, err
 	}
-	bounded := &io.LimitedReader{R: conn, N: maxAnswerHead}
-	rest := bufio.NewReaderSize(bounded, answerBuffer)
-	response, err := readAnswer(rest, u.r)
+	a := &answer{conn: conn, bounded: io.LimitedReader{R: conn, N: maxAnswerHead}}
+	a.rest = bufio.NewReaderSize(&a.bounded, answerBuffer)
+	var err error
+	a.Response, err = readAnswer(a.rest, u.r)
 	switch {
 	case err == nil:
-	case bounded.N == 0:
+	case a.bounded.N == 0:
 		return nil, fmt.Errorf("answered with more than %d bytes of head", maxAnswerHead)
-	case bounded.N == maxAnswerHead && errors.Is(err, os.ErrDeadlineExceeded):
+	case a.bounded.N == maxAnswerHead && errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fmt.Errorf("%w: %w", errNoAnswer, bare(err))
 	default:
 		return nil, err
 	}
-	a := &answer{Response: response, conn: conn, rest: rest, bounded: bounded}
-	if err := checkAnswer(response, u.r); err != nil {
+	if err := checkAnswer(a.Response, u.r); err != nil {
 		return nil, err
 	}
-	if response.StatusCode == http.StatusSwitchingProtocols && u.options.greets(u.r.URL.Path) {
+	if a.StatusCode == http.StatusSwitchingProtocols && u.options.greets(u.r.URL.Path) {
 		return a, a.checkGreeting()
 	}
 	return a, nil
