@@ -82,7 +82,7 @@ func BenchmarkHeads(b *testing.B) {
 }
 
 func readChromes(b *testing.B, into *headBuffer) *http.Request {
-	r, rest := into.upgrade(copy(into[:], benchHead))
+	r, rest := into.upgrade(b.Context(), copy(into[:], benchHead))
 	if r == nil || len(rest) > 0 {
 		b.Fatalf("got %v and %q after it, want the upgrade", r, rest)
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,9 +16,9 @@ type headBuffer [4 << 10]byte // browsers' heads are of a quarter of that
 // upgrade is the request that the first n bytes are, if they are one for a WebSocket
 // that an http.Server would take, too, and the rest of them. Nil: they are not, or not
 // that alone, and the rest is all of them.
-func (b *headBuffer) upgrade(n int) (r *http.Request, rest []byte) {
+func (b *headBuffer) upgrade(ctx context.Context, n int) (r *http.Request, rest []byte) {
 	head, rest := cutHead(b[:n])
-	if r = readUpgrade(string(head)); r == nil {
+	if r = readUpgrade(ctx, string(head)); r == nil {
 		return nil, b[:n]
 	}
 	return r, rest
@@ -35,7 +36,7 @@ func cutHead(b []byte) (head, rest []byte) {
 
 // readUpgrade is the request for a WebSocket that a head is, as an http.Server reads it.
 // Nil: it is none, or there is something unusual in it. The request keeps the text.
-func readUpgrade(head string) *http.Request {
+func readUpgrade(ctx context.Context, head string) *http.Request {
 	line, text, _ := strings.Cut(head, "\r\n")
 	u, target := readTarget(line)
 	if u == nil {
@@ -54,7 +55,7 @@ func readUpgrade(head string) *http.Request {
 	if !wantsUpgrade(r) {
 		return nil
 	}
-	return r
+	return r.WithContext(ctx)
 }
 
 // readTarget is the target of a GET of a path; nil: the line is something else.

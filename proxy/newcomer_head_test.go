@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/http"
 	"reflect"
@@ -146,7 +147,7 @@ var unusualHeads = []string{
 
 func readBuffered(all []byte) (*http.Request, []byte) {
 	b := new(headBuffer)
-	r, rest := b.upgrade(copy(b[:], all))
+	r, rest := b.upgrade(context.Background(), copy(b[:], all))
 	return r, bytes.Clone(rest)
 }
 
@@ -217,7 +218,7 @@ func TestAClientKeepsNothingOfItsHead(t *testing.T) {
 	o.Headers, o.Apps = DefaultHeaders(), []session.App{knownApp}
 	gone := make(chan struct{})
 	come := func() *sessionClient {
-		r := readUpgrade(strings.Clone("GET " + appTarget + "?protocol=7 HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: websocket\r\n" +
+		r := readUpgrade(t.Context(), strings.Clone("GET "+appTarget+"?protocol=7 HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: websocket\r\n"+
 			"Origin: https://app.example.com\r\nX-Forwarded-For: 203.0.113.9\r\nX-Request-Id: given\r\n"))
 		runtime.AddCleanup(unsafe.StringData(r.RequestURI), func(gone chan struct{}) { close(gone) }, gone)
 		r.RemoteAddr = "192.0.2.1:5000"

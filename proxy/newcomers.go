@@ -74,13 +74,13 @@ func (c *newcomer) serve(ctx context.Context) {
 		return
 	}
 	c.conn.SetReadDeadline(time.Now().Add(limits.Header))
-	r := c.request()
+	r := c.request(arrival.Note(ctx, c.conn))
 	if r == nil {
 		return
 	}
 	c.conn.SetReadDeadline(time.Time{})
 	c.h.open.ConnState(c.conn, http.StateActive)
-	c.answer(ctx, r)
+	c.answer(r)
 }
 
 // shakeHands does so where the client uses TLS.
@@ -95,14 +95,14 @@ func (c *newcomer) shakeHands(ctx context.Context, within time.Duration) error {
 }
 
 // request is what the client asks for; nil: nothing that is for here.
-func (c *newcomer) request() *http.Request {
+func (c *newcomer) request(ctx context.Context) *http.Request {
 	b := c.buffers.Get().(*headBuffer)
 	defer c.buffers.Put(b)
 	n, err := c.conn.Read(b[:])
 	if n == 0 && err != nil {
 		return nil
 	}
-	r, rest := b.upgrade(n)
+	r, rest := b.upgrade(ctx, n)
 	if r == nil {
 		c.fate = leftToServer
 	}
@@ -111,17 +111,15 @@ func (c *newcomer) request() *http.Request {
 }
 
 // answer has the Handler answer the request, as an http.Server does.
-func (c *newcomer) answer(ctx context.Context, r *http.Request) {
-	ctx = arrival.Note(ctx, c.conn)
-	r = r.WithContext(ctx)
-	if arrival.Of(ctx) == nil { // which knows the address without a text
+func (c *newcomer) answer(r *http.Request) {
+	if arrival.Of(r.Context()) == nil { // which knows the address without a text
 		r.RemoteAddr = c.conn.RemoteAddr().String()
 	}
 	if secure, ok := c.conn.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		r.TLS = &state
 	}
-	w := &reply{newcomer: c, ctx: ctx}
+	w := &reply{newcomer: c, ctx: r.Context()}
 	c.h.ServeHTTP(w, r)
 	w.send()
 }
