@@ -289,6 +289,7 @@ func (s *shard) dispatch(events uint32, of handle) {
 }
 
 func (s *shard) runTasks() {
+	s.runSoon() // tasks may be for a relay that is to start
 	s.mu.Lock()
 	tasks := s.tasks
 	s.tasks = nil
