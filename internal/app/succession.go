@@ -244,8 +244,9 @@ func (a *App) farewell() {
 	if conn == nil {
 		return
 	}
-	conn.EndWithin(farewellWithin)
-	if all, err := metrics.Expose(a.together.Own()); err == nil {
+	all, err := metrics.Expose(a.together.Own())
+	conn.EndWithin(farewellWithin) // which is not for collecting them
+	if err == nil {
 		_ = conn.Send(handover.KindDone, handover.Metrics{Families: all})
 	}
 	conn.Close()
