@@ -34,8 +34,9 @@ const shareOfSilence = 20
 
 // forOthers is how long a move waits for requests at nodes that came through other
 // members, after those could know of it. It is not told when they are answered: that
-// would be a message of each member for each move.
-const forOthers = 20 * time.Millisecond
+// would be a message of each member for each move. Most are within a few milliseconds, but
+// not where nodes and members are short of processors.
+const forOthers = 50 * time.Millisecond
 
 // wait waits for the requests that came before, here and at the others. The move may
 // take most altogether; failed has why it cannot succeed.
