@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,7 @@ type meanwhile struct {
 
 // Detach implements Relay.
 func (c *epollRelay) Detach(done func(*Detached, error)) {
+	c.shard.pace.makeWay(time.Now())
 	if err := c.shard.surely(func() { c.detach(done) }); err != nil {
 		done(nil, err)
 	}
@@ -144,6 +146,7 @@ func (e *Epoll) attach(client, node int, state []byte, p Pair) (*Detached, error
 		return nil, fmt.Errorf("relay: got descriptor %d twice", client)
 	}
 	s := e.nextShard()
+	s.pace.makeWay(time.Now())
 	c := newEpollRelay(s, p)
 	c.client.fd, c.node.fd = int32(client), int32(node)
 	was, err := c.restore(state)

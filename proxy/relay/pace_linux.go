@@ -22,6 +22,7 @@ type pace struct {
 	since  atomic.Int64 // when the stretch began that is counted, in nanoseconds after began
 	rounds atomic.Int64 // of that stretch, those that had something to do
 	busy   atomic.Bool
+	way    atomic.Int64 // until when they are not busy in any case, in nanoseconds after began
 }
 
 const (
@@ -29,6 +30,7 @@ const (
 	many    = 6 // rounds in a stretch are often, and so are
 	few     = 2 // once they were
 	slice   = 8 * time.Millisecond
+	moment  = 100 * time.Millisecond
 )
 
 func newPace() *pace { return &pace{began: time.Now()} }
@@ -41,10 +43,21 @@ func (p *pace) next(now time.Time, hadWork bool) bool {
 	since := p.since.Load()
 	took := now.Sub(p.began) - time.Duration(since)
 	if took >= stretch && p.since.CompareAndSwap(since, since+int64(took)) {
-		p.change(p.rounds.Swap(0) * int64(stretch) / int64(took))
+		rounds := p.rounds.Swap(0) * int64(stretch) / int64(took)
+		if p.makesWay(now) {
+			rounds = 0 // and all are woken once they are busy again
+		}
+		p.change(rounds)
 	}
-	return p.busy.Load()
+	return p.busy.Load() && !p.makesWay(now)
 }
+
+// makeWay has the shards be parked for a moment. It is called for each relay that waits
+// for another process: what comes from that, other goroutines receive, and each time that
+// could take a slice.
+func (p *pace) makeWay(now time.Time) { p.way.Store(int64(now.Sub(p.began) + moment)) }
+
+func (p *pace) makesWay(now time.Time) bool { return int64(now.Sub(p.began)) < p.way.Load() }
 
 // change is for so many rounds in a stretch.
 func (p *pace) change(rounds int64) {

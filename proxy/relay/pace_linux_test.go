@@ -32,6 +32,26 @@ func TestShardsAreBusyWhileTheyOftenHaveSomethingToDo(t *testing.T) {
 	}
 }
 
+func TestShardsMakeWayForATakeOver(t *testing.T) {
+	p := newPace()
+	p.since.Store(int64(time.Hour)) // no stretch ends
+	p.busy.Store(true)
+	p.makeWay(p.began)
+	for after, want := range map[time.Duration]bool{0: false, moment - 1: false, moment: true} {
+		if busy := p.next(p.began.Add(after), true); busy != want {
+			t.Errorf("%v later: got busy %t, want %t", after, busy, want)
+		}
+	}
+	p.since.Store(0)
+	for range 100 {
+		p.next(p.began, true)
+	}
+	p.next(p.began.Add(stretch), true)
+	if p.busy.Load() {
+		t.Error("got busy shards after a stretch, want none, so that all are woken when they are")
+	}
+}
+
 func TestAShardThatIsParkedNoticesThatOthersAreBusy(t *testing.T) {
 	e := New(2).(*Epoll)
 	p := e.shards[0].pace
