@@ -28,8 +28,12 @@ func joining(t *testing.T, ask func(Relay)) (client net.Conn, s *shard) {
 	accepting(l)
 	client, s = dialTo(t, l), engine.(*Epoll).shards[0]
 	within(t, "who comes", arrived)
-	held := make(chan bool)
-	s.post(func() { <-held })
+	running, held := make(chan bool), make(chan bool)
+	s.post(func() {
+		running <- true
+		<-held
+	})
+	within(t, "the shard", running)
 	io.WriteString(client, "x")
 	s.post(func() {})
 	close(held)
