@@ -47,7 +47,7 @@ func New(o Options, client *admin.Client) *Screen {
 	}
 }
 
-// Run takes the terminal as soon as Fermata has answered, shows what goes on
+// Run takes the terminal as soon as the nodes are known, shows what goes on
 // until the person quits or ctx ends, neither of which is an error, and gives
 // the terminal back whatever happens. A Fermata that was there once may be
 // away; one that never was is an error.
@@ -63,15 +63,26 @@ func (c *Screen) Run(ctx context.Context) (err error) {
 		}
 	}()
 	c.begin(ctx, c.follow)
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-c.failed:
+	if err := c.await(ctx); err != nil || ctx.Err() != nil {
 		return ended(err)
-	case first := <-c.changes:
-		first(&c.model)
 	}
 	return c.show(ctx)
+}
+
+// await comes back when there is something to steer, or ctx ends: events may
+// be heard before the nodes, and without these a key would do nothing.
+func (c *Screen) await(ctx context.Context) error {
+	for c.model.look.Time.IsZero() && c.model.lost == "" {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-c.failed:
+			return err
+		case next := <-c.changes:
+			next(&c.model)
+		}
+	}
+	return nil
 }
 
 // show draws after every change until the end.

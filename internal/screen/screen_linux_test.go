@@ -83,6 +83,21 @@ func TestAPanicGivesTheTerminalBackFirst(t *testing.T) {
 	s.wantEnd(t, "another's\n\ngoroutine ")
 }
 
+func TestTheFirstKeyFindsTheNodes(t *testing.T) {
+	check := func(first change, want string) {
+		t.Helper()
+		s := New(Options{}, nil)
+		s.changes <- func(m *model) { m.happened(admin.Event{Type: "node up"}) }
+		s.changes <- first
+		if err := s.await(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantText(t, &s.model, "node up", want)
+	}
+	check(func(m *model) { m.looked(threeNodes().look) }, "> reverb-1")
+	check(func(m *model) { m.missed(errors.New("gone")) }, "No word from Fermata since then, trying again: gone")
+}
+
 func TestAnErrorGivesTheTerminalBackFirst(t *testing.T) {
 	s := show(t)
 	s.fail(errors.New("broken"))
