@@ -75,7 +75,7 @@ func TestADrainThatIsAdjustedInAMoveGoesOn(t *testing.T) {
 
 func TestADrainThatIsAdjustedTriesAgainWhatHasFailed(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, 2, sudden)
+	s := newStage(t, 2, "session: {timeout: 8s}\n") // the second move has no more
 	c := s.subscribe("news")
 	old, other := s.of(c.Node)
 	end := s.stream(other)

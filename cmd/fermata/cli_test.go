@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -41,9 +40,9 @@ type output struct {
 }
 
 func fermata(ctx context.Context, args ...string) output {
-	var out, errOut bytes.Buffer
-	code := run(ctx, args, strings.NewReader(""), &out, &errOut)
-	return output{code, out.String(), errOut.String()}
+	out, errOut := newPrinted(), newPrinted() // the log may be written on when the command has ended
+	code := run(ctx, args, strings.NewReader(""), out, errOut)
+	return output{code, out.text(), errOut.text()}
 }
 
 // want compares what must be the same.

@@ -19,6 +19,9 @@ const (
 	// for all of them.
 	stuck    = 100 * time.Millisecond
 	lastWait = 500 * time.Millisecond
+	// waitStep is how finely these are counted, in steps that Close has seen pass: a
+	// machine that is too busy to run us cuts off no line.
+	waitStep = 10 * time.Millisecond
 )
 
 // Queue takes lines without ever waiting, and writes them on a goroutine of its
@@ -105,20 +108,16 @@ func (q *Queue) Close() {
 	q.closed = true
 	q.arrived.Signal()
 	q.mu.Unlock()
-	last := time.NewTimer(lastWait)
-	defer last.Stop()
-	piece := time.NewTimer(stuck)
-	defer piece.Stop()
-	for {
+	step := time.NewTicker(waitStep)
+	defer step.Stop()
+	for all, piece := time.Duration(0), time.Duration(0); all < lastWait && piece < stuck; {
 		select {
 		case <-q.done:
 			return
 		case <-q.progress:
-			piece.Reset(stuck)
-		case <-piece.C:
-			return
-		case <-last.C:
-			return
+			piece = 0
+		case <-step.C:
+			all, piece = all+waitStep, piece+waitStep
 		}
 	}
 }

@@ -99,8 +99,8 @@ func (l legs) start(t *testing.T, change func(*Pair)) *rig {
 	if change != nil {
 		change(&r.pair)
 	}
-	_ = r.client.SetDeadline(time.Now().Add(patience))
-	_ = r.node.SetDeadline(time.Now().Add(patience))
+	_ = r.client.SetDeadline(time.Now().Add(10 * patience)) // for all; a single read has patience
+	_ = r.node.SetDeadline(time.Now().Add(10 * patience))
 	r.conn = r.engine.Start(r.pair)
 	t.Cleanup(func() {
 		r.client.Close()
@@ -285,15 +285,17 @@ func send(t *testing.T, conn net.Conn, b []byte) {
 
 func get(t *testing.T, who string, conn net.Conn, want []byte) {
 	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(conn, got)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("%s: got %s and error %v, want %s", who, abbreviate(got[:n]), err, abbreviate(want))
+		t.Fatalf("%s: got %d bytes, %q, and error %v, want %d, %q", who, n, abbreviate(got[:n]), err, len(want), abbreviate(want))
 	}
 }
 
 func over(t *testing.T, who string, conn net.Conn) {
 	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	n, err := conn.Read(make([]byte, 1))
 	var timeout net.Error
 	if n > 0 || err == nil || errors.As(err, &timeout) && timeout.Timeout() {
