@@ -260,13 +260,22 @@ func (r *rig) nodeSends(frames ...[]byte)   { r.t.Helper(); send(r.t, r.node, jo
 // clientGets wants exactly these bytes next.
 func (r *rig) clientGets(frames ...[]byte) {
 	r.t.Helper()
-	get(r.t, "client", r.client, join(frames...))
+	get(r.t, "client", patiently(r.client), join(frames...))
 }
-func (r *rig) nodeGets(frames ...[]byte) { r.t.Helper(); get(r.t, "node", r.node, join(frames...)) }
+func (r *rig) nodeGets(frames ...[]byte) {
+	r.t.Helper()
+	get(r.t, "node", patiently(r.node), join(frames...))
+}
+
+// patiently gives a read time from now on.
+func patiently(conn net.Conn) net.Conn {
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	return conn
+}
 
 // clientIsOver wants the end of the client's connection, without a byte.
-func (r *rig) clientIsOver() { r.t.Helper(); over(r.t, "client", r.client) }
-func (r *rig) nodeIsOver()   { r.t.Helper(); over(r.t, "node", r.node) }
+func (r *rig) clientIsOver() { r.t.Helper(); over(r.t, "client", patiently(r.client)) }
+func (r *rig) nodeIsOver()   { r.t.Helper(); over(r.t, "node", patiently(r.node)) }
 
 // clientAnswers gets a Close frame and answers it, as a client does.
 func (r *rig) clientAnswers(code int, reason string) {
@@ -285,7 +294,6 @@ func send(t *testing.T, conn net.Conn, b []byte) {
 
 func get(t *testing.T, who string, conn net.Conn, want []byte) {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(conn, got)
 	if err != nil || !bytes.Equal(got, want) {
@@ -295,7 +303,6 @@ func get(t *testing.T, who string, conn net.Conn, want []byte) {
 
 func over(t *testing.T, who string, conn net.Conn) {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	n, err := conn.Read(make([]byte, 1))
 	var timeout net.Error
 	if n > 0 || err == nil || errors.As(err, &timeout) && timeout.Timeout() {
