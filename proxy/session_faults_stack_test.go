@@ -43,7 +43,7 @@ func TestAClientThatSubscribesWithoutEndIsClosedAsBefore(t *testing.T) {
 func TestAClientInsideOfALargeMessageIsNotMoved(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, listen string) {
-		s := newStageOf(t, twoOn(t, apptest.StartBus(t)), apptest.Even+quiet+known+listen+"session: {timeout: 300ms}\n")
+		s := newStageOf(t, twoOn(t, apptest.StartBus(t)), apptest.Even+quiet+known+listen+sudden)
 		w, node := s.rude()
 		w.Send("\x81\xff\x00\x00\x00\x00\x00\x01\x86\xa0\x00\x00\x00\x00" + strings.Repeat("x", 50_000))
 		s.Drain(node, admin.DrainRequest{})

@@ -48,13 +48,14 @@ func (a *App) nodesHere(view cluster.View) (nodes []admin.Node) {
 func (a *App) viewHere(view cluster.View, n balancer.Status) admin.Node {
 	v := a.view(n)
 	if v.Drain != nil && inCluster(view) {
-		v.Drain.Initial = hadHere(*v.Drain)
+		v.Drain.Initial = hadHere(*v.Drain, a.moves.Leaving(n.Node))
 	}
 	return v
 }
 
-// hadHere is how many clients of this member a drain began with, or got since.
-func hadHere(d admin.Drain) int { return d.Remaining + d.Moved + d.Closed }
+// hadHere is how many clients of this member a drain began with, or got since. Those
+// that are leaving are among the closed and the remaining.
+func hadHere(d admin.Drain, leaving int) int { return d.Remaining + d.Moved + d.Closed - leaving }
 
 // view is a node as the API shows it.
 func (a *App) view(n balancer.Status) admin.Node {

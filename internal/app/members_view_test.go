@@ -96,8 +96,8 @@ func TestWhatHasBecomeOfClientsIsCountedAtAllMembers(t *testing.T) {
 
 func TestADrainBeganWithWhoIsLeftMovedAndClosed(t *testing.T) {
 	t.Parallel()
-	d := admin.Drain{Remaining: 1, Outcome: admin.Outcome{Moved: 20, Closed: 300}}
-	if got := hadHere(d); got != 321 {
+	d := admin.Drain{Remaining: 2, Outcome: admin.Outcome{Moved: 20, Closed: 300}}
+	if got := hadHere(d, 1); got != 321 {
 		t.Errorf("got %d clients, want 321", got)
 	}
 }

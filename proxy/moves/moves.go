@@ -72,7 +72,7 @@ type Client struct {
 	Since time.Time      // when it came
 
 	// Guarded by the registry's mutex.
-	place int32  // in the registry, from 1; 0: not there; hasEnded
+	place int32  // in the registry, from 1; 0: not there; hasEnded; isLeaving
 	aside bool   // its node keeps its other clients, so that it is no part of an outcome
 	bound bool   // with this node no other process can take it over
 	extra uint16 // drawn by the registry: how much older than others it may become

@@ -104,6 +104,10 @@ func (o *outcomes) read(n *balancer.Node) Outcome {
 // was, since it was last forgotten.
 func (m *Moves) Outcome(n *balancer.Node) Outcome { return m.outcomes.read(n) }
 
+// Leaving is how many of those that an Outcome has as closed are still there: they
+// have been told, and have not left yet.
+func (m *Moves) Leaving(n *balancer.Node) int { return m.live.leaving(n) }
+
 // Forget drops the outcome of a node that is gone, or that clients are to be moved
 // off anew: a Move that replaces another one counts on.
 func (m *Moves) Forget(n *balancer.Node) { m.outcomes.forget(n) }

@@ -15,10 +15,14 @@ type registry struct {
 	mu      sync.Mutex
 	clients map[*balancer.Node][]*Client // in no order; each knows its place
 	bound   int                          // how many of them are
+	told    map[*balancer.Node]int       // how many were told to go, and are there still
 }
 
-// hasEnded is the place of a client that will never be in the registry again.
-const hasEnded = -1
+// The place of a client that will never be in the registry again.
+const (
+	hasEnded  = -1
+	isLeaving = -2 // it was told to go, and has not ended yet
+)
 
 // add enters a client, unless it has ended already or is in it.
 func (r *registry) add(c *Client) {
@@ -68,7 +72,38 @@ func (r *registry) remove(c *Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forget(c)
+	if c.place == isLeaving {
+		r.left(c.Node)
+	}
 	c.place = hasEnded
+}
+
+// left counts one that was told to go. mu is held.
+func (r *registry) left(n *balancer.Node) {
+	if r.told[n]--; r.told[n] == 0 {
+		delete(r.told, n)
+	}
+}
+
+// tell notes that a client which was taken out is told to go, unless it has ended.
+func (r *registry) tell(c *Client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.place != 0 {
+		return
+	}
+	if r.told == nil {
+		r.told = make(map[*balancer.Node]int)
+	}
+	c.place = isLeaving
+	r.told[c.Node]++
+}
+
+// leaving is how many of a node's clients were told to go, and are there still.
+func (r *registry) leaving(n *balancer.Node) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.told[n]
 }
 
 // take takes out up to count of a node's clients, at random: those that came

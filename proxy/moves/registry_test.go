@@ -23,7 +23,7 @@ func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r registry
 		n := poolOf(1).Nodes()[0].Node
-		in := make(map[*Client]bool)
+		in, told := make(map[*Client]bool), make(map[*Client]bool)
 		var all []*Client
 		draw := func(t *rapid.T) *Client {
 			if len(all) == 0 {
@@ -47,6 +47,9 @@ func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
 				if got := len(r.clients[n]); got != len(in) {
 					t.Fatalf("got %d clients, want %d", got, len(in))
 				}
+				if got := r.leaving(n); got != len(told) {
+					t.Fatalf("got %d that are leaving, want %d", got, len(told))
+				}
 				want := 0
 				for c := range in {
 					if c.bound {
@@ -66,12 +69,23 @@ func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
 				r.remove(c)
 				r.add(c) // it has ended already
 				delete(in, c)
+				delete(told, c)
 			},
 			"claim": func(t *rapid.T) {
 				if c := draw(t); r.claim(c) != in[c] {
 					t.Fatalf("got %v, want %v", !in[c], in[c])
 				} else {
 					delete(in, c)
+				}
+			},
+			"tell": func(t *rapid.T) {
+				c := draw(t)
+				r.claim(c)
+				r.tell(c)
+				r.add(c) // it is to go
+				delete(in, c)
+				if c.place != hasEnded {
+					told[c] = true
 				}
 			},
 			"lend": func(t *rapid.T) {
@@ -91,7 +105,7 @@ func TestTheRegistryHasWhoCameAndHasNotGone(t *testing.T) {
 				}
 			},
 			"rehome": func(t *rapid.T) {
-				if c := draw(t); c.place != hasEnded {
+				if c := draw(t); c.place >= 0 {
 					r.rehome(c, n)
 					r.add(c)
 					in[c] = true

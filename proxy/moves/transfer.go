@@ -81,6 +81,7 @@ func (m *Moves) part(ctx context.Context, c *Client, p parting) {
 
 // shut closes a client.
 func (m *Moves) shut(c *Client, p parting, why string) {
+	m.live.tell(c)
 	m.outcomes.closed(p.from, why)
 	c.close(p.told)
 }

@@ -89,6 +89,22 @@ func TestAClientWhoseSessionDoesNotMoveIsClosed(t *testing.T) {
 	})
 }
 
+func TestAClientThatIsToldToGoIsLeavingUntilItHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCrowd(t, 2)
+		w.hold = time.Second
+		moved := w.drain(0)
+		time.Sleep(500 * time.Millisecond)
+		if got, closed := w.moves.Leaving(w.node), w.moves.Outcome(w.node).ClosedAll(); got != 1 || closed != 1 {
+			t.Errorf("got %d that are leaving and %d closed, want the first one", got, closed)
+		}
+		<-moved
+		if got, closed := w.moves.Leaving(w.node), w.moves.Outcome(w.node).ClosedAll(); got != 0 || closed != 2 {
+			t.Errorf("got %d that are leaving and %d closed, want 2 that have left", got, closed)
+		}
+	})
+}
+
 func TestOnlyOfALostNodeASessionIsMadeAnew(t *testing.T) {
 	for by, want := range map[relay.By]bool{relay.ByNodeLost: true, relay.ByDrain: false} {
 		synctest.Test(t, func(t *testing.T) {
