@@ -21,7 +21,7 @@ func explained(s *apptest.Stack, args ...string) (e admin.Explanation) {
 
 func TestExplainSaysOfEachNodeWhyTheClientDoesNotGetIt(t *testing.T) {
 	t.Parallel()
-	s := apptest.New(t, 3, "health: {type: http}\n")
+	s := apptest.New(t, 3, "health: {type: http, timeout: 20s}\n")
 	before := explained(s, "--ip", "203.0.113.9")
 	if len(before.Nodes) != 3 || before.Nodes[0].Node != before.Node || before.Pick != "hash" || before.Network != "203.0.113.9/32" {
 		t.Fatalf("got %+v, want three nodes, the first of them picked by the hash", before)
