@@ -205,7 +205,7 @@ func TestADrainMovesASessionAndTheSocketStays(t *testing.T) {
 }
 
 func TestASessionOfALostNodeIsMadeAnew(t *testing.T) {
-	s := apptest.New(t, 3, apptest.Even+known+"session: {on_loss: move}\n")
+	s := apptest.New(t, 3, apptest.Even+known+"session: {on_loss: move}\nhealth: {timeout: 20s}\n")
 	var clients []*subscriber
 	for range 6 {
 		clients = append(clients, subscribe(t, s, "news", "private-orders", "presence-room"))

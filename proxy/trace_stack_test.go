@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -55,7 +56,20 @@ func (s *spans) take(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ended are the spans of that name, after a stop.
+// await waits until one of that name has come, and with it those that have ended
+// before: at a stop the last ones have 100 ms, which a busy machine does not keep.
+func (s *spans) await(name string) {
+	s.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(apptest.Timeout); len(s.ended(name)) == 0; <-tick.C {
+		if time.Now().After(end) {
+			s.t.Fatalf("got no span called %q in %s", name, apptest.Timeout)
+		}
+	}
+}
+
+// ended are the spans of that name that have come.
 func (s *spans) ended(name string) (found []*otlp.Span) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,6 +119,7 @@ func TestAnUpgradeIsATraceThatItsNodeGoesOnWith(t *testing.T) {
 		t.Fatalf("got %d %s, want 101", r.StatusCode, body)
 	}
 	header := s.Nodes[0].LastRequest(apptest.WirePath).Header
+	c.await("upgrade")
 	s.Stop()
 	upgrade, ask := c.one("upgrade"), c.one("ask node")
 	c.wants(upgrade, "http.response.status_code=101", "client.address=127.0.0.1", "url.path="+apptest.WirePath)
@@ -131,6 +146,7 @@ func TestATrustedProxysTraceGoesOn(t *testing.T) {
 	if r, _ := s.Ask("GET /up HTTP/1.1\r\nHost: a\r\ntraceparent: 00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n"); r.StatusCode != 200 {
 		t.Fatalf("got %d, want 200", r.StatusCode)
 	}
+	c.await("request")
 	s.Stop()
 	request := c.one("request") // of the other one nobody wants to know
 	c.wants(request, "http.response.status_code=200", "http.request.method=GET")
@@ -167,6 +183,7 @@ func TestADrainIsATraceWithTheMovesOfItsSessions(t *testing.T) {
 	a := subscribe(t, s, "room")
 	s.DrainWhole(a.Node, admin.DrainRequest{})
 	s.Logs.Wait(t, "drained") // its span has ended by then, and is what it was
+	c.await("drain")
 	s.Stop()
 	drain, move := c.one("drain"), c.one("move")
 	c.wants(drain, "fermata.node="+a.Node, "fermata.clients=1", "fermata.moved=1", "fermata.closed=0")
@@ -184,6 +201,7 @@ func TestAClientThatNoNodeTakesIsAnErrorInItsTrace(t *testing.T) {
 	c := collect(t)
 	s := apptest.NewFront(t, []string{apptest.Refusing(t)}, c.tracing())
 	s.Wire(apptest.WireUpgrade + "\r\n").Answer()
+	c.await("upgrade")
 	s.Stop()
 	if upgrade := c.one("upgrade"); upgrade.Status.GetCode() != otlp.Status_STATUS_CODE_ERROR || upgrade.Status.GetMessage() != "no usable node" {
 		t.Errorf("got %v, want an error: no usable node", upgrade.Status)

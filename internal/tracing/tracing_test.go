@@ -3,7 +3,9 @@ package tracing
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -27,6 +29,22 @@ func TestWithoutATracerNothingIsAllocated(t *testing.T) {
 		t.Errorf("got %v allocations and the header %v, want none", allocated, r.Header)
 	}
 	tracer.Stop(0)
+}
+
+func TestAStopSendsTheLastSpans(t *testing.T) {
+	sent := 0
+	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent++ }))
+	tracer, err := New(Options{Endpoint: collector.URL, Sample: 1}, "", func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := tracer.Start(t.Context(), "drain")
+	span.End()
+	tracer.Stop(time.Minute)
+	collector.Close()
+	if sent != 1 {
+		t.Errorf("got %d requests, want one with the span", sent)
+	}
 }
 
 func TestTheEndpointsPathIsThatOfTracesWhereThereIsNone(t *testing.T) {
