@@ -148,7 +148,7 @@ func TestNobodyGetsItsOwnEventThroughDrainsWhicheverMemberGetsIt(t *testing.T) {
 	posting.Wait()
 	m.publish(all[1], "over", "")
 	for i, c := range clients {
-		c.wantEachOnce(i, clients, published, 50*time.Millisecond) // see docs/sessions.md
+		c.wantEachOnce(i, clients, published)
 	}
 	if all[0].Logs.Has("client closed") {
 		t.Error("a client was closed")

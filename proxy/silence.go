@@ -32,11 +32,11 @@ func (s *sessionClient) silence() *silence {
 // event is published after all, the client gets that.
 const shareOfSilence = 20
 
-// forOthers is how long a move waits for requests at nodes that came through other
-// members, after those could know of it. It is not told when they are answered: that
-// would be a message of each member for each move. Most are within a few milliseconds, but
-// not where nodes and members are short of processors.
-const forOthers = 50 * time.Millisecond
+// shareForOthers is the part of its time for which a move waits for requests at nodes
+// that came through other members, after those could know of it. It is not told when they
+// are answered: that would be a message of each member for each move. Most are within a
+// few milliseconds, but not where nodes and members are short of processors.
+const shareForOthers = 100
 
 // wait waits for the requests that came before, here and at the others. The move may
 // take most altogether; failed has why it cannot succeed.
@@ -49,7 +49,7 @@ func (q *silence) wait(ctx context.Context, most time.Duration, failed <-chan er
 		case <-earlier:
 			earlier = nil
 		case <-heard:
-			heard, answered = nil, time.After(forOthers)
+			heard, answered = nil, time.After(most/shareForOthers)
 		case <-answered:
 			answered = nil
 		case <-slow.C:

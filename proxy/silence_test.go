@@ -42,6 +42,6 @@ func TestAMoveWaitsForTheOtherMembersAndNotForLong(t *testing.T) {
 		})
 	}
 	f("there are none", 0, 0)
-	f("they know soon", time.Millisecond, time.Millisecond+forOthers)
+	f("they know soon", time.Millisecond, time.Millisecond+5*time.Second/shareForOthers)
 	f("they never know", never, 5*time.Second/shareOfSilence)
 }
