@@ -30,7 +30,7 @@ func TestTheDemosSocketStaysWhenItsNodeIsDrained(t *testing.T) {
 	}
 	see(chromedp.Navigate(page),
 		browser.Until(`document.getElementById("detail").textContent.includes("on private-demo")`),
-		browser.Until(`document.getElementById("trust").hidden`), // it is on wss://
+		browser.Until(`document.getElementById("trust").hidden`),                               // it is on wss://
 		browser.Until(`document.querySelectorAll("#nodes li[data-state=ready]").length === 3`)) // up, too
 	first, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.getElementById("node").textContent`))
 	if err != nil {
